@@ -1,0 +1,51 @@
+package org.minillm.core.calibration;
+
+import ai.djl.ndarray.NDArray;
+import java.io.IOException;
+import java.util.Optional;
+import org.minillm.core.model.TensorSlice;
+import org.minillm.core.pruning.ScoreBackend;
+
+/**
+ * All that is known about one layer when its units are scored. Arrays are read-only, and gone when
+ * the layer is done.
+ */
+public interface BlockEvidence {
+
+  /**
+   * Returns a weight tensor.
+   *
+   * @param slice a slice of the group that is scored
+   * @return FLOAT32, the whole tensor: (out, in), or (out) for a bias
+   * @throws IOException if the file cannot be read
+   */
+  NDArray weight(TensorSlice slice) throws IOException;
+
+  /**
+   * Returns the estimated loss gradient of a weight tensor.
+   *
+   * @param slice a slice of the group that is scored
+   * @return FLOAT32, of the weight's shape; empty where the user switched the gradient off, which
+   *     stands for a gradient of 1 everywhere
+   * @throws IOException if the file cannot be read
+   * @throws IllegalStateException if the criterion did not ask for {@link Evidence#GRADIENT}
+   */
+  Optional<NDArray> gradient(TensorSlice slice) throws IOException;
+
+  /**
+   * Returns the statistics of the activations that a weight tensor multiplies.
+   *
+   * @param slice a slice of the group that is scored
+   * @return one entry a column of the tensor; for a bias one entry, of the constant 1
+   * @throws IllegalStateException if the criterion did not ask for {@link
+   *     Evidence#INPUT_STATISTICS}
+   */
+  ChannelStatistics inputs(TensorSlice slice);
+
+  /**
+   * Returns where the array arithmetic of scores runs.
+   *
+   * @return the backend that the user chose
+   */
+  ScoreBackend backend();
+}

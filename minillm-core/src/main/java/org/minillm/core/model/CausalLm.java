@@ -1,0 +1,6 @@
+package org.minillm.core.model;
+
+/** To be written. */
+public final class CausalLm {
+  private CausalLm() {}
+}

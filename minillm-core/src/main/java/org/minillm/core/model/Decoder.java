@@ -1,0 +1,113 @@
+package org.minillm.core.model;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import com.google.common.collect.ImmutableList;
+import com.google.common.collect.ImmutableMap;
+import com.google.gson.JsonObject;
+import java.io.IOException;
+import java.util.List;
+
+/**
+ * A model of one family as its config.json describes it: which tensors it has, which slices go
+ * together, and how a block computes. Holds no weights and no state.
+ */
+public interface Decoder {
+
+  /**
+   * Returns the sizes.
+   *
+   * @return the parsed configuration
+   */
+  ModelConfig config();
+
+  /**
+   * Returns every tensor that a checkpoint of this model must have, with its shape.
+   *
+   * @return name to shape, in the order of the computation
+   */
+  ImmutableMap<String, Shape> tensors();
+
+  /**
+   * Returns the pruning groups of a layer, as pure data.
+   *
+   * @param layer from 0
+   * @return one group a {@link GroupKind}
+   */
+  ImmutableList<PruningGroup> groups(int layer);
+
+  /**
+   * Renders config.json for the same model with other layer shapes, in the spelling of the original
+   * and with every key kept that pruning does not touch.
+   *
+   * @param layers the new shapes, one a layer
+   * @return the new config.json; stock loaders understand it where all shapes are equal
+   */
+  JsonObject render(List<LayerShape> layers);
+
+  /**
+   * Embeds tokens: everything before the first block.
+   *
+   * @param rows gathers rows of a tensor, so that the whole embedding never has to be in memory
+   * @param ids token ids, (batch, time)
+   * @param owner where the result hangs
+   * @return FLOAT32, (batch, time, hidden_size)
+   * @throws IOException if the file cannot be read
+   */
+  NDArray embed(RowSource rows, int[][] ids, NDManager owner) throws IOException;
+
+  /**
+   * Makes the tables that depend on positions alone.
+   *
+   * @param length number of time steps
+   * @param owner where they hang
+   * @return the tables for positions 0 to length - 1
+   */
+  Positions positions(int length, NDManager owner);
+
+  /**
+   * Opens a layer.
+   *
+   * @param layer from 0
+   * @param weights where its tensors come from
+   * @param owner where arrays that the block makes for itself hang
+   * @return the block, valid as long as its weights are
+   * @throws IOException if the file cannot be read
+   */
+  DecoderBlock block(int layer, WeightSource weights, NDManager owner) throws IOException;
+
+  /**
+   * Computes what the language head reads: the last norm and all else after the last block.
+   *
+   * @param weights where the norm's tensors come from
+   * @param hidden FLOAT32, (batch, time, hidden_size)
+   * @return FLOAT32, (batch, time, columns of {@link #headTensor()}), on the manager of {@code
+   *     hidden}
+   * @throws IOException if the file cannot be read
+   */
+  NDArray finalHidden(WeightSource weights, NDArray hidden) throws IOException;
+
+  /**
+   * Names the matrix (vocab_size, width) whose rows give the logits.
+   *
+   * @return a tensor of the checkpoint; the embedding where the head is tied
+   */
+  String headTensor();
+
+  /** Reads chosen rows of a matrix. */
+  @FunctionalInterface
+  interface RowSource {
+
+    /**
+     * Gathers rows.
+     *
+     * @param tensor name of a matrix
+     * @param rows row numbers, in any order, repeats allowed
+     * @param owner where the result hangs
+     * @return FLOAT32, (rows, columns)
+     * @throws IOException if the file cannot be read
+     */
+    NDArray gather(String tensor, int[] rows, NDManager owner) throws IOException;
+  }
+}

@@ -1,0 +1,19 @@
+package org.minillm.core.model;
+
+import ai.djl.ndarray.NDArray;
+
+/**
+ * One decoder layer with its weights in memory. The weights belong to the manager it was opened on.
+ */
+public interface DecoderBlock {
+
+  /**
+   * Runs the layer.
+   *
+   * @param hidden FLOAT32, (batch, time, hidden_size)
+   * @param positions what {@link Decoder#positions} made for this number of time steps
+   * @param tap shown the input of every linear layer
+   * @return the new residual stream, of the same shape, on the manager of {@code hidden}
+   */
+  NDArray forward(NDArray hidden, Positions positions, InputTap tap);
+}

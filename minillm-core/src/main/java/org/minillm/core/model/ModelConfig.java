@@ -1,0 +1,35 @@
+package org.minillm.core.model;
+
+import com.google.common.collect.ImmutableList;
+
+/**
+ * The sizes that every decoder-only model has, whatever its family.
+ *
+ * @param modelType {@code model_type} of config.json
+ * @param hiddenSize width of the residual stream
+ * @param vocabSize rows of the embedding
+ * @param maxPositions {@code max_position_embeddings}: the longest sequence the model was made for
+ * @param headDim width of one attention head
+ * @param queryHeadsPerKeyValueHead 1 for multi-head attention, more for grouped-query attention
+ * @param tiedHead true where the language head shares the embedding's weights
+ * @param layers one shape a layer; they differ in a model pruned unevenly
+ */
+public record ModelConfig(
+    String modelType,
+    int hiddenSize,
+    int vocabSize,
+    int maxPositions,
+    int headDim,
+    int queryHeadsPerKeyValueHead,
+    boolean tiedHead,
+    ImmutableList<LayerShape> layers) {
+
+  /**
+   * Tells whether all layers have the same shape, so that a stock config.json can say it.
+   *
+   * @return true where one {@link LayerShape} serves all
+   */
+  public boolean isUniform() {
+    return layers.stream().distinct().count() <= 1;
+  }
+}

@@ -1,0 +1,56 @@
+package org.minillm.core.model;
+
+import static com.google.common.base.Preconditions.checkArgument;
+
+import com.google.common.collect.ImmutableList;
+import java.util.List;
+import java.util.function.ToLongFunction;
+
+/**
+ * Units that can be removed one by one, and the slices of the tensors that go with each of them.
+ * The cost of a unit, cutting, tap points and masking all follow from this table and the shapes.
+ *
+ * @param id layer and kind
+ * @param units how many units there are
+ * @param slices the table; exactly one slice consumes (axis 1)
+ */
+public record PruningGroup(GroupId id, int units, ImmutableList<TensorSlice> slices) {
+
+  // Checks that there are units and exactly one consumer.
+  public PruningGroup {
+    checkArgument(units > 0, "%s: %s units, expected at least 1", id, units);
+    long consumers = slices.stream().filter(slice -> slice.axis() == 1).count();
+    checkArgument(consumers == 1, "%s: %s consumers (axis 1), expected exactly 1", id, consumers);
+  }
+
+  /**
+   * Makes a group of the slices in a list.
+   *
+   * @param id layer and kind
+   * @param units how many units there are
+   * @param slices the table
+   */
+  public PruningGroup(GroupId id, int units, List<TensorSlice> slices) {
+    this(id, units, ImmutableList.copyOf(slices));
+  }
+
+  /**
+   * Returns the slice that consumes the units: there the tap sits, and there a removed unit is
+   * masked by zeroing its columns.
+   *
+   * @return the one slice of axis 1
+   */
+  public TensorSlice consumer() {
+    return slices.stream().filter(slice -> slice.axis() == 1).findFirst().orElseThrow();
+  }
+
+  /**
+   * Counts the weights that go when one unit goes.
+   *
+   * @param tensorSize the number of elements of a tensor, by name
+   * @return the weights of one unit over all slices
+   */
+  public long weightsPerUnit(ToLongFunction<String> tensorSize) {
+    return slices.stream().mapToLong(slice -> tensorSize.applyAsLong(slice.tensor()) / units).sum();
+  }
+}
