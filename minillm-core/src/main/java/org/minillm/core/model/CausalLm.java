@@ -1,6 +1,212 @@
 package org.minillm.core.model;
 
-/** To be written. */
-public final class CausalLm {
-  private CausalLm() {}
+import static com.google.common.collect.ImmutableList.toImmutableList;
+
+import ai.djl.Device;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import com.google.common.collect.ImmutableList;
+import com.google.gson.JsonElement;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.stream.IntStream;
+import org.minillm.core.checkpoint.Checkpoint;
+import org.minillm.core.checkpoint.MalformedCheckpointException;
+import org.minillm.core.pruning.Plugins;
+
+/**
+ * A causal language model: a checkpoint, the decoder that its config.json describes, and the layers
+ * that the memory budget lets stay in memory. Owns native memory: close it. Not thread-safe; the
+ * engine uses all its threads for one operation after the other.
+ */
+public final class CausalLm implements AutoCloseable {
+
+  private final Checkpoint checkpoint;
+  private final Decoder decoder;
+  private final NDManager manager;
+  private final int residentLayers;
+  private final Map<Integer, LayerWeights> resident = new HashMap<>();
+
+  private CausalLm(Checkpoint checkpoint, Decoder decoder, NDManager manager, int residentLayers) {
+    this.checkpoint = checkpoint;
+    this.decoder = decoder;
+    this.manager = manager;
+    this.residentLayers = residentLayers;
+  }
+
+  /**
+   * Opens a Hugging Face folder with the memory budget of this machine.
+   *
+   * @param folder holds config.json and safetensors files
+   * @return the model; to be closed
+   * @throws IOException if a file is missing, malformed or disagrees with config.json
+   */
+  public static CausalLm open(Path folder) throws IOException {
+    return open(folder, MemoryBudget.ofThisMachine());
+  }
+
+  /**
+   * Opens a Hugging Face folder. Results do not depend on the budget, to the bit.
+   *
+   * @param folder holds config.json and safetensors files
+   * @param budget decides how many layers stay in memory
+   * @return the model; to be closed
+   * @throws IOException if a file is missing, malformed or disagrees with config.json
+   */
+  public static CausalLm open(Path folder, MemoryBudget budget) throws IOException {
+    Checkpoint checkpoint = Checkpoint.open(folder);
+    try {
+      Decoder decoder = architecture(checkpoint).decoder(checkpoint.config());
+      requireTensors(checkpoint, decoder);
+      NDManager manager = NDManager.newBaseManager(Device.cpu(), "PyTorch");
+      int residentLayers =
+          MemoryForecast.of(decoder).residentLayers(budget, ProcessMemory.residentBytes());
+      return new CausalLm(checkpoint, decoder, manager, residentLayers);
+    } catch (IOException | RuntimeException e) {
+      checkpoint.close();
+      throw e;
+    }
+  }
+
+  private static Architecture architecture(Checkpoint checkpoint)
+      throws MalformedCheckpointException {
+    JsonElement modelType = checkpoint.config().get("model_type");
+    Path config = checkpoint.folder().resolve("config.json");
+    if (modelType == null || !modelType.isJsonPrimitive()) {
+      throw new MalformedCheckpointException(config + ": no \"model_type\"");
+    }
+    try {
+      return Plugins.named(Architecture.class, modelType.getAsString());
+    } catch (IllegalArgumentException e) {
+      throw new MalformedCheckpointException(config + ": " + e.getMessage(), e);
+    }
+  }
+
+  private static void requireTensors(Checkpoint checkpoint, Decoder decoder)
+      throws MalformedCheckpointException {
+    for (Map.Entry<String, Shape> expected : decoder.tensors().entrySet()) {
+      Shape found = checkpoint.tensor(expected.getKey()).shape();
+      if (!found.equals(expected.getValue())) {
+        throw new MalformedCheckpointException(
+            checkpoint.folder()
+                + ": "
+                + expected.getKey()
+                + " has the shape "
+                + found
+                + ", expected "
+                + expected.getValue()
+                + "; config.json and the weights disagree");
+      }
+    }
+  }
+
+  /**
+   * Returns the files behind the model.
+   *
+   * @return the open checkpoint, closed with the model
+   */
+  public Checkpoint checkpoint() {
+    return checkpoint;
+  }
+
+  /**
+   * Returns how the model computes.
+   *
+   * @return the family's decoder
+   */
+  public Decoder decoder() {
+    return decoder;
+  }
+
+  /**
+   * Returns the sizes.
+   *
+   * @return the parsed configuration
+   */
+  public ModelConfig config() {
+    return decoder.config();
+  }
+
+  /**
+   * Returns the prunable groups of some kinds, by layer and kind.
+   *
+   * @param kinds the kinds wanted
+   * @return the groups of all layers
+   */
+  public ImmutableList<PruningGroup> groups(Collection<GroupKind> kinds) {
+    return IntStream.range(0, config().layers().size())
+        .mapToObj(decoder::groups)
+        .flatMap(ImmutableList::stream)
+        .filter(group -> kinds.contains(group.id().kind()))
+        .sorted((a, b) -> a.id().compareTo(b.id()))
+        .collect(toImmutableList());
+  }
+
+  /**
+   * Counts the weights of one tensor.
+   *
+   * @param tensor its name
+   * @return the product of its shape
+   */
+  public long elements(String tensor) {
+    return decoder.tensors().get(tensor).size();
+  }
+
+  /**
+   * Counts the parameters, a tied head once.
+   *
+   * @return the elements of all tensors that the model computes with
+   */
+  public long parameters() {
+    return decoder.tensors().values().stream().mapToLong(Shape::size).sum();
+  }
+
+  /**
+   * Returns the model's tokenizer.
+   *
+   * @return opened on tokenizer.json of the folder; to be closed
+   * @throws IOException if the folder has none
+   */
+  public Tokenizer tokenizer() throws IOException {
+    return Tokenizer.open(checkpoint.folder());
+  }
+
+  /**
+   * Returns the weights of a layer. Close them when the work on the layer is done: those that stay
+   * in memory know it.
+   *
+   * @param layer from 0
+   * @return its weights, read when first asked for
+   */
+  public LayerWeights layer(int layer) {
+    if (layer < residentLayers) {
+      return resident.computeIfAbsent(
+          layer, i -> new LayerWeights(checkpoint::read, manager.newSubManager(), true));
+    }
+    return new LayerWeights(checkpoint::read, manager.newSubManager(), false);
+  }
+
+  /**
+   * Tells how many layers the memory budget lets stay in memory.
+   *
+   * @return between 0 and the number of layers
+   */
+  public int residentLayers() {
+    return residentLayers;
+  }
+
+  NDManager newManager() {
+    return manager.newSubManager();
+  }
+
+  /** Frees the native memory and closes the files. */
+  @Override
+  public void close() {
+    resident.values().forEach(LayerWeights::free);
+    manager.close();
+    checkpoint.close();
+  }
 }

@@ -1,0 +1,134 @@
+package org.minillm.core.evaluation;
+
+import static com.google.common.base.Preconditions.checkArgument;
+
+import com.google.common.primitives.ImmutableDoubleArray;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.InputTap;
+import org.minillm.core.model.Sweep;
+import org.minillm.core.model.WeightTransform;
+import org.minillm.core.pruning.PruningListener;
+
+/**
+ * Perplexity over consecutive windows that do not overlap: exp of the mean over the windows of the
+ * mean -log P of the window - 1 predicted tokens. No special tokens are added. Perplexities compare
+ * only where tokenizer, text, window and number of windows are the same, so they are part of the
+ * result.
+ *
+ * @param source where the text came from
+ * @param window tokens a window; the stride is the same
+ * @param windowNegativeLogLikelihoods the mean -log P of each window, in nats, for paired
+ *     comparisons
+ */
+public record Perplexity(
+    String source, int window, ImmutableDoubleArray windowNegativeLogLikelihoods) {
+
+  /** Hidden states in memory at a time; more windows take several sweeps. */
+  private static final long HIDDEN_BYTES_PER_SWEEP = 64L << 20;
+
+  /**
+   * Measures a model.
+   *
+   * @param model the model; read only
+   * @param source where the text came from, for the record and for messages
+   * @param tokens the tokenised text
+   * @param window tokens a window, at least 2
+   * @param maxWindows at most that many windows from the start of the text
+   * @param listener told of the progress
+   * @return the measurement
+   * @throws IOException if the checkpoint cannot be read
+   * @throws IllegalArgumentException if the text does not fill one window
+   */
+  public static Perplexity measure(
+      CausalLm model,
+      String source,
+      int[] tokens,
+      int window,
+      int maxWindows,
+      PruningListener listener)
+      throws IOException {
+    checkArgument(window > 1, "window %s: expected at least 2 tokens", window);
+    checkArgument(maxWindows > 0, "max windows %s: expected at least 1", maxWindows);
+    int count = Math.min(maxWindows, tokens.length / window);
+    if (count == 0) {
+      throw new IllegalArgumentException(
+          source + ": " + tokens.length + " tokens, expected at least one window of " + window);
+    }
+    List<int[]> windows = new ArrayList<>();
+    for (int w = 0; w < count; w++) {
+      windows.add(Arrays.copyOfRange(tokens, w * window, (w + 1) * window));
+    }
+    return new Perplexity(source, window, measure(model, windows, listener));
+  }
+
+  private static ImmutableDoubleArray measure(
+      CausalLm model, List<int[]> windows, PruningListener listener) throws IOException {
+    long windowBytes = (long) windows.get(0).length * model.config().hiddenSize() * Float.BYTES;
+    int perSweep = (int) Math.max(1, HIDDEN_BYTES_PER_SWEEP / windowBytes);
+    int sweeps = (windows.size() + perSweep - 1) / perSweep;
+    listener.passStarted("perplexity", (long) sweeps * model.config().layers().size());
+    ImmutableDoubleArray.Builder results = ImmutableDoubleArray.builder(windows.size());
+    for (int from = 0; from < windows.size(); from += perSweep) {
+      try (Sweep sweep = new Sweep(model)) {
+        Sweep.Strand strand =
+            sweep.add(
+                windows.subList(from, Math.min(windows.size(), from + perSweep)),
+                WeightTransform.NONE,
+                InputTap.NONE);
+        sweep.run(layer -> listener.stepDone());
+        results.addAll(sweep.windowNegativeLogLikelihoods(List.of(strand)).get(0));
+      }
+    }
+    listener.passDone();
+    return results.build();
+  }
+
+  /**
+   * Returns the mean -log P of a token.
+   *
+   * @return nats
+   */
+  public double meanNegativeLogLikelihood() {
+    return windowNegativeLogLikelihoods.stream().average().orElseThrow();
+  }
+
+  /**
+   * Returns the perplexity.
+   *
+   * @return exp of {@link #meanNegativeLogLikelihood()}
+   */
+  public double perplexity() {
+    return Math.exp(meanNegativeLogLikelihood());
+  }
+
+  /**
+   * Counts the windows.
+   *
+   * @return windows measured
+   */
+  public int windows() {
+    return windowNegativeLogLikelihoods.length();
+  }
+
+  /**
+   * Counts the tokens read.
+   *
+   * @return windows times window
+   */
+  public long tokens() {
+    return (long) windows() * window;
+  }
+
+  /**
+   * Counts the tokens predicted: all but the first of every window.
+   *
+   * @return windows times (window - 1)
+   */
+  public long predictedTokens() {
+    return (long) windows() * (window - 1);
+  }
+}

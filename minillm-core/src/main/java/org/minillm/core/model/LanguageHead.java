@@ -1,0 +1,178 @@
+package org.minillm.core.model;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.NDScope;
+import ai.djl.ndarray.types.Shape;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * Turns the last hidden states into logits, a chunk of the vocabulary at a time, so that neither the
+ * head nor the logits of a batch are ever whole in memory (250,880 x 4,096 float32 are 4 GB).
+ */
+public final class LanguageHead {
+
+  /** A chunk of the head and the logits of a micro-batch against it, with one temporary copy. */
+  static final long WORKING_BYTES = 128L << 20;
+
+  private static final int CHUNK_BYTES = 32 << 20;
+
+  private final CausalLm model;
+  private final String tensor;
+  private final int vocabulary;
+  private final int chunkRows;
+
+  /**
+   * Opens the head of a model.
+   *
+   * @param model the model
+   */
+  public LanguageHead(CausalLm model) {
+    this.model = model;
+    this.tensor = model.decoder().headTensor();
+    Shape shape = model.decoder().tensors().get(tensor);
+    this.vocabulary = Math.toIntExact(shape.get(0));
+    long widest = Math.max(shape.get(1), Sweep.TOKENS_PER_BATCH);
+    this.chunkRows = (int) Math.min(vocabulary, CHUNK_BYTES / (Float.BYTES * widest));
+  }
+
+  /** Sees the logits of some rows of the vocabulary. */
+  @FunctionalInterface
+  public interface LogitsSink {
+
+    /**
+     * Takes a chunk.
+     *
+     * @param logits FLOAT32, (tokens, chunk); gone after the call
+     * @param firstId the vocabulary row of the first column
+     * @throws IOException if the logits are to be written and cannot be
+     */
+    void accept(NDArray logits, int firstId) throws IOException;
+  }
+
+  /**
+   * Computes logits.
+   *
+   * @param hidden FLOAT32, (tokens, width)
+   * @param sink shown chunk after chunk of the vocabulary, ascending
+   * @throws IOException if the head cannot be read
+   */
+  public void logits(NDArray hidden, LogitsSink sink) throws IOException {
+    for (int from = 0; from < vocabulary; from += chunkRows) {
+      try (NDManager scratch = model.newManager()) {
+        NDArray rows = readRows(from, scratch);
+        try (NDScope scope = new NDScope()) {
+          sink.accept(hidden.matMul(rows.transpose()), from);
+        }
+      }
+    }
+  }
+
+  private NDArray readRows(int from, NDManager scratch) throws IOException {
+    int to = Math.min(vocabulary, from + chunkRows);
+    return model.checkpoint().readRows(tensor, from, to, scratch);
+  }
+
+  /**
+   * Scores the next tokens. The head is read once for all batches; the log-sum-exp runs over the
+   * chunks in double.
+   *
+   * @param batches FLOAT32 (rows, time, width) each
+   * @param windows the token ids of every batch, (rows) times (time)
+   * @return for every batch -log P of tokens 1 to time - 1 of its windows, in nats, window after
+   *     window
+   */
+  List<double[]> negativeLogLikelihoods(List<NDArray> batches, List<List<int[]>> windows)
+      throws IOException {
+    List<NextTokens> pending = new ArrayList<>();
+    try (NDManager owner = model.newManager()) {
+      for (int i = 0; i < batches.size(); i++) {
+        pending.add(new NextTokens(batches.get(i), windows.get(i), owner));
+      }
+      for (int from = 0; from < vocabulary; from += chunkRows) {
+        try (NDManager scratch = model.newManager()) {
+          NDArray transposed = readRows(from, scratch).transpose();
+          for (NextTokens batch : pending) {
+            batch.accumulate(transposed, from);
+          }
+        }
+      }
+    }
+    return pending.stream().map(NextTokens::negativeLogLikelihoods).toList();
+  }
+
+  /** The positions of one micro-batch that predict a token, and what is known of their logits. */
+  private static final class NextTokens {
+    private final NDArray hidden;
+    private final int[] targets;
+    private final double[] logSumExp;
+    private final double[] targetLogits;
+
+    NextTokens(NDArray batch, List<int[]> windows, NDManager owner) {
+      int time = windows.get(0).length;
+      int width = Math.toIntExact(batch.getShape().get(2));
+      try (NDScope scope = new NDScope()) {
+        NDArray predicting = batch.get(":, :" + (time - 1)).reshape(-1, width);
+        NDScope.unregister(predicting);
+        hidden = predicting;
+        hidden.attach(owner);
+      }
+      targets = new int[windows.size() * (time - 1)];
+      for (int w = 0; w < windows.size(); w++) {
+        System.arraycopy(windows.get(w), 1, targets, w * (time - 1), time - 1);
+      }
+      logSumExp = new double[targets.length];
+      Arrays.fill(logSumExp, Double.NEGATIVE_INFINITY);
+      targetLogits = new double[targets.length];
+    }
+
+    void accumulate(NDArray transposedRows, int firstId) {
+      int chunk = Math.toIntExact(transposedRows.getShape().get(1));
+      try (NDScope scope = new NDScope()) {
+        NDArray logits = hidden.matMul(transposedRows);
+        // one fused kernel: the log-sum-exp of a row is any logit minus its log-softmax
+        NDArray logSoftmax = logits.logSoftmax(1);
+        NDArray index =
+            logits
+                .getManager()
+                .create(clampedTargets(firstId, chunk), new Shape(targets.length, 1));
+        float[] anyLogit = logits.get(":, 0").toFloatArray();
+        float[] itsLogSoftmax = logSoftmax.get(":, 0").toFloatArray();
+        float[] targetLogSoftmax = logSoftmax.gather(index, 1).toFloatArray();
+        for (int i = 0; i < targets.length; i++) {
+          double chunkLogSumExp = (double) anyLogit[i] - itsLogSoftmax[i];
+          logSumExp[i] = logAdd(logSumExp[i], chunkLogSumExp);
+          if (targets[i] >= firstId && targets[i] < firstId + chunk) {
+            targetLogits[i] = targetLogSoftmax[i] + chunkLogSumExp;
+          }
+        }
+      }
+    }
+
+    private long[] clampedTargets(int firstId, int chunk) {
+      long[] index = new long[targets.length];
+      for (int i = 0; i < index.length; i++) {
+        index[i] = Math.max(0, Math.min(chunk - 1, targets[i] - firstId));
+      }
+      return index;
+    }
+
+    double[] negativeLogLikelihoods() {
+      double[] nll = new double[targets.length];
+      for (int i = 0; i < nll.length; i++) {
+        nll[i] = logSumExp[i] - targetLogits[i];
+      }
+      return nll;
+    }
+
+    private static double logAdd(double a, double b) {
+      double larger = Math.max(a, b);
+      return larger == Double.NEGATIVE_INFINITY
+          ? larger
+          : larger + Math.log1p(Math.exp(Math.min(a, b) - larger));
+    }
+  }
+}

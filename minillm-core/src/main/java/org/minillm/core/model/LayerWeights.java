@@ -1,0 +1,53 @@
+package org.minillm.core.model;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import java.io.IOException;
+import java.util.HashMap;
+import java.util.Map;
+
+/**
+ * The weights of one layer as long as somebody works on it: every tensor is read at most once, when
+ * it is first asked for. Closing frees them, unless the layer stays resident.
+ */
+public final class LayerWeights implements WeightSource, AutoCloseable {
+
+  private final WeightSource source;
+  private final NDManager manager;
+  private final boolean resident;
+  private final Map<String, NDArray> loaded = new HashMap<>();
+
+  LayerWeights(WeightSource source, NDManager manager, boolean resident) {
+    this.source = source;
+    this.manager = manager;
+    this.resident = resident;
+  }
+
+  /**
+   * {@inheritDoc}
+   *
+   * <p>The array belongs to these weights, not to {@code owner}.
+   */
+  @Override
+  public NDArray read(String tensor, NDManager owner) throws IOException {
+    NDArray array = loaded.get(tensor);
+    if (array == null) {
+      array = source.read(tensor, manager);
+      loaded.put(tensor, array);
+    }
+    return array;
+  }
+
+  /** Frees the native memory of a layer that does not stay resident. */
+  @Override
+  public void close() {
+    if (!resident) {
+      free();
+    }
+  }
+
+  void free() {
+    loaded.clear();
+    manager.close();
+  }
+}

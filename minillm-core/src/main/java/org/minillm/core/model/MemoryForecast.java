@@ -1,0 +1,83 @@
+package org.minillm.core.model;
+
+import ai.djl.ndarray.types.Shape;
+import java.util.OptionalLong;
+import java.util.stream.IntStream;
+
+/**
+ * What a pass over a model needs in memory. Weights are float32 in memory whatever they are in the
+ * file.
+ *
+ * @param largestBlockBytes float32 weights of the largest layer
+ * @param allBlocksBytes float32 weights of all layers
+ * @param workingBytes what a pass holds beside resident layers: the block at work, its perturbed
+ *     copy, activations of one micro-batch, a chunk of the language head
+ */
+public record MemoryForecast(long largestBlockBytes, long allBlocksBytes, long workingBytes) {
+
+  /** The JVM, the engine's code and its thread pools, before any weight is read (measured). */
+  static final long PROCESS_BYTES = 350L << 20;
+
+  private static final int BLOCK_COPIES = 2;
+  private static final int ACTIVATIONS = 8;
+
+  /**
+   * Forecasts a model.
+   *
+   * @param decoder knows the tensors and their shapes
+   * @return the forecast
+   */
+  public static MemoryForecast of(Decoder decoder) {
+    ModelConfig config = decoder.config();
+    long[] blocks =
+        IntStream.range(0, config.layers().size()).mapToLong(i -> blockBytes(decoder, i)).toArray();
+    long largest = IntStream.range(0, blocks.length).mapToLong(i -> blocks[i]).max().orElse(0);
+    long all = IntStream.range(0, blocks.length).mapToLong(i -> blocks[i]).sum();
+    int widest =
+        config.layers().stream().mapToInt(LayerShape::intermediateSize).max().orElse(0)
+            + config.hiddenSize();
+    long activations = (long) ACTIVATIONS * Sweep.TOKENS_PER_BATCH * widest * Float.BYTES;
+    return new MemoryForecast(
+        largest, all, BLOCK_COPIES * largest + activations + LanguageHead.WORKING_BYTES);
+  }
+
+  private static long blockBytes(Decoder decoder, int layer) {
+    return decoder.groups(layer).stream()
+        .flatMap(group -> group.slices().stream())
+        .map(TensorSlice::tensor)
+        .distinct()
+        .map(decoder.tensors()::get)
+        .mapToLong(Shape::size)
+        .sum()
+        * Float.BYTES;
+  }
+
+  /**
+   * Decides how many layers stay in memory.
+   *
+   * @param budget for the whole process
+   * @param residentNow what the process has already, where it is known
+   * @return between 0 and the number of layers
+   */
+  int residentLayers(MemoryBudget budget, OptionalLong residentNow) {
+    long free = budget.bytes() - residentNow.orElse(PROCESS_BYTES) - workingBytes;
+    if (free >= allBlocksBytes) {
+      return Integer.MAX_VALUE;
+    }
+    return largestBlockBytes == 0 ? 0 : (int) Math.max(0, free / largestBlockBytes);
+  }
+
+  /**
+   * Forecasts the peak of the resident set.
+   *
+   * @param budget for the whole process
+   * @return bytes
+   */
+  public long peakBytes(MemoryBudget budget) {
+    long residentBytes =
+        Math.min(
+            allBlocksBytes,
+            (long) residentLayers(budget, OptionalLong.of(PROCESS_BYTES)) * largestBlockBytes);
+    return PROCESS_BYTES + workingBytes + residentBytes;
+  }
+}

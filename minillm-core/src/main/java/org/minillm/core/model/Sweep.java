@@ -1,0 +1,247 @@
+package org.minillm.core.model;
+
+import static com.google.common.base.Preconditions.checkArgument;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.NDScope;
+import com.google.common.collect.Lists;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * One walk through the decoder, a block at a time: each block is opened once and every strand goes
+ * through it before the next block is opened. Whether the blocks come from memory or from the file
+ * makes no difference to the result.
+ *
+ * <pre>{@code
+ * try (Sweep sweep = new Sweep(model)) {
+ *   Strand strand = sweep.add(windows, WeightTransform.NONE, InputTap.NONE);
+ *   sweep.run(layer -> {});
+ *   double[] nll = sweep.windowNegativeLogLikelihoods(List.of(strand)).get(0);
+ * }
+ * }</pre>
+ *
+ * Owns the hidden states of its strands: windows x length x hidden_size x 4 bytes each.
+ */
+public final class Sweep implements AutoCloseable {
+
+  /**
+   * Tokens that go through a block together. Fewer lose speed to the cost of single operations,
+   * more only take memory.
+   */
+  static final int TOKENS_PER_BATCH = 1024;
+
+  private final CausalLm model;
+  private final NDManager manager;
+  private final List<Strand> strands = new ArrayList<>();
+  private final Map<Integer, Positions> positions = new HashMap<>();
+
+  /**
+   * Begins a walk.
+   *
+   * @param model the model; used by one sweep at a time
+   */
+  public Sweep(CausalLm model) {
+    this.model = model;
+    this.manager = model.newManager();
+  }
+
+  /** Told when all strands have passed a layer. */
+  @FunctionalInterface
+  public interface LayerListener {
+
+    /**
+     * A layer is done.
+     *
+     * @param layer from 0
+     */
+    void layerDone(int layer);
+  }
+
+  /** Windows that go through the same weights. */
+  public static final class Strand {
+    private final List<int[]> windows;
+    private final WeightTransform transform;
+    private final InputTap tap;
+    private final int rowsPerBatch;
+    private final List<NDArray> hidden = new ArrayList<>();
+
+    private Strand(List<int[]> windows, WeightTransform transform, InputTap tap) {
+      this.windows = windows;
+      this.transform = transform;
+      this.tap = tap;
+      this.rowsPerBatch = Math.max(1, TOKENS_PER_BATCH / windows.get(0).length);
+    }
+
+    /**
+     * Returns the residual stream after the last layer that is done.
+     *
+     * @return micro-batches of FLOAT32 (rows, time, hidden_size), owned by the sweep, gone after the
+     *     next layer
+     */
+    public List<NDArray> hidden() {
+      return List.copyOf(hidden);
+    }
+
+    int length() {
+      return windows.get(0).length;
+    }
+  }
+
+  /**
+   * Adds windows to the walk and embeds them.
+   *
+   * @param windows token ids, all of the same length
+   * @param transform changes the weights of the blocks for this strand only
+   * @param tap watches the inputs of this strand
+   * @return the strand
+   * @throws IOException if the embedding cannot be read
+   * @throws IllegalArgumentException if an id is not in the vocabulary
+   */
+  public Strand add(List<int[]> windows, WeightTransform transform, InputTap tap)
+      throws IOException {
+    checkArgument(!windows.isEmpty(), "no window to run");
+    int length = windows.get(0).length;
+    checkArgument(length > 0, "an empty window cannot be run");
+    for (int[] window : windows) {
+      checkArgument(
+          window.length == length,
+          "windows of %s and of %s tokens in one strand, expected equal lengths",
+          length,
+          window.length);
+      requireInVocabulary(window);
+    }
+    Strand strand = new Strand(windows, transform, tap);
+    for (int from = 0; from < windows.size(); from += strand.rowsPerBatch) {
+      int to = Math.min(windows.size(), from + strand.rowsPerBatch);
+      strand.hidden.add(
+          model
+              .decoder()
+              .embed(
+                  model.checkpoint()::gatherRows,
+                  windows.subList(from, to).toArray(int[][]::new),
+                  manager));
+    }
+    strands.add(strand);
+    return strand;
+  }
+
+  private void requireInVocabulary(int[] window) {
+    int vocabulary = model.config().vocabSize();
+    for (int id : window) {
+      checkArgument(
+          id >= 0 && id < vocabulary,
+          "token id %s: expected 0 to %s (vocab_size of the model)",
+          id,
+          vocabulary - 1);
+    }
+  }
+
+  /**
+   * Runs all strands through all layers.
+   *
+   * @param listener told after each layer
+   * @throws IOException if a layer cannot be read
+   */
+  public void run(LayerListener listener) throws IOException {
+    for (int layer = 0; layer < model.config().layers().size(); layer++) {
+      try (LayerWeights weights = model.layer(layer)) {
+        for (Strand strand : strands) {
+          runLayer(strand, layer, weights);
+        }
+      }
+      listener.layerDone(layer);
+    }
+  }
+
+  private void runLayer(Strand strand, int layer, LayerWeights weights) throws IOException {
+    Positions tables = positionsFor(strand.length());
+    try (NDManager scratch = manager.newSubManager()) {
+      WeightSource transformed =
+          (tensor, owner) -> strand.transform.apply(tensor, weights.read(tensor, owner), scratch);
+      DecoderBlock block = model.decoder().block(layer, transformed, scratch);
+      for (int i = 0; i < strand.hidden.size(); i++) {
+        NDArray before = strand.hidden.get(i);
+        try (NDScope scope = new NDScope()) {
+          NDArray after = block.forward(before, tables, strand.tap);
+          NDScope.unregister(after);
+          strand.hidden.set(i, after);
+        }
+        before.close();
+      }
+    }
+  }
+
+  private Positions positionsFor(int length) {
+    return positions.computeIfAbsent(length, n -> model.decoder().positions(n, manager));
+  }
+
+  /**
+   * Scores every next token of strands that have passed all layers. The language head is read once.
+   *
+   * @param scored some of this sweep's
+   * @return for every strand, for every window the mean over its length - 1 predicted tokens of -log
+   *     P, in nats
+   * @throws IOException if the language head cannot be read
+   */
+  public List<double[]> windowNegativeLogLikelihoods(List<Strand> scored) throws IOException {
+    List<NDArray> batches = new ArrayList<>();
+    List<List<int[]>> windows = new ArrayList<>();
+    for (Strand strand : scored) {
+      checkArgument(strand.length() > 1, "a window of 1 token predicts nothing");
+      batches.addAll(normed(strand));
+      windows.addAll(Lists.partition(strand.windows, strand.rowsPerBatch));
+    }
+    Iterator<double[]> tokens =
+        new LanguageHead(model).negativeLogLikelihoods(batches, windows).iterator();
+    List<double[]> results = new ArrayList<>();
+    for (Strand strand : scored) {
+      double[] means = new double[strand.windows.size()];
+      for (int first = 0; first < means.length; first += strand.rowsPerBatch) {
+        putWindowMeans(tokens.next(), strand.length() - 1, means, first);
+      }
+      results.add(means);
+    }
+    return results;
+  }
+
+  private static void putWindowMeans(double[] tokens, int perWindow, double[] means, int first) {
+    for (int w = 0; w < tokens.length / perWindow; w++) {
+      double sum = 0;
+      for (int t = 0; t < perWindow; t++) {
+        sum += tokens[w * perWindow + t];
+      }
+      means[first + w] = sum / perWindow;
+    }
+  }
+
+  /**
+   * Returns what the language head reads, for a strand that has passed all layers.
+   *
+   * @param strand one of this sweep's
+   * @return micro-batches of FLOAT32 (rows, time, width), owned by the sweep
+   * @throws IOException if the last norm cannot be read
+   */
+  public List<NDArray> normed(Strand strand) throws IOException {
+    List<NDArray> result = new ArrayList<>();
+    for (NDArray hidden : strand.hidden) {
+      try (NDScope scope = new NDScope()) {
+        NDArray normed = model.decoder().finalHidden(model.checkpoint()::read, hidden);
+        NDScope.unregister(normed);
+        result.add(normed);
+      }
+    }
+    return result;
+  }
+
+  /** Frees the hidden states. */
+  @Override
+  public void close() {
+    manager.close();
+  }
+}

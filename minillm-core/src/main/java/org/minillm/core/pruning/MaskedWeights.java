@@ -1,0 +1,38 @@
+package org.minillm.core.pruning;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import com.google.common.primitives.ImmutableIntArray;
+import java.nio.FloatBuffer;
+import org.minillm.core.model.FloatView;
+import org.minillm.core.model.WeightTransform;
+
+/**
+ * The dense model with the removed units silenced: their columns of the consumer are zero. It
+ * computes the same function as the cut model, at the dense model's cost; the strongest test of the
+ * cut, and a way to try a plan without writing it.
+ *
+ * @param table what the plan removes
+ */
+public record MaskedWeights(CutTable table) implements WeightTransform {
+
+  @Override
+  public NDArray apply(String tensor, NDArray weight, NDManager owner) {
+    CutTable.Cut cut = table.cuts().get(tensor);
+    if (cut == null || cut.axis() == 0) {
+      return weight;
+    }
+    NDArray masked = owner.create(weight.getShape(), weight.getDataType());
+    FloatBuffer from = FloatView.of(weight);
+    FloatBuffer to = FloatView.of(masked);
+    to.put(0, from, 0, from.remaining());
+    ImmutableIntArray removed = table.removedColumns(tensor);
+    int columns = cut.size();
+    for (int row = 0; row < from.remaining() / columns; row++) {
+      for (int i = 0; i < removed.length(); i++) {
+        to.put(row * columns + removed.get(i), 0f);
+      }
+    }
+    return masked;
+  }
+}

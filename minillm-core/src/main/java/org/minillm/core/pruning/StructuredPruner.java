@@ -1,0 +1,219 @@
+package org.minillm.core.pruning;
+
+import ai.djl.Device;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.NDScope;
+import com.google.common.collect.ImmutableList;
+import com.google.common.collect.ImmutableSet;
+import com.google.common.collect.ImmutableSortedMap;
+import com.google.common.primitives.ImmutableDoubleArray;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+import org.minillm.core.calibration.CalibrationEvidence;
+import org.minillm.core.calibration.CalibrationSet;
+import org.minillm.core.calibration.GradientEstimator;
+import org.minillm.core.calibration.ScoreBackend;
+import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.GroupId;
+import org.minillm.core.model.LayerWeights;
+import org.minillm.core.model.PassListener;
+import org.minillm.core.model.PruningGroup;
+
+/**
+ * The straight line: collect the evidence that the criterion asks for, score every group, let the
+ * allocation say how many units stay, keep those with the highest scores, and cut.
+ *
+ * <pre>{@code
+ * Pruner pruner =
+ *     StructuredPruner.builder(new Fms(), PruningTarget.of(0.2, GroupKind.MLP_CHANNELS))
+ *         .gradientEstimator(Spsa.withSeed(42))
+ *         .build();
+ * PruningPlan plan = pruner.plan(model, data);
+ * pruner.apply(model, plan, data, Path.of("pruned"));
+ * }</pre>
+ */
+public final class StructuredPruner implements Pruner {
+
+  private final ImportanceCriterion criterion;
+  private final PruningTarget target;
+  private final @Nullable GradientEstimator gradientEstimator;
+  private final Allocation allocation;
+  private final ScoreBackend backend;
+  private final PassListener listener;
+  private final boolean overwrite;
+
+  private StructuredPruner(Builder builder) {
+    this.criterion = builder.criterion;
+    this.target = builder.target;
+    this.gradientEstimator = builder.gradientEstimator;
+    this.allocation = builder.allocation;
+    this.backend = builder.backend;
+    this.listener = builder.listener;
+    this.overwrite = builder.overwrite;
+  }
+
+  /**
+   * Begins a pruner.
+   *
+   * @param criterion scores the units
+   * @param target how much is to be removed
+   * @return a builder with the uniform allocation, no gradient (1 everywhere) and a silent listener
+   */
+  public static Builder builder(ImportanceCriterion criterion, PruningTarget target) {
+    return new Builder(criterion, target);
+  }
+
+  @Override
+  public PruningPlan plan(CausalLm model, @Nullable CalibrationSet data) throws IOException {
+    ImmutableList<PruningGroup> groups = model.groups(target.kinds());
+    CalibrationEvidence evidence =
+        CalibrationEvidence.collect(
+            model, data, criterion.requires(), gradientEstimator, listener);
+    List<ScoredGroup> scored = score(model, groups, evidence);
+    ImmutableSortedMap<GroupId, Integer> counts = allocation.unitsToKeep(scored, target);
+    Map<GroupId, PruningPlan.KeptUnits> kept = new TreeMap<>();
+    for (ScoredGroup group : scored) {
+      kept.put(
+          group.id(),
+          new PruningPlan.KeptUnits(
+              group.units(), UnitSelection.keepHighest(group, counts.get(group.id()))));
+    }
+    return new PruningPlan(fingerprint(model), kept, provenance(evidence, data));
+  }
+
+  static ModelFingerprint fingerprint(CausalLm model) throws IOException {
+    return ModelFingerprint.of(model.config(), model.checkpoint().sha256OfSamples());
+  }
+
+  private List<ScoredGroup> score(
+      CausalLm model, List<PruningGroup> groups, CalibrationEvidence evidence) throws IOException {
+    List<ScoredGroup> scored = new ArrayList<>();
+    listener.passStarted("score", groups.size());
+    for (PruningGroup group : groups) {
+      try (LayerWeights weights = model.layer(group.id().layer());
+          NDManager scratch = NDManager.newBaseManager(Device.cpu(), CausalLm.ENGINE);
+          NDScope scope = new NDScope()) {
+        double[] scores = criterion.score(group, evidence.ofBlock(weights, backend, scratch));
+        scored.add(
+            new ScoredGroup(
+                group.id(),
+                group.weightsPerUnit(model::elements),
+                ImmutableDoubleArray.copyOf(scores)));
+      }
+      listener.stepDone();
+    }
+    listener.passDone();
+    return scored;
+  }
+
+  private ImmutableSortedMap<String, String> provenance(
+      CalibrationEvidence evidence, @Nullable CalibrationSet data) {
+    Map<String, String> facts = new TreeMap<>();
+    facts.put("criterion", criterion.name());
+    criterion.parameters().forEach((name, value) -> facts.put("criterion." + name, value));
+    facts.putAll(evidence.gradient().provenance());
+    if (data != null && !criterion.requires().isEmpty()) {
+      facts.putAll(data.provenance());
+    }
+    facts.put("allocation", allocation.name());
+    facts.put("score_backend", backend.name());
+    facts.put("forward_passes", Long.toString(evidence.forwardPasses()));
+    facts.put("target.ratio", Double.toString(target.ratio()));
+    facts.put("target.multiple_of", Integer.toString(target.multipleOf()));
+    facts.put("target.minimum_units", Integer.toString(target.minimumUnits()));
+    facts.put("target.keep_layers", target.keepLayers().toString());
+    return ImmutableSortedMap.copyOf(facts);
+  }
+
+  @Override
+  public PruningReport apply(
+      CausalLm model, PruningPlan plan, @Nullable CalibrationSet data, Path target)
+      throws IOException {
+    return new CheckpointCutter(model, plan, listener).write(target, overwrite);
+  }
+
+  /** Gathers the choices of a {@link StructuredPruner}. */
+  public static final class Builder {
+    private final ImportanceCriterion criterion;
+    private final PruningTarget target;
+    private @Nullable GradientEstimator gradientEstimator;
+    private Allocation allocation = new UniformAllocation();
+    private ScoreBackend backend = new JavaScoreBackend();
+    private PassListener listener = PassListener.SILENT;
+    private boolean overwrite;
+
+    private Builder(ImportanceCriterion criterion, PruningTarget target) {
+      this.criterion = criterion;
+      this.target = target;
+    }
+
+    /**
+     * Chooses how the gradient is estimated, for criteria that ask for one.
+     *
+     * @param estimator makes the gradient; null where it is to be 1 everywhere
+     * @return this
+     */
+    public Builder gradientEstimator(@Nullable GradientEstimator estimator) {
+      this.gradientEstimator = estimator;
+      return this;
+    }
+
+    /**
+     * Chooses how many units each group keeps.
+     *
+     * @param chosen the allocation
+     * @return this
+     */
+    public Builder allocation(Allocation chosen) {
+      this.allocation = chosen;
+      return this;
+    }
+
+    /**
+     * Chooses where scores are computed.
+     *
+     * @param chosen the backend
+     * @return this
+     */
+    public Builder backend(ScoreBackend chosen) {
+      this.backend = chosen;
+      return this;
+    }
+
+    /**
+     * Chooses who is told of the progress.
+     *
+     * @param chosen the listener
+     * @return this
+     */
+    public Builder listener(PassListener chosen) {
+      this.listener = chosen;
+      return this;
+    }
+
+    /**
+     * Chooses whether an existing target folder is replaced.
+     *
+     * @param chosen true to replace it, once the new one is complete
+     * @return this
+     */
+    public Builder overwrite(boolean chosen) {
+      this.overwrite = chosen;
+      return this;
+    }
+
+    /**
+     * Makes the pruner.
+     *
+     * @return the pruner
+     */
+    public StructuredPruner build() {
+      return new StructuredPruner(this);
+    }
+  }
+}

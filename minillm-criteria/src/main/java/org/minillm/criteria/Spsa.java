@@ -1,0 +1,189 @@
+package org.minillm.criteria;
+
+import static com.google.common.base.Preconditions.checkArgument;
+
+import com.google.common.collect.ImmutableList;
+import com.google.common.collect.ImmutableMap;
+import com.google.common.collect.ImmutableSet;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.minillm.core.calibration.CalibrationSet;
+import org.minillm.core.calibration.GradientEstimate;
+import org.minillm.core.calibration.GradientEstimator;
+import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.GroupKind;
+import org.minillm.core.model.InputTap;
+import org.minillm.core.model.PassListener;
+import org.minillm.core.model.Sweep;
+import org.minillm.core.model.TensorSlice;
+import org.minillm.core.model.WeightTransform;
+import org.minillm.core.random.CounterRng;
+
+/**
+ * Simultaneous perturbation stochastic approximation (Spall 1992), as MINI-LLM (arXiv 2407.11681)
+ * and MeZO (arXiv 2305.17333) use it: with every prunable weight moved by epsilon z at once,
+ *
+ * <p>g ~ (1/P) sum_k [L(W + epsilon z_k) - L(W - epsilon z_k)] / (2 epsilon) * z_k,
+ *
+ * <p>L the mean next-token cross-entropy. z is a function of seed, tensor and index; it is added
+ * while a block is opened, never in place, so an estimate is P pairs (seed, coefficient) and the
+ * memory is that of a forward pass. The estimate is unbiased up to epsilon squared and very noisy:
+ * with n weights its cosine with the true gradient is about sqrt(P / n).
+ *
+ * @param probes P, the number of directions
+ * @param epsilon the step
+ * @param seed of the first direction; the others follow from it
+ * @param direction the law of z
+ * @param data which windows a probe sees
+ */
+public record Spsa(int probes, double epsilon, long seed, Direction direction, Data data)
+    implements GradientEstimator {
+
+  /** Which windows of the calibration set a probe sees. */
+  public enum Data {
+    /** Probe k sees windows k, k + P, k + 2P, …: P probes cost as much as one on all windows. */
+    OWN,
+    /** Every probe sees all windows. */
+    ALL
+  }
+
+  /** The step of the paper's reference figures; small against the weights, large against rounding. */
+  public static final double DEFAULT_EPSILON = 1e-3;
+
+  // Checks the ranges.
+  public Spsa {
+    checkArgument(probes > 0, "probes %s: expected at least 1", probes);
+    checkArgument(
+        epsilon > 0 && epsilon < 1, "epsilon %s: expected a number between 0 and 1", epsilon);
+  }
+
+  /** One normal probe on the whole set, seed 0; for the service loader. */
+  public Spsa() {
+    this(1, DEFAULT_EPSILON, 0, Direction.NORMAL, Data.OWN);
+  }
+
+  @Override
+  public String name() {
+    return "spsa";
+  }
+
+  @Override
+  public Map<String, String> parameters() {
+    return ImmutableMap.of(
+        "probes", Integer.toString(probes),
+        "epsilon", Double.toString(epsilon),
+        "seed", Long.toString(seed),
+        "direction", direction.name().toLowerCase(Locale.ROOT),
+        "data", data.name().toLowerCase(Locale.ROOT));
+  }
+
+  @Override
+  public GradientEstimate estimate(CausalLm model, CalibrationSet set, PassListener listener)
+      throws IOException {
+    ImmutableSet<String> perturbed = prunableTensors(model);
+    List<SpsaEstimate.Probe> estimated = new ArrayList<>();
+    List<List<Integer>> rounds = rounds(set.windows().size());
+    long layers = model.config().layers().size();
+    listener.passStarted("spsa", layers * rounds.size());
+    for (List<Integer> round : rounds) {
+      try (Sweep sweep = new Sweep(model)) {
+        List<Pair> pairs = new ArrayList<>();
+        for (int probe : round) {
+          pairs.add(addPair(sweep, probe, set, perturbed));
+        }
+        sweep.run(layer -> listener.stepDone());
+        estimated.addAll(probes(sweep, pairs));
+      }
+    }
+    listener.passDone();
+    return new SpsaEstimate(
+        ImmutableList.copyOf(estimated),
+        direction,
+        provenance(),
+        forwardPasses(set.windows().size()));
+  }
+
+  private static ImmutableSet<String> prunableTensors(CausalLm model) {
+    return model.groups(Arrays.asList(GroupKind.values())).stream()
+        .flatMap(group -> group.slices().stream())
+        .map(TensorSlice::tensor)
+        .collect(ImmutableSet.toImmutableSet());
+  }
+
+  /**
+   * Divides the probes into sweeps that each carry the hidden states of about two passes over the
+   * set: all probes in one sweep where each has its own windows, else one probe a sweep.
+   */
+  private List<List<Integer>> rounds(int windows) {
+    int perRound = data == Data.ALL ? 1 : Math.max(1, Math.min(probes, windows));
+    List<List<Integer>> rounds = new ArrayList<>();
+    for (int first = 0; first < probes; first += perRound) {
+      rounds.add(IntStream.range(first, Math.min(probes, first + perRound)).boxed().toList());
+    }
+    return rounds;
+  }
+
+  private record Pair(long seed, Sweep.Strand plus, Sweep.Strand minus) {}
+
+  private Pair addPair(Sweep sweep, int probe, CalibrationSet set, ImmutableSet<String> perturbed)
+      throws IOException {
+    long own = CounterRng.bits(seed, CounterRng.stream("spsa probe"), probe);
+    List<int[]> windows = windowsOf(probe, set);
+    Perturbation z = new Perturbation(own, direction);
+    return new Pair(
+        own,
+        sweep.add(windows, moved(z, epsilon, perturbed), InputTap.NONE),
+        sweep.add(windows, moved(z, -epsilon, perturbed), InputTap.NONE));
+  }
+
+  private List<int[]> windowsOf(int probe, CalibrationSet set) {
+    int count = set.windows().size();
+    if (data == Data.ALL) {
+      return set.windows();
+    }
+    return IntStream.range(0, count)
+        .filter(w -> w % probes == probe % count)
+        .mapToObj(set.windows()::get)
+        .toList();
+  }
+
+  private static WeightTransform moved(Perturbation z, double step, ImmutableSet<String> tensors) {
+    return (tensor, weight, owner) ->
+        tensors.contains(tensor) ? z.perturbed(tensor, weight, step, owner) : weight;
+  }
+
+  private List<SpsaEstimate.Probe> probes(Sweep sweep, List<Pair> pairs) throws IOException {
+    List<Sweep.Strand> strands =
+        pairs.stream().flatMap(pair -> Stream.of(pair.plus, pair.minus)).toList();
+    List<double[]> losses = sweep.windowNegativeLogLikelihoods(strands);
+    List<SpsaEstimate.Probe> probes = new ArrayList<>();
+    for (int i = 0; i < pairs.size(); i++) {
+      double[] plus = losses.get(2 * i);
+      double[] minus = losses.get(2 * i + 1);
+      double difference = 0;
+      for (int w = 0; w < plus.length; w++) {
+        difference += plus[w] - minus[w];
+      }
+      double coefficient = difference / plus.length / (2 * epsilon);
+      probes.add(new SpsaEstimate.Probe(pairs.get(i).seed, coefficient));
+    }
+    return probes;
+  }
+
+  private ImmutableMap<String, String> provenance() {
+    ImmutableMap.Builder<String, String> facts = ImmutableMap.builder();
+    facts.put("gradient", name());
+    parameters().forEach((name, value) -> facts.put("gradient." + name, value));
+    return facts.buildOrThrow();
+  }
+
+  private long forwardPasses(int windows) {
+    return data == Data.ALL ? 2L * probes : 2L * ((Math.max(probes, windows) + windows - 1) / windows);
+  }
+}

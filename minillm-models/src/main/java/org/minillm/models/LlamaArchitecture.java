@@ -1,0 +1,25 @@
+package org.minillm.models;
+
+import com.google.gson.JsonObject;
+import org.minillm.core.model.Architecture;
+import org.minillm.core.model.Decoder;
+
+/**
+ * The LLaMA family: multi-head and grouped-query attention, optional biases, tied and untied heads,
+ * rotary positions with default, linear and llama3 scaling.
+ */
+public final class LlamaArchitecture implements Architecture {
+
+  /** For the service loader. */
+  public LlamaArchitecture() {}
+
+  @Override
+  public String modelType() {
+    return "llama";
+  }
+
+  @Override
+  public Decoder decoder(JsonObject config) {
+    return new LlamaDecoder(LlamaConfig.parse(config), config);
+  }
+}

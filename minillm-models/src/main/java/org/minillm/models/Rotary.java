@@ -1,0 +1,99 @@
+package org.minillm.models;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import java.util.Arrays;
+import java.util.Optional;
+
+/**
+ * Rotary position embedding (Su et al., arXiv 2104.09864) in the layout of Hugging Face: channel i
+ * of a head is rotated with channel i + head_dim / 2. Frequencies and angles are rounded to float32
+ * where Hugging Face rounds them.
+ */
+final class Rotary {
+
+  private final float[] inverseFrequencies;
+
+  private Rotary(float[] inverseFrequencies) {
+    this.inverseFrequencies = inverseFrequencies;
+  }
+
+  /** Reads {@code rope_parameters} (transformers 5) or {@code rope_theta} and {@code rope_scaling}. */
+  static Rotary of(ConfigReader config, int headDim) {
+    Optional<ConfigReader> parameters = config.section("rope_parameters");
+    ConfigReader scaling = parameters.or(() -> config.section("rope_scaling")).orElse(config);
+    double theta =
+        parameters.isPresent() && scaling.has("rope_theta")
+            ? scaling.number("rope_theta")
+            : config.numberOr("rope_theta", 10000.0);
+    String type =
+        scaling == config
+            ? "default"
+            : scaling.text("rope_type").or(() -> scaling.text("type")).orElse("default");
+    double[] frequencies = new double[headDim / 2];
+    for (int i = 0; i < frequencies.length; i++) {
+      double plain = 1.0 / Math.pow(theta, 2.0 * i / headDim);
+      frequencies[i] =
+          switch (type) {
+            case "default" -> plain;
+            case "linear" -> plain / scaling.number("factor");
+            case "llama3" -> llama3(plain, scaling);
+            default -> throw config.unsupported(
+                "rope_type", '"' + type + '"', "default, linear or llama3");
+          };
+    }
+    float[] rounded = new float[frequencies.length];
+    Arrays.setAll(rounded, i -> (float) frequencies[i]);
+    return new Rotary(rounded);
+  }
+
+  /** Low frequencies are divided by the factor, high ones stay, those between are interpolated. */
+  private static double llama3(double frequency, ConfigReader scaling) {
+    double factor = scaling.number("factor");
+    double low = scaling.number("low_freq_factor");
+    double high = scaling.number("high_freq_factor");
+    double original = scaling.number("original_max_position_embeddings");
+    double turns = original * frequency / (2 * Math.PI);
+    if (turns < low) {
+      return frequency / factor;
+    }
+    if (turns > high) {
+      return frequency;
+    }
+    double smooth = (turns - low) / (high - low);
+    return (1 - smooth) * frequency / factor + smooth * frequency;
+  }
+
+  /** The cosines of positions 0 to length - 1: (length, head_dim). */
+  NDArray cosines(int length, NDManager owner) {
+    return table(length, owner, false);
+  }
+
+  /** The sines, negated in the first half, so that a rotation is one swap of the halves. */
+  NDArray signedSines(int length, NDManager owner) {
+    return table(length, owner, true);
+  }
+
+  private NDArray table(int length, NDManager owner, boolean signedSine) {
+    int half = inverseFrequencies.length;
+    float[] table = new float[length * 2 * half];
+    for (int position = 0; position < length; position++) {
+      for (int i = 0; i < half; i++) {
+        float angle = position * inverseFrequencies[i];
+        int first = position * 2 * half + i;
+        table[first] = (float) (signedSine ? -Math.sin(angle) : Math.cos(angle));
+        table[first + half] = (float) (signedSine ? Math.sin(angle) : Math.cos(angle));
+      }
+    }
+    return owner.create(table, new Shape(length, 2L * half));
+  }
+
+  /** Rotates (…, length, head_dim). */
+  static NDArray rotate(NDArray heads, NDArray cosines, NDArray signedSines) {
+    long half = cosines.getShape().get(1) / 2;
+    NDArray swapped =
+        heads.get("..., " + half + ":").concat(heads.get("..., :" + half), -1).mul(signedSines);
+    return heads.mul(cosines).add(swapped);
+  }
+}
