@@ -1,0 +1,50 @@
+package org.minillm.core.pruning;
+
+import static com.google.common.base.Preconditions.checkArgument;
+
+import com.google.common.primitives.ImmutableIntArray;
+import java.util.Comparator;
+import java.util.stream.IntStream;
+
+/** Chooses which units stay once an allocation has said how many. */
+public final class UnitSelection {
+
+  private UnitSelection() {}
+
+  /**
+   * Keeps the units with the highest scores; of two equal ones, that with the lower number.
+   *
+   * @param group the scores
+   * @param count how many units to keep, from 1 to all
+   * @return their numbers, ascending
+   * @throws IllegalArgumentException if the count is out of range or a score is not finite
+   */
+  public static ImmutableIntArray keepHighest(ScoredGroup group, int count) {
+    checkArgument(
+        count >= 1 && count <= group.units(),
+        "%s: %s units to keep, expected 1 to %s",
+        group.id(),
+        count,
+        group.units());
+    for (int unit = 0; unit < group.units(); unit++) {
+      double score = group.scores().get(unit);
+      checkArgument(
+          Double.isFinite(score),
+          "%s: the score of unit %s is %s, expected a finite number; look for NaN or overflow in"
+              + " the weights or the calibration statistics",
+          group.id(),
+          unit,
+          score);
+    }
+    // + 0.0 turns -0.0 into 0.0, else the two would not be a tie; the sort is stable
+    return ImmutableIntArray.copyOf(
+        IntStream.range(0, group.units())
+            .boxed()
+            .sorted(
+                Comparator.comparingDouble((Integer unit) -> group.scores().get(unit) + 0.0)
+                    .reversed())
+            .limit(count)
+            .mapToInt(Integer::intValue)
+            .sorted());
+  }
+}
