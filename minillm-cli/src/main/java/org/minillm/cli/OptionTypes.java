@@ -1,0 +1,98 @@
+package org.minillm.cli;
+
+import java.util.Locale;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.TypeConversionException;
+
+/** Option values with a range: out of it is wrong usage, said before any work is done. */
+final class OptionTypes {
+
+  private OptionTypes() {}
+
+  private static int integer(String value, int least) {
+    try {
+      int number = Integer.parseInt(value);
+      if (number >= least) {
+        return number;
+      }
+    } catch (NumberFormatException e) {
+      // falls through to the one message
+    }
+    throw new TypeConversionException(
+        "'" + value + "': expected a whole number of at least " + least);
+  }
+
+  private static double real(String value, double above, double below, String expected) {
+    try {
+      double number = Double.parseDouble(value);
+      if (number > above && number < below) {
+        return number;
+      }
+    } catch (NumberFormatException e) {
+      // falls through to the one message
+    }
+    throw new TypeConversionException("'" + value + "': expected " + expected);
+  }
+
+  /** 1, 2, 3, …. */
+  static final class Count implements ITypeConverter<Integer> {
+    @Override
+    public Integer convert(String value) {
+      return integer(value, 1);
+    }
+  }
+
+  /** 0, 1, 2, …. */
+  static final class Index implements ITypeConverter<Integer> {
+    @Override
+    public Integer convert(String value) {
+      return integer(value, 0);
+    }
+  }
+
+  /** 2, 3, 4, …: a window of one token predicts nothing. */
+  static final class Window implements ITypeConverter<Integer> {
+    @Override
+    public Integer convert(String value) {
+      return integer(value, 2);
+    }
+  }
+
+  /** Between 0 and 1, both excluded. */
+  static final class Ratio implements ITypeConverter<Double> {
+    @Override
+    public Double convert(String value) {
+      return real(value, 0, 1, "a number between 0 and 1, both excluded");
+    }
+  }
+
+  /** Above 0. */
+  static final class Positive implements ITypeConverter<Double> {
+    @Override
+    public Double convert(String value) {
+      return real(value, 0, Double.POSITIVE_INFINITY, "a finite number above 0");
+    }
+  }
+
+  /** Bytes, with an optional k, m or g (powers of 1024): {@code 512m}, {@code 2g}. */
+  static final class Bytes implements ITypeConverter<Long> {
+
+    private static final Pattern FORM = Pattern.compile("([0-9]{1,12})([kmg]?)i?b?");
+
+    @Override
+    public Long convert(String value) {
+      Matcher matcher = FORM.matcher(value.strip().toLowerCase(Locale.ROOT));
+      if (matcher.matches()) {
+        int power = matcher.group(2).isEmpty() ? 0 : 1 + "kmg".indexOf(matcher.group(2));
+        long bytes = Long.parseLong(matcher.group(1)) << (10 * power);
+        if (bytes > 0) {
+          return bytes;
+        }
+      }
+      throw new TypeConversionException(
+          "'" + value + "': expected a size in bytes such as 512m or 2g");
+    }
+  }
+}
