@@ -1,6 +1,210 @@
 package org.minillm.core.calibration;
 
-/** To be written by H2. */
+import static com.google.common.base.Preconditions.checkArgument;
+
+import ai.djl.ndarray.NDArray;
+import java.nio.FloatBuffer;
+import java.util.Arrays;
+import org.minillm.core.model.FloatView;
+
+/**
+ * Count, mean and sum of squared deviations (M2) of every channel, accumulated in double; from them
+ * follow the variance and the L2 norm. Mutable and not thread-safe: give each thread its own and
+ * {@link #merge} them.
+ *
+ * <p>Each batch is summed around its first row, which keeps the digits of a small variance under a
+ * large mean: that row is one of the data, so at most a factor "rows of the batch" of precision is
+ * lost. Batches are then joined by the update of Chan, Golub and LeVeque (The American Statistician
+ * 37, 1983). The same batches in the same order give the same bits.
+ */
 public final class ChannelStatistics {
-  private ChannelStatistics() {}
+
+  /** Rows that are summed in registers before memory is touched again. */
+  private static final int ROWS = 4;
+
+  private final double[] mean;
+  private final double[] m2;
+  private long count;
+
+  /**
+   * Starts with no row seen.
+   *
+   * @param channels how many channels, at least 1
+   */
+  public ChannelStatistics(int channels) {
+    checkArgument(channels > 0, "%s channels, expected at least 1", channels);
+    mean = new double[channels];
+    m2 = new double[channels];
+  }
+
+  /**
+   * Returns the statistics of one channel that always was 1: the input of a bias.
+   *
+   * @param count how often it was seen
+   * @return one channel of mean 1, variance 0 and norm sqrt(count)
+   */
+  public static ChannelStatistics constantOne(long count) {
+    checkArgument(count >= 0, "count %s, expected at least 0", count);
+    ChannelStatistics one = new ChannelStatistics(1);
+    one.count = count;
+    one.mean[0] = count == 0 ? 0 : 1;
+    return one;
+  }
+
+  /**
+   * Adds a batch of activations.
+   *
+   * @param input FLOAT32 on the CPU, (..., channels); read only
+   * @throws IllegalArgumentException if the last axis is not {@link #channels()} long
+   */
+  public void accumulate(NDArray input) {
+    checkArgument(
+        input.getShape().dimension() > 0 && input.getShape().getLastDimension() == channels(),
+        "activations %s, expected (..., %s)",
+        input.getShape(),
+        channels());
+    accumulate(FloatView.of(input));
+  }
+
+  /**
+   * Adds a batch of rows, from the buffer's position to its limit.
+   *
+   * @param rows row after row of {@link #channels()} numbers; the position stays where it is
+   */
+  void accumulate(FloatBuffer rows) {
+    int channels = channels();
+    checkArgument(
+        rows.remaining() % channels == 0,
+        "%s numbers, expected whole rows of %s",
+        rows.remaining(),
+        channels);
+    if (!rows.hasRemaining()) {
+      return;
+    }
+    FloatBuffer source = rows.slice();
+    float[] first = new float[channels];
+    source.get(0, first);
+    double[] sums = new double[channels];
+    double[] squares = new double[channels];
+    float[] block = new float[ROWS * channels];
+    while (source.hasRemaining()) {
+      int length = Math.min(block.length, source.remaining());
+      source.get(block, 0, length);
+      // Rows that are missing in the last block are the first row: they add nothing.
+      for (int end = length; end < block.length; end += channels) {
+        System.arraycopy(first, 0, block, end, channels);
+      }
+      addBlock(block, first, sums, squares);
+    }
+    join(first, sums, squares, rows.remaining() / channels);
+  }
+
+  private static void addBlock(float[] block, float[] first, double[] sums, double[] squares) {
+    int channels = first.length;
+    for (int c = 0; c < channels; c++) {
+      double shift = first[c];
+      double a = block[c] - shift;
+      double b = block[c + channels] - shift;
+      double d = block[c + 2 * channels] - shift;
+      double e = block[c + 3 * channels] - shift;
+      sums[c] += (a + b) + (d + e);
+      squares[c] += (a * a + b * b) + (d * d + e * e);
+    }
+  }
+
+  private void join(float[] shift, double[] sums, double[] squares, long rows) {
+    for (int c = 0; c < shift.length; c++) {
+      double offset = sums[c] / rows;
+      join(c, rows, shift[c] + offset, Math.max(0, squares[c] - sums[c] * offset));
+    }
+    count += rows;
+  }
+
+  /**
+   * Adds everything that another accumulator has seen.
+   *
+   * @param other of as many channels; left as it is
+   */
+  public void merge(ChannelStatistics other) {
+    checkArgument(
+        other.channels() == channels(),
+        "cannot merge %s channels into %s",
+        other.channels(),
+        channels());
+    if (other.count == 0) {
+      return;
+    }
+    long added = other.count;
+    for (int c = 0; c < mean.length; c++) {
+      join(c, added, other.mean[c], other.m2[c]);
+    }
+    count += added;
+  }
+
+  /** Chan, Golub and LeVeque's update of one channel; {@link #count} is still the old one. */
+  private void join(int channel, long rows, double otherMean, double otherM2) {
+    double total = (double) count + rows;
+    double delta = otherMean - mean[channel];
+    mean[channel] += delta * (rows / total);
+    m2[channel] += otherM2 + delta * delta * (count / total * rows);
+  }
+
+  /**
+   * Returns how many rows were seen.
+   *
+   * @return the number of tokens
+   */
+  public long count() {
+    return count;
+  }
+
+  /**
+   * Returns how many channels there are.
+   *
+   * @return the length of a row
+   */
+  public int channels() {
+    return mean.length;
+  }
+
+  /**
+   * Returns a channel's mean.
+   *
+   * @param channel from 0
+   * @return the mean; 0 where no row was seen
+   */
+  public double mean(int channel) {
+    return mean[channel];
+  }
+
+  /**
+   * Returns a channel's unbiased variance, M2 / (count - 1).
+   *
+   * @param channel from 0
+   * @return the variance; 0 where fewer than two rows were seen
+   */
+  public double variance(int channel) {
+    return count < 2 ? 0 : m2[channel] / (count - 1);
+  }
+
+  /**
+   * Returns a channel's L2 norm over all rows, sqrt(M2 + count * mean^2).
+   *
+   * @param channel from 0
+   * @return the norm; 0 where no row was seen
+   */
+  public double norm(int channel) {
+    return Math.sqrt(m2[channel] + count * mean[channel] * mean[channel]);
+  }
+
+  /**
+   * Returns the norms of all channels.
+   *
+   * @return a new array of length {@link #channels()}
+   */
+  public double[] norms() {
+    double[] norms = new double[mean.length];
+    Arrays.setAll(norms, this::norm);
+    return norms;
+  }
 }
