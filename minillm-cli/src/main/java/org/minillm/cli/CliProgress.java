@@ -9,13 +9,13 @@ import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
 import org.jspecify.annotations.Nullable;
-import org.minillm.core.pruning.PruningListener;
+import org.minillm.core.model.PassListener;
 
 /**
  * Shows the progress of passes on stderr: a bar on a terminal, else a line at the start and the end
  * of a pass and now and then between. Close it when the work ends, however it ends.
  */
-final class CliProgress implements PruningListener, AutoCloseable {
+final class CliProgress implements PassListener, AutoCloseable {
 
   /** Often enough to see that it lives, rare enough to keep a log short. */
   private static final long NANOS_BETWEEN_LINES = Duration.ofSeconds(10).toNanos();
@@ -76,10 +76,10 @@ final class CliProgress implements PruningListener, AutoCloseable {
   }
 
   @Override
-  public synchronized void stepDone() {
-    done++;
+  public synchronized void stepsDone(long count) {
+    done += count;
     if (bar != null) {
-      bar.step();
+      bar.stepBy(count);
       return;
     }
     long now = nanoTime.getAsLong();

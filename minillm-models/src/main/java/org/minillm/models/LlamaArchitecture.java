@@ -14,7 +14,7 @@ public final class LlamaArchitecture implements Architecture {
   public LlamaArchitecture() {}
 
   @Override
-  public String modelType() {
+  public String name() {
     return "llama";
   }
 

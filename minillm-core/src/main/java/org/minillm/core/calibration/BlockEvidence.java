@@ -4,7 +4,6 @@ import ai.djl.ndarray.NDArray;
 import java.io.IOException;
 import java.util.Optional;
 import org.minillm.core.model.TensorSlice;
-import org.minillm.core.pruning.ScoreBackend;
 
 /**
  * All that is known about one layer when its units are scored. Arrays are read-only, and gone when

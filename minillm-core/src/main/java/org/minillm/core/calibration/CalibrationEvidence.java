@@ -13,8 +13,7 @@ import org.jspecify.annotations.Nullable;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.TensorSlice;
 import org.minillm.core.model.WeightSource;
-import org.minillm.core.pruning.PruningListener;
-import org.minillm.core.pruning.ScoreBackend;
+import org.minillm.core.model.PassListener;
 
 /** Everything that was collected for all layers, and nothing that was not asked for. */
 public final class CalibrationEvidence {
@@ -51,7 +50,7 @@ public final class CalibrationEvidence {
       @Nullable CalibrationSet data,
       Set<Evidence> required,
       @Nullable GradientEstimator estimator,
-      PruningListener listener)
+      PassListener listener)
       throws IOException {
     if (required.isEmpty()) {
       return new CalibrationEvidence(required, ImmutableMap.of(), GradientEstimate.NONE, 0);

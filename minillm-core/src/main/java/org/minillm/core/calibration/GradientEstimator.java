@@ -2,17 +2,11 @@ package org.minillm.core.calibration;
 
 import java.io.IOException;
 import org.minillm.core.model.CausalLm;
-import org.minillm.core.pruning.PruningListener;
+import org.minillm.core.model.PassListener;
+import org.minillm.core.plugin.ConfigurablePlugin;
 
 /** Estimates the loss gradient of the prunable weights. Implementations hold no state. */
-public interface GradientEstimator {
-
-  /**
-   * Returns the stable name that plans and the command line use.
-   *
-   * @return for example {@code spsa}
-   */
-  String name();
+public interface GradientEstimator extends ConfigurablePlugin<GradientEstimator> {
 
   /**
    * Runs the forward passes of the estimate. The result is lazy: a tensor is materialised when its
@@ -24,6 +18,6 @@ public interface GradientEstimator {
    * @return the estimate
    * @throws IOException if the checkpoint cannot be read
    */
-  GradientEstimate estimate(CausalLm model, CalibrationSet data, PruningListener listener)
+  GradientEstimate estimate(CausalLm model, CalibrationSet data, PassListener listener)
       throws IOException;
 }

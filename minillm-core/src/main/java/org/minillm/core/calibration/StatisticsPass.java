@@ -9,7 +9,7 @@ import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.InputTap;
 import org.minillm.core.model.Sweep;
 import org.minillm.core.model.WeightTransform;
-import org.minillm.core.pruning.PruningListener;
+import org.minillm.core.model.PassListener;
 
 /** One forward pass over a calibration set that gathers {@link ChannelStatistics} at every tap point. */
 public final class StatisticsPass implements InputTap {
@@ -28,7 +28,7 @@ public final class StatisticsPass implements InputTap {
    * @throws IOException if the checkpoint cannot be read
    */
   public static ImmutableMap<String, ChannelStatistics> run(
-      CausalLm model, CalibrationSet data, PruningListener listener) throws IOException {
+      CausalLm model, CalibrationSet data, PassListener listener) throws IOException {
     StatisticsPass pass = new StatisticsPass();
     listener.passStarted("statistics", model.config().layers().size());
     try (Sweep sweep = new Sweep(model)) {

@@ -11,7 +11,7 @@ import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.InputTap;
 import org.minillm.core.model.Sweep;
 import org.minillm.core.model.WeightTransform;
-import org.minillm.core.pruning.PruningListener;
+import org.minillm.core.model.PassListener;
 
 /**
  * Perplexity over consecutive windows that do not overlap: exp of the mean over the windows of the
@@ -49,7 +49,7 @@ public record Perplexity(
       int[] tokens,
       int window,
       int maxWindows,
-      PruningListener listener)
+      PassListener listener)
       throws IOException {
     checkArgument(window > 1, "window %s: expected at least 2 tokens", window);
     checkArgument(maxWindows > 0, "max windows %s: expected at least 1", maxWindows);
@@ -66,7 +66,7 @@ public record Perplexity(
   }
 
   private static ImmutableDoubleArray measure(
-      CausalLm model, List<int[]> windows, PruningListener listener) throws IOException {
+      CausalLm model, List<int[]> windows, PassListener listener) throws IOException {
     long windowBytes = (long) windows.get(0).length * model.config().hiddenSize() * Float.BYTES;
     int perSweep = (int) Math.max(1, HIDDEN_BYTES_PER_SWEEP / windowBytes);
     int sweeps = (windows.size() + perSweep - 1) / perSweep;

@@ -1,19 +1,20 @@
 package org.minillm.core.model;
 
 import com.google.gson.JsonObject;
+import org.minillm.core.plugin.Plugin;
 
 /**
- * A family of models. Found by {@link java.util.ServiceLoader} under the {@code model_type} of
- * config.json; two with the same name are an error.
+ * A family of models, found under the {@code model_type} of config.json.
  */
-public interface Architecture {
+public interface Architecture extends Plugin {
 
   /**
    * Returns the family's name in config.json.
    *
    * @return for example {@code llama}
    */
-  String modelType();
+  @Override
+  String name();
 
   /**
    * Reads a model's configuration.

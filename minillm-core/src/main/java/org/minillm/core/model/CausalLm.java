@@ -15,7 +15,7 @@ import java.util.Map;
 import java.util.stream.IntStream;
 import org.minillm.core.checkpoint.Checkpoint;
 import org.minillm.core.checkpoint.MalformedCheckpointException;
-import org.minillm.core.pruning.Plugins;
+import org.minillm.core.plugin.Plugins;
 
 /**
  * A causal language model: a checkpoint, the decoder that its config.json describes, and the layers
@@ -23,6 +23,9 @@ import org.minillm.core.pruning.Plugins;
  * engine uses all its threads for one operation after the other.
  */
 public final class CausalLm implements AutoCloseable {
+
+  /** The name of the engine that computes. */
+  public static final String ENGINE = "PyTorch";
 
   private final Checkpoint checkpoint;
   private final Decoder decoder;
@@ -61,7 +64,7 @@ public final class CausalLm implements AutoCloseable {
     try {
       Decoder decoder = architecture(checkpoint).decoder(checkpoint.config());
       requireTensors(checkpoint, decoder);
-      NDManager manager = NDManager.newBaseManager(Device.cpu(), "PyTorch");
+      NDManager manager = NDManager.newBaseManager(Device.cpu(), ENGINE);
       int residentLayers =
           MemoryForecast.of(decoder).residentLayers(budget, ProcessMemory.residentBytes());
       return new CausalLm(checkpoint, decoder, manager, residentLayers);

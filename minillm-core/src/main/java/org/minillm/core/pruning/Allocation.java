@@ -3,16 +3,10 @@ package org.minillm.core.pruning;
 import com.google.common.collect.ImmutableSortedMap;
 import java.util.List;
 import org.minillm.core.model.GroupId;
+import org.minillm.core.plugin.Plugin;
 
 /** Decides how many units each group keeps. Which ones is decided by their scores alone. */
-public interface Allocation {
-
-  /**
-   * Returns the stable name, written into plans.
-   *
-   * @return for example {@code uniform}
-   */
-  String name();
+public interface Allocation extends Plugin {
 
   /**
    * Decides the counts.

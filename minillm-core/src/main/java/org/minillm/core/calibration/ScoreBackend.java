@@ -1,11 +1,12 @@
-package org.minillm.core.pruning;
+package org.minillm.core.calibration;
 
 import ai.djl.ndarray.NDArray;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.model.TensorSlice;
+import org.minillm.core.plugin.Plugin;
 
-/** Where the array arithmetic of criteria runs. Found by {@link java.util.ServiceLoader}. */
-public interface ScoreBackend {
+/** Where the array arithmetic of criteria runs. */
+public interface ScoreBackend extends Plugin {
 
   /** How the terms of a unit become one number. */
   enum Reduction {
@@ -14,13 +15,6 @@ public interface ScoreBackend {
     /** The largest of them. */
     MAX
   }
-
-  /**
-   * Returns the stable name that the command line uses.
-   *
-   * @return for example {@code java}
-   */
-  String name();
 
   /**
    * Reduces {@code |W_ij * g_ij * n_j| ^ exponent} over the weights that each unit owns.

@@ -1,10 +1,10 @@
-package org.minillm.core.pruning;
+package org.minillm.core.model;
 
 /** Told of the progress of long passes. Every method may be left out. */
-public interface PruningListener {
+public interface PassListener {
 
   /** Hears nothing. */
-  PruningListener SILENT = new PruningListener() {};
+  PassListener SILENT = new PassListener() {};
 
   /**
    * A pass begins.
@@ -14,8 +14,17 @@ public interface PruningListener {
    */
   default void passStarted(String pass, long steps) {}
 
+  /**
+   * Some steps of the current pass are done.
+   *
+   * @param steps how many, since the last call
+   */
+  default void stepsDone(long steps) {}
+
   /** One step of the current pass is done. */
-  default void stepDone() {}
+  default void stepDone() {
+    stepsDone(1);
+  }
 
   /** The current pass is done. */
   default void passDone() {}

@@ -1,4 +1,4 @@
-package org.minillm.core.pruning;
+package org.minillm.core.calibration;
 
 import static com.google.common.base.Preconditions.checkArgument;
 

@@ -1,0 +1,36 @@
+package org.minillm.core.plugin;
+
+import java.util.Map;
+
+/**
+ * A plug-in with settings, given as text: {@code fms:aggregation=max}.
+ *
+ * @param <T> the kind of plug-in
+ */
+public interface ConfigurablePlugin<T extends ConfigurablePlugin<T>> extends Plugin {
+
+  /**
+   * Returns the settings, for the plan.
+   *
+   * @return names and values, accepted by {@link #with}; none by default
+   */
+  default Map<String, String> parameters() {
+    return Map.of();
+  }
+
+  /**
+   * Returns this plug-in with other settings.
+   *
+   * @param parameters some of the names of {@link #parameters()}, with new values
+   * @return a configured copy
+   * @throws IllegalArgumentException if a name or value is not understood; the message lists what is
+   */
+  default T with(Map<String, String> parameters) {
+    throw new IllegalArgumentException(
+        name()
+            + " has no parameter "
+            + String.join(", ", parameters.keySet())
+            + "; it takes "
+            + (parameters().isEmpty() ? "none" : String.join(", ", parameters().keySet())));
+  }
+}
