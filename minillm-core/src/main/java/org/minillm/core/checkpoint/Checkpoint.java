@@ -1,0 +1,281 @@
+package org.minillm.core.checkpoint;
+
+import static com.google.common.base.Preconditions.checkArgument;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import com.google.common.collect.ImmutableList;
+import com.google.common.collect.ImmutableMap;
+import com.google.common.primitives.ImmutableIntArray;
+import com.google.gson.JsonObject;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+
+/**
+ * A Hugging Face model folder, open for reading: config.json and safetensors weights, in one file
+ * or in shards. Everything that the format prescribes is checked when the folder is opened.
+ *
+ * <p>Files are not mapped into memory: Java 17 cannot unmap, a mapping would count as resident
+ * until the garbage collector came by, and a file that is cut while it is mapped kills the process.
+ * Tensors are read by position through a buffer of 1 MiB and widened from there straight into the
+ * native memory of a new array. So memory is what the arrays take, and a truncated file is an
+ * exception.
+ *
+ * <p>Safe for use by several threads. Not to be used after {@link #close()}; the contents it has
+ * handed out end with it. Interrupting a thread that reads closes the file, as is the rule of
+ * {@link java.nio.channels.FileChannel}.
+ */
+public final class Checkpoint implements Closeable {
+
+  static final String CONFIG = "config.json";
+
+  private static final Pattern COMPANION =
+      Pattern.compile(
+          "tokenizer.*|vocab.*|merges\\.txt|special_tokens_map\\.json|added_tokens\\.json"
+              + "|generation_config\\.json|chat_template.*|.*\\.model|LICENSE.*|NOTICE.*");
+
+  private final Path folder;
+  private final JsonObject config;
+  private final ImmutableList<SafetensorsFile> files;
+  private final ImmutableMap<String, StoredTensor> stored;
+  private final ImmutableMap<String, TensorInfo> tensors;
+  private final TransferBuffers buffers = new TransferBuffers();
+
+  private Checkpoint(Path folder, JsonObject config, ImmutableList<SafetensorsFile> files) {
+    this.folder = folder;
+    this.config = config;
+    this.files = files;
+    this.stored =
+        files.stream()
+            .flatMap(file -> file.tensors().stream())
+            .collect(ImmutableMap.toImmutableMap(tensor -> tensor.info().name(), t -> t));
+    this.tensors =
+        stored.values().stream()
+            .map(StoredTensor::info)
+            .collect(ImmutableMap.toImmutableMap(TensorInfo::name, info -> info));
+  }
+
+  /**
+   * Opens a folder and checks its headers; no weight is read yet.
+   *
+   * @param folder holds config.json and model.safetensors, or shards and their index
+   * @return the open checkpoint
+   * @throws MalformedCheckpointException if a file is missing or not what its format prescribes
+   * @throws IOException if the folder or a file cannot be read
+   */
+  public static Checkpoint open(Path folder) throws IOException {
+    if (!Files.exists(folder)) {
+      throw new NoSuchFileException(
+          folder.toString(), null, "no such folder, expected a Hugging Face model folder");
+    }
+    if (!Files.isDirectory(folder)) {
+      throw new FileSystemException(
+          folder.toString(), null, "not a folder, expected the one that holds config.json");
+    }
+    Path config = folder.resolve(CONFIG);
+    if (!Files.isRegularFile(config)) {
+      throw new MalformedCheckpointException(
+          folder + ": no " + CONFIG + ", expected a Hugging Face model folder");
+    }
+    return new Checkpoint(folder, JsonFiles.read(config), WeightFiles.open(folder));
+  }
+
+  /**
+   * Returns the folder.
+   *
+   * @return as given to {@link #open}
+   */
+  public Path folder() {
+    return folder;
+  }
+
+  /**
+   * Returns config.json.
+   *
+   * @return a copy, the caller's to change; numbers keep their literals
+   */
+  public JsonObject config() {
+    return config.deepCopy();
+  }
+
+  /**
+   * Lists the tensors.
+   *
+   * @return by name, in the order of the shards' names and of the data within a file
+   */
+  public ImmutableMap<String, TensorInfo> tensors() {
+    return tensors;
+  }
+
+  /**
+   * Tells whether a tensor is there.
+   *
+   * @param name its name
+   * @return true if it can be read
+   */
+  public boolean contains(String name) {
+    return tensors.containsKey(name);
+  }
+
+  /**
+   * Describes a tensor.
+   *
+   * @param name its name
+   * @return type and shape
+   * @throws MalformedCheckpointException if there is no such tensor
+   */
+  public TensorInfo tensor(String name) throws MalformedCheckpointException {
+    return stored(name).info();
+  }
+
+  /**
+   * Adds up the sizes of the weight files.
+   *
+   * @return bytes
+   */
+  public long bytes() {
+    return files.stream().mapToLong(SafetensorsFile::size).sum();
+  }
+
+  /**
+   * Reads a whole tensor.
+   *
+   * @param name its name
+   * @param owner where the array hangs, and on whose device it lies
+   * @return FLOAT32, of the tensor's shape
+   * @throws IllegalArgumentException if the array would take 2 GiB or more
+   * @throws MalformedCheckpointException if there is no such tensor or its type is not readable
+   * @throws IOException if the file cannot be read
+   */
+  public NDArray read(String name, NDManager owner) throws IOException {
+    return readable(name).all(owner);
+  }
+
+  /**
+   * Reads consecutive rows: indices of the first axis.
+   *
+   * @param name the tensor's name
+   * @param from first row
+   * @param to row after the last
+   * @param owner where the array hangs, and on whose device it lies
+   * @return FLOAT32, (to - from, …), the other axes as in the tensor
+   * @throws IllegalArgumentException if the rows are not there, or would take 2 GiB or more
+   * @throws MalformedCheckpointException if there is no such tensor or its type is not readable
+   * @throws IOException if the file cannot be read
+   */
+  public NDArray readRows(String name, long from, long to, NDManager owner) throws IOException {
+    return readable(name).rows(from, to, owner);
+  }
+
+  /**
+   * Reads chosen rows, as an embedding does. The rows are read one by one, so the tensor may be of
+   * any size.
+   *
+   * @param name the tensor's name
+   * @param rows indices of the first axis, in any order; they may repeat
+   * @param owner where the array hangs, and on whose device it lies
+   * @return FLOAT32, (rows.length, …), the other axes as in the tensor
+   * @throws IllegalArgumentException if a row is not there, or they would take 2 GiB or more
+   * @throws MalformedCheckpointException if there is no such tensor or its type is not readable
+   * @throws IOException if the file cannot be read
+   */
+  public NDArray gatherRows(String name, int[] rows, NDManager owner) throws IOException {
+    return readable(name).rows(rows, owner);
+  }
+
+  /**
+   * Hands out a tensor's bytes, to be written elsewhere as they are.
+   *
+   * @param name its name
+   * @return valid while this checkpoint is open; {@code tensor(name).bytes()} bytes
+   * @throws MalformedCheckpointException if there is no such tensor
+   */
+  public TensorContent content(String name) throws MalformedCheckpointException {
+    return StoredContent.whole(stored(name), buffers);
+  }
+
+  /**
+   * Hands out the kept indices of one axis, in the type in which they are stored.
+   *
+   * @param name the tensor's name
+   * @param axis 0 to keep rows, 1 to keep columns
+   * @param indices what is kept, in ascending order
+   * @return valid while this checkpoint is open; the bytes of the tensor's shape with {@code
+   *     indices.length()} in place of the axis
+   * @throws IllegalArgumentException if there is no such axis, or the indices do not ascend within
+   *     it
+   * @throws MalformedCheckpointException if there is no such tensor
+   */
+  public TensorContent select(String name, int axis, ImmutableIntArray indices)
+      throws MalformedCheckpointException {
+    StoredTensor tensor = stored(name);
+    Shape shape = tensor.info().shape();
+    checkArgument(
+        0 <= axis && axis < shape.dimension(), "%s: no axis %s in shape %s", name, axis, shape);
+    int previous = -1;
+    for (int i = 0; i < indices.length(); i++) {
+      int index = indices.get(i);
+      checkArgument(
+          previous < index && index < shape.get(axis),
+          "%s: index %s after %s on axis %s, expected ascending indices below %s",
+          name,
+          index,
+          previous,
+          axis,
+          shape.get(axis));
+      previous = index;
+    }
+    return StoredContent.selected(tensor, buffers, axis, indices);
+  }
+
+  /**
+   * Lists the files that belong to the model but hold no weights: the tokenizer's, generation
+   * defaults, the licence. They are copied as they are.
+   *
+   * @return plain files directly in the folder, sorted by name
+   * @throws IOException if the folder cannot be listed
+   */
+  public ImmutableList<Path> companions() throws IOException {
+    try (Stream<Path> list = Files.list(folder)) {
+      return list.filter(path -> COMPANION.matcher(path.getFileName().toString()).matches())
+          .filter(Files::isRegularFile)
+          .sorted()
+          .collect(ImmutableList.toImmutableList());
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    for (SafetensorsFile file : files) {
+      file.close();
+    }
+  }
+
+  private StoredTensor stored(String name) throws MalformedCheckpointException {
+    StoredTensor tensor = stored.get(name);
+    if (tensor == null) {
+      throw new MalformedCheckpointException(folder + ": no tensor " + name);
+    }
+    return tensor;
+  }
+
+  private ArrayReader readable(String name) throws MalformedCheckpointException {
+    StoredTensor tensor = stored(name);
+    TensorType type = tensor.info().type();
+    if (!type.isReadable()) {
+      throw new MalformedCheckpointException(
+          String.format(
+              "%s: %s is %s, expected F32, F16, BF16 or F64; a quantised model cannot be pruned:"
+                  + " start from the one it was made of",
+              tensor.file().path(), name, type));
+    }
+    return new ArrayReader(tensor, buffers);
+  }
+}

@@ -1,0 +1,102 @@
+package org.minillm.core.checkpoint;
+
+import com.google.common.collect.ImmutableList;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+
+/** One open safetensors file whose header was checked. Reads are positional and thread-safe. */
+final class SafetensorsFile implements Closeable {
+
+  private final Path path;
+  private final FileChannel channel;
+  private final long size;
+  private final long dataStart;
+  private final ImmutableList<SafetensorsHeader.Entry> entries;
+
+  private SafetensorsFile(Path path, FileChannel channel) throws IOException {
+    this.path = path;
+    this.channel = channel;
+    this.size = channel.size();
+    long headerBytes = headerBytes();
+    this.dataStart = SafetensorsHeader.LENGTH_BYTES + headerBytes;
+    ByteBuffer json = ByteBuffer.allocate(Math.toIntExact(headerBytes));
+    read(json, SafetensorsHeader.LENGTH_BYTES);
+    this.entries = SafetensorsHeader.parse(json.array(), size - dataStart, path);
+  }
+
+  static SafetensorsFile open(Path path) throws IOException {
+    FileChannel channel = FileChannel.open(path, StandardOpenOption.READ);
+    try {
+      return new SafetensorsFile(path, channel);
+    } catch (IOException | RuntimeException e) {
+      channel.close();
+      throw e;
+    }
+  }
+
+  private long headerBytes() throws IOException {
+    if (size < SafetensorsHeader.LENGTH_BYTES) {
+      throw new MalformedCheckpointException(
+          String.format(
+              "%s: %d bytes, too short for a safetensors file; it is truncated, or a Git LFS"
+                  + " pointer: download it again",
+              path, size));
+    }
+    ByteBuffer length =
+        ByteBuffer.allocate(SafetensorsHeader.LENGTH_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    read(length, 0);
+    long bytes = length.getLong(0);
+    long available = size - SafetensorsHeader.LENGTH_BYTES;
+    if (bytes <= 0 || bytes > SafetensorsHeader.MAX_BYTES || bytes > available) {
+      throw new MalformedCheckpointException(
+          String.format(
+              "%s: a header of %s bytes, expected 1 to %d (%s); not a safetensors file, or"
+                  + " truncated: download it again",
+              path,
+              Long.toUnsignedString(bytes),
+              Math.min(available, SafetensorsHeader.MAX_BYTES),
+              available < SafetensorsHeader.MAX_BYTES ? "the file's end" : "the format's limit"));
+    }
+    return bytes;
+  }
+
+  Path path() {
+    return path;
+  }
+
+  long size() {
+    return size;
+  }
+
+  /** In the order of their data. */
+  ImmutableList<StoredTensor> tensors() {
+    return entries.stream()
+        .map(entry -> new StoredTensor(entry.info(), this, dataStart + entry.begin()))
+        .collect(ImmutableList.toImmutableList());
+  }
+
+  /** Fills what remains of the buffer; the position is counted from the start of the file. */
+  void read(ByteBuffer into, long position) throws IOException {
+    long at = position;
+    while (into.hasRemaining()) {
+      int count = channel.read(into, at);
+      if (count < 0) {
+        throw new MalformedCheckpointException(
+            String.format(
+                "%s: ends at byte %d, expected %d more; it was cut while it was open",
+                path, at, into.remaining()));
+      }
+      at += count;
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    channel.close();
+  }
+}

@@ -1,0 +1,137 @@
+package org.minillm.core.checkpoint;
+
+import com.google.common.collect.ImmutableList;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonPrimitive;
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
+
+/** Finds and opens the weight files of a folder: one, or the shards that an index names. */
+final class WeightFiles {
+
+  static final String SINGLE = "model.safetensors";
+  static final String INDEX = "model.safetensors.index.json";
+
+  private WeightFiles() {}
+
+  static ImmutableList<SafetensorsFile> open(Path folder) throws IOException {
+    if (Files.isRegularFile(folder.resolve(SINGLE))) {
+      return ImmutableList.of(SafetensorsFile.open(folder.resolve(SINGLE)));
+    }
+    Path index = folder.resolve(INDEX);
+    if (!Files.isRegularFile(index)) {
+      throw noWeights(folder);
+    }
+    Map<String, String> weightMap = weightMap(index);
+    List<SafetensorsFile> files = new ArrayList<>();
+    try {
+      for (String shard : new TreeSet<>(weightMap.values())) {
+        Path path = folder.resolve(shard);
+        if (!Files.isRegularFile(path)) {
+          throw new MalformedCheckpointException(
+              index + ": names " + shard + ", which is not in the folder: download it");
+        }
+        files.add(SafetensorsFile.open(path));
+      }
+      checkAgainst(weightMap, files, index);
+    } catch (IOException | RuntimeException e) {
+      for (SafetensorsFile file : files) {
+        file.close();
+      }
+      throw e;
+    }
+    return ImmutableList.copyOf(files);
+  }
+
+  private static MalformedCheckpointException noWeights(Path folder) throws IOException {
+    try (DirectoryStream<Path> pickled =
+        Files.newDirectoryStream(folder, "{pytorch_model*,consolidated*,model*}.{bin,pt,pth}")) {
+      for (Path file : pickled) {
+        return new MalformedCheckpointException(
+            String.format(
+                "%s: no %s, only %s; pickled weights are not read: convert them, in Python with"
+                    + " AutoModelForCausalLM.from_pretrained(…).save_pretrained(…,"
+                    + " safe_serialization=True)",
+                folder, SINGLE, file.getFileName()));
+      }
+    }
+    return new MalformedCheckpointException(
+        folder + ": no weights, expected " + SINGLE + " or " + INDEX);
+  }
+
+  private static Map<String, String> weightMap(Path index) throws IOException {
+    JsonElement map = JsonFiles.read(index).get("weight_map");
+    if (map == null || !map.isJsonObject()) {
+      throw new MalformedCheckpointException(index + ": no object weight_map");
+    }
+    JsonObject entries = map.getAsJsonObject();
+    if (entries.isEmpty()) {
+      throw new MalformedCheckpointException(index + ": weight_map is empty");
+    }
+    Map<String, String> weightMap = new LinkedHashMap<>();
+    for (Map.Entry<String, JsonElement> entry : entries.entrySet()) {
+      if (!(entry.getValue() instanceof JsonPrimitive shard) || !shard.isString()) {
+        throw new MalformedCheckpointException(
+            index + ": " + entry.getKey() + ": " + entry.getValue() + ", expected a file name");
+      }
+      if (!isPlainName(shard.getAsString())) {
+        throw new MalformedCheckpointException(
+            String.format(
+                "%s: %s lies in '%s', expected the plain name of a file in the same folder",
+                index, entry.getKey(), shard.getAsString()));
+      }
+      weightMap.put(entry.getKey(), shard.getAsString());
+    }
+    return weightMap;
+  }
+
+  /** No separator of any system, no drive, no step upwards, nothing that a path cannot hold. */
+  static boolean isPlainName(String name) {
+    try {
+      Path.of(name);
+    } catch (InvalidPathException e) {
+      return false;
+    }
+    return !name.isEmpty()
+        && !name.equals(".")
+        && !name.contains("..")
+        && name.chars().noneMatch(c -> c == '/' || c == '\\' || c == ':' || c < ' ');
+  }
+
+  private static void checkAgainst(
+      Map<String, String> weightMap, List<SafetensorsFile> files, Path index)
+      throws MalformedCheckpointException {
+    Map<String, String> found = new HashMap<>();
+    for (SafetensorsFile file : files) {
+      String shard = file.path().getFileName().toString();
+      for (StoredTensor tensor : file.tensors()) {
+        String other = found.put(tensor.info().name(), shard);
+        if (other != null) {
+          throw new MalformedCheckpointException(
+              String.format(
+                  "%s: %s stands in two shards, %s and %s",
+                  index, tensor.info().name(), other, shard));
+        }
+      }
+    }
+    for (Map.Entry<String, String> entry : weightMap.entrySet()) {
+      String shard = found.get(entry.getKey());
+      if (!entry.getValue().equals(shard)) {
+        throw new MalformedCheckpointException(
+            String.format(
+                "%s: %s should be in %s, but is in %s; index and shards do not belong together",
+                index, entry.getKey(), entry.getValue(), shard == null ? "no shard" : shard));
+      }
+    }
+  }
+}
