@@ -53,7 +53,9 @@ public record Spsa(int probes, double epsilon, long seed, Direction direction, D
     ALL
   }
 
-  /** The step of the paper's reference figures; small against the weights, large against rounding. */
+  /**
+   * The step of the paper's reference figures; small against the weights, large against rounding.
+   */
   public static final double DEFAULT_EPSILON = 1e-3;
 
   // Checks the ranges.
@@ -184,6 +186,8 @@ public record Spsa(int probes, double epsilon, long seed, Direction direction, D
   }
 
   private long forwardPasses(int windows) {
-    return data == Data.ALL ? 2L * probes : 2L * ((Math.max(probes, windows) + windows - 1) / windows);
+    return data == Data.ALL
+        ? 2L * probes
+        : 2L * ((Math.max(probes, windows) + windows - 1) / windows);
   }
 }

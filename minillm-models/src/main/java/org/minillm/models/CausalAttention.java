@@ -51,8 +51,7 @@ final class CausalAttention {
     long keyValueHeads = keys.getShape().get(1);
     long perKeyValue = heads / keyValueHeads;
     NDArray stacked = queries.reshape(batch, keyValueHeads, perKeyValue * time, headDim);
-    NDArray scores =
-        stacked.mul(1 / Math.sqrt(headDim)).matMul(keys.transpose(0, 1, 3, 2));
+    NDArray scores = stacked.mul(1 / Math.sqrt(headDim)).matMul(keys.transpose(0, 1, 3, 2));
     NDArray probabilities =
         scores
             .reshape(batch, keyValueHeads, perKeyValue, time, time)

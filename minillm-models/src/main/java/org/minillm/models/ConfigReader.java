@@ -5,7 +5,9 @@ import com.google.gson.JsonObject;
 import java.util.Optional;
 import java.util.function.Function;
 
-/** Reads config.json key by key; every complaint names the key, what it holds and what may be there. */
+/**
+ * Reads config.json key by key; every complaint names the key, what it holds and what may be there.
+ */
 final class ConfigReader {
 
   private final JsonObject config;
@@ -34,7 +36,8 @@ final class ConfigReader {
     }
     int value = read(key, "a whole number", element -> element.getAsBigDecimal().intValueExact());
     if (value < 1) {
-      throw new IllegalArgumentException(path + ": " + key + " is " + value + ", expected at least 1");
+      throw new IllegalArgumentException(
+          path + ": " + key + " is " + value + ", expected at least 1");
     }
     return value;
   }

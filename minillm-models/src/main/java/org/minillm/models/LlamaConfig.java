@@ -8,11 +8,7 @@ import org.minillm.core.model.ModelConfig;
 
 /** What config.json says of a LLaMA model. */
 record LlamaConfig(
-    ModelConfig sizes,
-    double normEpsilon,
-    boolean attentionBias,
-    boolean mlpBias,
-    Rotary rotary) {
+    ModelConfig sizes, double normEpsilon, boolean attentionBias, boolean mlpBias, Rotary rotary) {
 
   static final String PER_LAYER = "per_layer_config";
   static final String QUERY_HEADS = "num_attention_heads";
@@ -60,7 +56,9 @@ record LlamaConfig(
         Rotary.of(config, headDim));
   }
 
-  /** Layers that differ from the rest stand under {@code per_layer_config}, as in transformers 5. */
+  /**
+   * Layers that differ from the rest stand under {@code per_layer_config}, as in transformers 5.
+   */
   private static ImmutableList<LayerShape> layers(ConfigReader config, int queryHeadsPerKeyValue) {
     Optional<ConfigReader> overrides = config.section(PER_LAYER);
     ImmutableList.Builder<LayerShape> layers = ImmutableList.builder();

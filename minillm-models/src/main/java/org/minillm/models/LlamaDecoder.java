@@ -190,8 +190,8 @@ final class LlamaDecoder implements Decoder {
         config.sizes().headDim());
   }
 
-  private static Linear linear(
-      WeightSource weights, String module, boolean bias, NDManager owner) throws IOException {
+  private static Linear linear(WeightSource weights, String module, boolean bias, NDManager owner)
+      throws IOException {
     return new Linear(
         weights.read(module + ".weight", owner),
         bias ? weights.read(module + ".bias", owner) : null);

@@ -3,7 +3,6 @@ package org.minillm.models;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import java.util.Arrays;
 import java.util.Optional;
 
 /**
@@ -19,7 +18,9 @@ final class Rotary {
     this.inverseFrequencies = inverseFrequencies;
   }
 
-  /** Reads {@code rope_parameters} (transformers 5) or {@code rope_theta} and {@code rope_scaling}. */
+  /**
+   * Reads {@code rope_parameters} (transformers 5) or {@code rope_theta} and {@code rope_scaling}.
+   */
   static Rotary of(ConfigReader config, int headDim) {
     Optional<ConfigReader> parameters = config.section("rope_parameters");
     ConfigReader scaling = parameters.or(() -> config.section("rope_scaling")).orElse(config);
@@ -31,21 +32,22 @@ final class Rotary {
         scaling == config
             ? "default"
             : scaling.text("rope_type").or(() -> scaling.text("type")).orElse("default");
-    double[] frequencies = new double[headDim / 2];
+    float[] frequencies = new float[headDim / 2];
     for (int i = 0; i < frequencies.length; i++) {
       double plain = 1.0 / Math.pow(theta, 2.0 * i / headDim);
-      frequencies[i] =
-          switch (type) {
-            case "default" -> plain;
-            case "linear" -> plain / scaling.number("factor");
-            case "llama3" -> llama3(plain, scaling);
-            default -> throw config.unsupported(
-                "rope_type", '"' + type + '"', "default, linear or llama3");
-          };
+      frequencies[i] = (float) scaled(type, plain, scaling);
     }
-    float[] rounded = new float[frequencies.length];
-    Arrays.setAll(rounded, i -> (float) frequencies[i]);
-    return new Rotary(rounded);
+    return new Rotary(frequencies);
+  }
+
+  private static double scaled(String type, double plain, ConfigReader scaling) {
+    return switch (type) {
+      case "default" -> plain;
+      case "linear" -> plain / scaling.number("factor");
+      case "llama3" -> llama3(plain, scaling);
+      default ->
+          throw scaling.unsupported("rope_type", '"' + type + '"', "default, linear or llama3");
+    };
   }
 
   /** Low frequencies are divided by the factor, high ones stay, those between are interpolated. */

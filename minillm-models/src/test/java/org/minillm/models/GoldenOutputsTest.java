@@ -21,7 +21,9 @@ import org.minillm.core.model.WeightTransform;
 /** What the models compute, against Hugging Face transformers on the same weights and tokens. */
 class GoldenOutputsTest {
 
-  /** Both sides compute in float32 and add in another order; the goldens are within 2e-5 of float64. */
+  /**
+   * Both sides compute in float32 and add in another order; the goldens are within 2e-5 of float64.
+   */
   private static final double RELATIVE = 2e-5;
 
   private static final double ABSOLUTE = 2e-5;
@@ -37,7 +39,12 @@ class GoldenOutputsTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "llama-mha-untied", "llama-gqa-bias", "llama3-rope", "llama-sharded", "llama-bf16", "tiny-llama"
+        "llama-mha-untied",
+        "llama-gqa-bias",
+        "llama3-rope",
+        "llama-sharded",
+        "llama-bf16",
+        "tiny-llama"
       })
   void hiddenStatesLogitsAndLossAreThoseOfTransformers(String name) throws IOException {
     // GIVEN a model and what transformers computed with it

@@ -11,9 +11,9 @@ import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.PassListener;
 import org.minillm.core.model.TensorSlice;
 import org.minillm.core.model.WeightSource;
-import org.minillm.core.model.PassListener;
 
 /** Everything that was collected for all layers, and nothing that was not asked for. */
 public final class CalibrationEvidence {

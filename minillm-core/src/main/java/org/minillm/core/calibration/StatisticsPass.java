@@ -7,11 +7,14 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.InputTap;
+import org.minillm.core.model.PassListener;
 import org.minillm.core.model.Sweep;
 import org.minillm.core.model.WeightTransform;
-import org.minillm.core.model.PassListener;
 
-/** One forward pass over a calibration set that gathers {@link ChannelStatistics} at every tap point. */
+/**
+ * One forward pass over a calibration set that gathers {@link ChannelStatistics} at every tap
+ * point.
+ */
 public final class StatisticsPass implements InputTap {
 
   private final Map<String, ChannelStatistics> statistics = new LinkedHashMap<>();

@@ -16,7 +16,9 @@ import org.minillm.core.model.LanguageHead;
 import org.minillm.core.model.Sweep;
 import org.minillm.core.model.WeightTransform;
 
-/** Greedy generation: the most likely token each time. Every token runs the whole sequence again. */
+/**
+ * Greedy generation: the most likely token each time. Every token runs the whole sequence again.
+ */
 public final class Generation {
 
   private Generation() {}
@@ -33,11 +35,7 @@ public final class Generation {
    * @throws IOException if the checkpoint cannot be read
    */
   public static int[] greedy(
-      CausalLm model,
-      int[] prompt,
-      int maxNewTokens,
-      Set<Integer> stopTokens,
-      IntConsumer onToken)
+      CausalLm model, int[] prompt, int maxNewTokens, Set<Integer> stopTokens, IntConsumer onToken)
       throws IOException {
     checkArgument(prompt.length > 0, "the prompt has no token: expected at least one");
     checkArgument(maxNewTokens > 0, "max new tokens %s: expected at least 1", maxNewTokens);
@@ -56,8 +54,8 @@ public final class Generation {
   private static int mostLikelyNext(CausalLm model, int[] sequence) throws IOException {
     try (Sweep sweep = new Sweep(model);
         NDScope scope = new NDScope()) {
-      Sweep.Strand strand =
-          sweep.add(List.of(sequence), WeightTransform.NONE, InputTap.NONE);
+      scope.suppressNotUsedWarning();
+      Sweep.Strand strand = sweep.add(List.of(sequence), WeightTransform.NONE, InputTap.NONE);
       sweep.run(layer -> {});
       NDArray last = sweep.normed(strand).get(0).get(":, -1");
       Best best = new Best();

@@ -9,9 +9,9 @@ import java.util.Arrays;
 import java.util.List;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.InputTap;
+import org.minillm.core.model.PassListener;
 import org.minillm.core.model.Sweep;
 import org.minillm.core.model.WeightTransform;
-import org.minillm.core.model.PassListener;
 
 /**
  * Perplexity over consecutive windows that do not overlap: exp of the mean over the windows of the

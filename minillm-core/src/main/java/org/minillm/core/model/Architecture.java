@@ -3,9 +3,7 @@ package org.minillm.core.model;
 import com.google.gson.JsonObject;
 import org.minillm.core.plugin.Plugin;
 
-/**
- * A family of models, found under the {@code model_type} of config.json.
- */
+/** A family of models, found under the {@code model_type} of config.json. */
 public interface Architecture extends Plugin {
 
   /**

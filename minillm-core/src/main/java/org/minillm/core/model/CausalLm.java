@@ -37,7 +37,7 @@ public final class CausalLm implements AutoCloseable {
     this.checkpoint = checkpoint;
     this.decoder = decoder;
     this.manager = manager;
-    this.residentLayers = residentLayers;
+    this.residentLayers = Math.min(residentLayers, decoder.config().layers().size());
   }
 
   /**
@@ -66,7 +66,8 @@ public final class CausalLm implements AutoCloseable {
       requireTensors(checkpoint, decoder);
       NDManager manager = NDManager.newBaseManager(Device.cpu(), ENGINE);
       int residentLayers =
-          MemoryForecast.of(decoder).residentLayers(budget, ProcessMemory.residentBytes());
+          MemoryForecast.of(decoder)
+              .residentLayers(budget, ProcessMemory.ofThisProcess().residentBytes());
       return new CausalLm(checkpoint, decoder, manager, residentLayers);
     } catch (IOException | RuntimeException e) {
       checkpoint.close();
@@ -207,7 +208,7 @@ public final class CausalLm implements AutoCloseable {
 
   /** Frees the native memory and closes the files. */
   @Override
-  public void close() {
+  public void close() throws IOException {
     resident.values().forEach(LayerWeights::free);
     manager.close();
     checkpoint.close();

@@ -10,8 +10,8 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * Turns the last hidden states into logits, a chunk of the vocabulary at a time, so that neither the
- * head nor the logits of a batch are ever whole in memory (250,880 x 4,096 float32 are 4 GB).
+ * Turns the last hidden states into logits, a chunk of the vocabulary at a time, so that neither
+ * the head nor the logits of a batch are ever whole in memory (250,880 x 4,096 float32 are 4 GB).
  */
 public final class LanguageHead {
 
@@ -65,6 +65,7 @@ public final class LanguageHead {
       try (NDManager scratch = model.newManager()) {
         NDArray rows = readRows(from, scratch);
         try (NDScope scope = new NDScope()) {
+          scope.suppressNotUsedWarning();
           sink.accept(hidden.matMul(rows.transpose()), from);
         }
       }
@@ -115,6 +116,7 @@ public final class LanguageHead {
       int time = windows.get(0).length;
       int width = Math.toIntExact(batch.getShape().get(2));
       try (NDScope scope = new NDScope()) {
+        scope.suppressNotUsedWarning();
         NDArray predicting = batch.get(":, :" + (time - 1)).reshape(-1, width);
         NDScope.unregister(predicting);
         hidden = predicting;
@@ -132,6 +134,7 @@ public final class LanguageHead {
     void accumulate(NDArray transposedRows, int firstId) {
       int chunk = Math.toIntExact(transposedRows.getShape().get(1));
       try (NDScope scope = new NDScope()) {
+        scope.suppressNotUsedWarning();
         NDArray logits = hidden.matMul(transposedRows);
         // one fused kernel: the log-sum-exp of a row is any logit minus its log-softmax
         NDArray logSoftmax = logits.logSoftmax(1);

@@ -38,6 +38,18 @@ public final class LayerWeights implements WeightSource, AutoCloseable {
     return array;
   }
 
+  /**
+   * Reads the tensors of some slices.
+   *
+   * @param slices rows of a group's table
+   * @throws IOException if the file cannot be read
+   */
+  public void read(Iterable<TensorSlice> slices) throws IOException {
+    for (TensorSlice slice : slices) {
+      read(slice.tensor(), manager);
+    }
+  }
+
   /** Frees the native memory of a layer that does not stay resident. */
   @Override
   public void close() {

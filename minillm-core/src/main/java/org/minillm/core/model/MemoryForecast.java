@@ -43,12 +43,12 @@ public record MemoryForecast(long largestBlockBytes, long allBlocksBytes, long w
 
   private static long blockBytes(Decoder decoder, int layer) {
     return decoder.groups(layer).stream()
-        .flatMap(group -> group.slices().stream())
-        .map(TensorSlice::tensor)
-        .distinct()
-        .map(decoder.tensors()::get)
-        .mapToLong(Shape::size)
-        .sum()
+            .flatMap(group -> group.slices().stream())
+            .map(TensorSlice::tensor)
+            .distinct()
+            .map(decoder.tensors()::get)
+            .mapToLong(Shape::size)
+            .sum()
         * Float.BYTES;
   }
 

@@ -81,8 +81,8 @@ public final class Sweep implements AutoCloseable {
     /**
      * Returns the residual stream after the last layer that is done.
      *
-     * @return micro-batches of FLOAT32 (rows, time, hidden_size), owned by the sweep, gone after the
-     *     next layer
+     * @return micro-batches of FLOAT32 (rows, time, hidden_size), owned by the sweep, gone after
+     *     the next layer
      */
     public List<NDArray> hidden() {
       return List.copyOf(hidden);
@@ -168,6 +168,7 @@ public final class Sweep implements AutoCloseable {
       for (int i = 0; i < strand.hidden.size(); i++) {
         NDArray before = strand.hidden.get(i);
         try (NDScope scope = new NDScope()) {
+          scope.suppressNotUsedWarning();
           NDArray after = block.forward(before, tables, strand.tap);
           NDScope.unregister(after);
           strand.hidden.set(i, after);
@@ -185,8 +186,8 @@ public final class Sweep implements AutoCloseable {
    * Scores every next token of strands that have passed all layers. The language head is read once.
    *
    * @param scored some of this sweep's
-   * @return for every strand, for every window the mean over its length - 1 predicted tokens of -log
-   *     P, in nats
+   * @return for every strand, for every window the mean over its length - 1 predicted tokens of
+   *     -log P, in nats
    * @throws IOException if the language head cannot be read
    */
   public List<double[]> windowNegativeLogLikelihoods(List<Strand> scored) throws IOException {
@@ -231,6 +232,7 @@ public final class Sweep implements AutoCloseable {
     List<NDArray> result = new ArrayList<>();
     for (NDArray hidden : strand.hidden) {
       try (NDScope scope = new NDScope()) {
+        scope.suppressNotUsedWarning();
         NDArray normed = model.decoder().finalHidden(model.checkpoint()::read, hidden);
         NDScope.unregister(normed);
         result.add(normed);

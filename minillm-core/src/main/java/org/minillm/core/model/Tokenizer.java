@@ -8,8 +8,8 @@ import java.nio.file.Path;
 import java.util.Arrays;
 
 /**
- * The model's own tokenizer, read from tokenizer.json. Adds no special tokens and truncates nothing:
- * what is measured is the text. Owns native memory: close it.
+ * The model's own tokenizer, read from tokenizer.json. Adds no special tokens and truncates
+ * nothing: what is measured is the text. Owns native memory: close it.
  */
 public final class Tokenizer implements AutoCloseable {
 

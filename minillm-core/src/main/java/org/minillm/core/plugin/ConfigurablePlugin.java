@@ -23,7 +23,8 @@ public interface ConfigurablePlugin<T extends ConfigurablePlugin<T>> extends Plu
    *
    * @param parameters some of the names of {@link #parameters()}, with new values
    * @return a configured copy
-   * @throws IllegalArgumentException if a name or value is not understood; the message lists what is
+   * @throws IllegalArgumentException if a name or value is not understood; the message lists what
+   *     is
    */
   default T with(Map<String, String> parameters) {
     throw new IllegalArgumentException(

@@ -1,9 +1,9 @@
 package org.minillm.core.plugin;
 
 /**
- * Something that {@link java.util.ServiceLoader} finds on the class path and a user chooses by name.
- * An implementation is public, has a public constructor without parameters, and is listed in {@code
- * META-INF/services}.
+ * Something that {@link java.util.ServiceLoader} finds on the class path and a user chooses by
+ * name. An implementation is public, has a public constructor without parameters, and is listed in
+ * {@code META-INF/services}.
  */
 public interface Plugin {
 

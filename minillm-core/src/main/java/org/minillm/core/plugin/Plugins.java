@@ -74,7 +74,8 @@ public final class Plugins {
   /** ImportanceCriterion becomes "importance criterion". */
   private static String words(Class<?> kind) {
     return Ascii.toLowerCase(
-        CaseFormat.UPPER_CAMEL.to(CaseFormat.LOWER_UNDERSCORE, kind.getSimpleName())
+        CaseFormat.UPPER_CAMEL
+            .to(CaseFormat.LOWER_UNDERSCORE, kind.getSimpleName())
             .replace('_', ' '));
   }
 

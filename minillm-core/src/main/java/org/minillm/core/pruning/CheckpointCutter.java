@@ -2,9 +2,12 @@ package org.minillm.core.pruning;
 
 import ai.djl.ndarray.types.Shape;
 import com.google.common.collect.ImmutableList;
+import com.google.common.collect.ImmutableMap;
+import com.google.common.collect.Lists;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.Optional;
 import org.minillm.core.checkpoint.Checkpoint;
 import org.minillm.core.checkpoint.CheckpointWriter;
@@ -17,7 +20,8 @@ import org.minillm.core.model.PruningGroup;
 
 /**
  * Writes what a plan leaves of a checkpoint. The tensors are sliced in the type they are stored in,
- * streamed from file to file: what stays is the same to the bit, and nothing is ever whole in memory.
+ * streamed from file to file: what stays is the same to the bit, and nothing is ever whole in
+ * memory.
  */
 final class CheckpointCutter {
 
@@ -46,18 +50,19 @@ final class CheckpointCutter {
       outputs.add(cut(source, tensor));
     }
     ImmutableList<TensorOutput> all = outputs.build();
-    listener.passStarted("write", all.stream().mapToLong(output -> output.info().bytes()).sum());
-    long bytesAfter =
-        CheckpointWriter.into(target)
-            .overwrite(overwrite)
-            .config(model.decoder().render(plan.layerShapes(model.config())))
-            .tensors(all)
-            .companions(source.companions())
-            .json(PLAN_FILE, plan.toJson())
-            .facts(plan.provenance())
-            .write(listener::stepsDone);
+    listener.passStarted("write", bytes(Lists.transform(all, TensorOutput::info)));
+    new CheckpointWriter(target, overwrite)
+        .source(source.folder())
+        .config(model.decoder().render(plan.layerShapes(model.config())))
+        .tensors(all)
+        .companions(source.companions())
+        .texts(ImmutableMap.of(PLAN_FILE, plan.toJson()))
+        .facts(plan.provenance())
+        .onProgress(listener::stepsDone)
+        .write();
     listener.passDone();
-    return report(bytesAfter);
+    return report(
+        bytes(source.tensors().values()), bytes(Lists.transform(all, TensorOutput::info)));
   }
 
   private TensorOutput cut(Checkpoint source, TensorInfo tensor) throws IOException {
@@ -72,7 +77,11 @@ final class CheckpointCutter {
         source.select(tensor.name(), cut.get().axis(), cut.get().kept()));
   }
 
-  private PruningReport report(long bytesAfter) {
+  private static long bytes(Collection<TensorInfo> tensors) {
+    return tensors.stream().mapToLong(TensorInfo::bytes).sum();
+  }
+
+  private PruningReport report(long bytesBefore, long bytesAfter) {
     long prunable = 0;
     long removed = 0;
     for (PruningGroup group : groups) {
@@ -86,7 +95,7 @@ final class CheckpointCutter {
         model.parameters(),
         model.parameters() - removed,
         prunable,
-        model.checkpoint().bytes(),
+        bytesBefore,
         bytesAfter,
         plan.layerShapes(model.config()).stream().distinct().count() == 1);
   }

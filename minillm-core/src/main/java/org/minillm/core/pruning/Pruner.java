@@ -20,8 +20,8 @@ public interface Pruner {
   PruningPlan plan(CausalLm model, @Nullable CalibrationSet data) throws IOException;
 
   /**
-   * Writes the smaller model: a Hugging Face folder with the plan and a manifest beside the weights.
-   * The target appears whole or not at all.
+   * Writes the smaller model: a Hugging Face folder with the plan and a manifest beside the
+   * weights. The target appears whole or not at all.
    *
    * @param model the model that the plan was made for
    * @param plan which units stay
@@ -31,7 +31,6 @@ public interface Pruner {
    * @throws IOException if the checkpoint cannot be read or the target cannot be written
    * @throws IllegalArgumentException if the plan was made for another model
    */
-  PruningReport apply(
-      CausalLm model, PruningPlan plan, @Nullable CalibrationSet data, Path target)
+  PruningReport apply(CausalLm model, PruningPlan plan, @Nullable CalibrationSet data, Path target)
       throws IOException;
 }

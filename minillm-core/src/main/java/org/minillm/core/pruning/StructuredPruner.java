@@ -4,7 +4,6 @@ import ai.djl.Device;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
 import com.google.common.collect.ImmutableList;
-import com.google.common.collect.ImmutableSet;
 import com.google.common.collect.ImmutableSortedMap;
 import com.google.common.primitives.ImmutableDoubleArray;
 import java.io.IOException;
@@ -14,9 +13,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
+import org.minillm.core.calibration.BlockEvidence;
 import org.minillm.core.calibration.CalibrationEvidence;
 import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.calibration.GradientEstimator;
+import org.minillm.core.calibration.JavaScoreBackend;
 import org.minillm.core.calibration.ScoreBackend;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupId;
@@ -72,8 +73,7 @@ public final class StructuredPruner implements Pruner {
   public PruningPlan plan(CausalLm model, @Nullable CalibrationSet data) throws IOException {
     ImmutableList<PruningGroup> groups = model.groups(target.kinds());
     CalibrationEvidence evidence =
-        CalibrationEvidence.collect(
-            model, data, criterion.requires(), gradientEstimator, listener);
+        CalibrationEvidence.collect(model, data, criterion.requires(), gradientEstimator, listener);
     List<ScoredGroup> scored = score(model, groups, evidence);
     ImmutableSortedMap<GroupId, Integer> counts = allocation.unitsToKeep(scored, target);
     Map<GroupId, PruningPlan.KeptUnits> kept = new TreeMap<>();
@@ -96,19 +96,28 @@ public final class StructuredPruner implements Pruner {
     listener.passStarted("score", groups.size());
     for (PruningGroup group : groups) {
       try (LayerWeights weights = model.layer(group.id().layer());
-          NDManager scratch = NDManager.newBaseManager(Device.cpu(), CausalLm.ENGINE);
-          NDScope scope = new NDScope()) {
-        double[] scores = criterion.score(group, evidence.ofBlock(weights, backend, scratch));
+          NDManager scratch = NDManager.newBaseManager(Device.cpu(), CausalLm.ENGINE)) {
         scored.add(
             new ScoredGroup(
                 group.id(),
                 group.weightsPerUnit(model::elements),
-                ImmutableDoubleArray.copyOf(scores)));
+                ImmutableDoubleArray.copyOf(
+                    score(group, weights, evidence.ofBlock(weights, backend, scratch)))));
       }
       listener.stepDone();
     }
     listener.passDone();
     return scored;
+  }
+
+  private double[] score(PruningGroup group, LayerWeights weights, BlockEvidence evidence)
+      throws IOException {
+    // before the scope opens: it closes every array made in it, and these stay with their layer
+    weights.read(group.slices());
+    try (NDScope scope = new NDScope()) {
+      scope.suppressNotUsedWarning();
+      return criterion.score(group, evidence);
+    }
   }
 
   private ImmutableSortedMap<String, String> provenance(
