@@ -7,13 +7,12 @@ import java.util.Arrays;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.pruning.PruningPlan.KeptUnits;
 
-/**
- * The file format of plans: written by hand for one group a line, read with every number checked.
- */
+/** The file format of plans: one group a line, every number checked when read. */
 final class PlanJson {
 
   private static final String FORMAT = "minillm-plan";
@@ -22,10 +21,11 @@ final class PlanJson {
   private PlanJson() {}
 
   static String render(PruningPlan plan) {
+    // %s for numbers too: %d would write them in the digits of the default locale
     return """
         {
           "format": "%s",
-          "version": %d,
+          "version": %s,
           "model": %s,
           "provenance": {%s},
           "groups": [%s]
@@ -35,18 +35,23 @@ final class PlanJson {
             FORMAT,
             VERSION,
             plan.model().toJson(),
-            plan.provenance().entrySet().stream()
-                .map(e -> "\n    " + quoted(e.getKey()) + ": " + quoted(e.getValue()))
-                .collect(Collectors.joining(",")),
-            plan.groups().entrySet().stream()
-                .map(e -> "\n    " + render(e.getKey(), e.getValue()))
-                .collect(Collectors.joining(",")));
+            lines(
+                plan.provenance().entrySet().stream()
+                    .map(fact -> quoted(fact.getKey()) + ": " + quoted(fact.getValue()))),
+            lines(
+                plan.groups().entrySet().stream()
+                    .map(group -> render(group.getKey(), group.getValue()))));
+  }
+
+  private static String lines(Stream<String> entries) {
+    String joined = entries.map(entry -> "\n    " + entry).collect(Collectors.joining(","));
+    return joined.isEmpty() ? "" : joined + "\n  ";
   }
 
   private static String render(GroupId id, KeptUnits group) {
     String kept =
         group.kept().stream().mapToObj(Integer::toString).collect(Collectors.joining(","));
-    return "{\"layer\": %d, \"kind\": \"%s\", \"units\": %d, \"kept\": [%s]}"
+    return "{\"layer\": %s, \"kind\": \"%s\", \"units\": %s, \"kept\": [%s]}"
         .formatted(id.layer(), id.kind().id(), group.units(), kept);
   }
 
@@ -80,7 +85,7 @@ final class PlanJson {
     int version = root.get("version").integer();
     if (version != VERSION) {
       throw root.refuse(
-          "version %d of the format, but this release reads version %d; plan anew or use the release that wrote it"
+          "version %s of the format, but this release reads version %s; plan anew or use the release that wrote it"
               .formatted(version, VERSION));
     }
   }
