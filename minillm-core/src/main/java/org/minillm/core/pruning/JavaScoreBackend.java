@@ -62,8 +62,7 @@ public final class JavaScoreBackend implements ScoreBackend {
     return shape.dimension() == 1 ? 1 : (int) shape.get(1);
   }
 
-  private static double fold(
-      double[] values, int from, int to, double start, Reduction reduction) {
+  private static double fold(double[] values, int from, int to, double start, Reduction reduction) {
     double result = start;
     if (reduction == Reduction.SUM) {
       for (int i = from; i < to; i++) {

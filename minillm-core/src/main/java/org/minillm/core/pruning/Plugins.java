@@ -71,10 +71,7 @@ public final class Plugins {
    */
   public static Architecture architecture(String modelType) {
     return find(
-        "architecture",
-        ServiceLoader.load(Architecture.class),
-        Architecture::modelType,
-        modelType);
+        "architecture", ServiceLoader.load(Architecture.class), Architecture::modelType, modelType);
   }
 
   /** Picks one of several plug-ins of a kind; all of them are checked for duplicates. */

@@ -11,8 +11,8 @@ import org.apache.commons.rng.sampling.distribution.ZigguratSampler;
  * index, so that any part of a sequence can be made again, anywhere, in any order, by any number of
  * threads. The functions are stable: plans replay from seeds that were written to disk.
  *
- * <p>A value is SplitMix64's (Steele, Lea and Flood, OOPSLA 2014, with Stafford's mixer 13), started
- * at a hash of seed and stream and read at the index. Not for cryptography.
+ * <p>A value is SplitMix64's (Steele, Lea and Flood, OOPSLA 2014, with Stafford's mixer 13),
+ * started at a hash of seed and stream and read at the index. Not for cryptography.
  */
 public final class CounterRng {
 
