@@ -1,0 +1,62 @@
+package org.minillm.criteria;
+
+import com.google.common.collect.ImmutableMap;
+import com.google.common.collect.ImmutableSet;
+import com.google.common.primitives.Longs;
+import java.util.Arrays;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import org.minillm.core.calibration.BlockEvidence;
+import org.minillm.core.calibration.Evidence;
+import org.minillm.core.model.PruningGroup;
+import org.minillm.core.pruning.ImportanceCriterion;
+import org.minillm.core.random.CounterRng;
+
+/**
+ * Uniform random scores in [0, 1): the floor that a criterion must rise above. Looks at nothing; a
+ * score depends on the seed, the layer, the kind of group and the unit alone.
+ *
+ * @param seed another seed gives other scores
+ */
+public record RandomCriterion(long seed) implements ImportanceCriterion {
+
+  /** Seed 0; for {@link java.util.ServiceLoader}. */
+  public RandomCriterion() {
+    this(0);
+  }
+
+  @Override
+  public String name() {
+    return "random";
+  }
+
+  @Override
+  public Map<String, String> parameters() {
+    return ImmutableMap.of("seed", Long.toString(seed));
+  }
+
+  @Override
+  public ImportanceCriterion with(Map<String, String> parameters) {
+    String text = Parameters.merge(this, parameters).get("seed");
+    @Nullable Long parsed = Longs.tryParse(text);
+    if (parsed == null) {
+      throw new IllegalArgumentException(
+          "seed \"" + text + "\", expected a whole number of 64 bits");
+    }
+    return new RandomCriterion(parsed);
+  }
+
+  @Override
+  public Set<Evidence> requires() {
+    return ImmutableSet.of();
+  }
+
+  @Override
+  public double[] score(PruningGroup group, BlockEvidence evidence) {
+    long stream = CounterRng.stream(group.id().layer() + "." + group.id().kind().id());
+    double[] scores = new double[group.units()];
+    Arrays.setAll(scores, unit -> CounterRng.uniform(seed, stream, unit));
+    return scores;
+  }
+}
