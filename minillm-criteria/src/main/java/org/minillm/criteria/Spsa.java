@@ -9,7 +9,6 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -24,6 +23,7 @@ import org.minillm.core.model.Sweep;
 import org.minillm.core.model.TensorSlice;
 import org.minillm.core.model.WeightTransform;
 import org.minillm.core.random.CounterRng;
+import org.minillm.criteria.Perturbation.Direction;
 
 /**
  * Simultaneous perturbation stochastic approximation (Spall 1992), as MINI-LLM (arXiv 2407.11681)
@@ -81,8 +81,19 @@ public record Spsa(int probes, double epsilon, long seed, Direction direction, D
         "probes", Integer.toString(probes),
         "epsilon", Double.toString(epsilon),
         "seed", Long.toString(seed),
-        "direction", direction.name().toLowerCase(Locale.ROOT),
-        "data", data.name().toLowerCase(Locale.ROOT));
+        "direction", Parameters.id(direction),
+        "data", Parameters.id(data));
+  }
+
+  @Override
+  public GradientEstimator with(Map<String, String> changes) {
+    Parameters parameters = new Parameters(this, changes);
+    return new Spsa(
+        parameters.count("probes"),
+        parameters.number("epsilon"),
+        parameters.whole("seed"),
+        parameters.choice("direction", Direction.class),
+        parameters.choice("data", Data.class));
   }
 
   @Override

@@ -12,15 +12,15 @@ import org.minillm.core.model.FloatView;
  * follow the variance and the L2 norm. Mutable and not thread-safe: give each thread its own and
  * {@link #merge} them.
  *
- * <p>Each batch is summed around its first row, which keeps the digits of a small variance under a
- * large mean: that row is one of the data, so at most a factor "rows of the batch" of precision is
- * lost. Batches are then joined by the update of Chan, Golub and LeVeque (The American Statistician
- * 37, 1983). The same batches in the same order give the same bits.
+ * <p>Rows are summed in batches of 64 around the first row of each batch. That keeps the digits of
+ * a small variance under a large mean; and because that row is one of the data, an outlier there
+ * cannot drown the others by more than the length of the batch. Batches are joined by the update of
+ * Chan, Golub and LeVeque (The American Statistician 37, 1983). The same calls in the same order
+ * give the same bits.
  */
 public final class ChannelStatistics {
 
-  /** Rows that are summed in registers before memory is touched again. */
-  private static final int ROWS = 4;
+  private static final int BATCH_ROWS = 64;
 
   private final double[] mean;
   private final double[] m2;
@@ -78,46 +78,16 @@ public final class ChannelStatistics {
         "%s numbers, expected whole rows of %s",
         rows.remaining(),
         channels);
-    if (!rows.hasRemaining()) {
-      return;
-    }
     FloatBuffer source = rows.slice();
-    float[] first = new float[channels];
-    source.get(0, first);
-    double[] sums = new double[channels];
-    double[] squares = new double[channels];
-    float[] block = new float[ROWS * channels];
+    Batch batch = new Batch(channels);
     while (source.hasRemaining()) {
-      int length = Math.min(block.length, source.remaining());
-      source.get(block, 0, length);
-      // Rows that are missing in the last block are the first row: they add nothing.
-      for (int end = length; end < block.length; end += channels) {
-        System.arraycopy(first, 0, block, end, channels);
+      int batchRows = Math.min(BATCH_ROWS, source.remaining() / channels);
+      batch.read(source, batchRows);
+      for (int c = 0; c < channels; c++) {
+        join(c, batchRows, batch.mean(c, batchRows), batch.m2(c, batchRows));
       }
-      addBlock(block, first, sums, squares);
+      count += batchRows;
     }
-    join(first, sums, squares, rows.remaining() / channels);
-  }
-
-  private static void addBlock(float[] block, float[] first, double[] sums, double[] squares) {
-    int channels = first.length;
-    for (int c = 0; c < channels; c++) {
-      double shift = first[c];
-      double a = block[c] - shift;
-      double b = block[c + channels] - shift;
-      double d = block[c + 2 * channels] - shift;
-      double e = block[c + 3 * channels] - shift;
-      sums[c] += (a + b) + (d + e);
-      squares[c] += (a * a + b * b) + (d * d + e * e);
-    }
-  }
-
-  private void join(float[] shift, double[] sums, double[] squares, long rows) {
-    for (int c = 0; c < shift.length; c++) {
-      double offset = sums[c] / rows;
-      join(c, rows, shift[c] + offset, Math.max(0, squares[c] - sums[c] * offset));
-    }
-    count += rows;
   }
 
   /**
@@ -206,5 +176,60 @@ public final class ChannelStatistics {
     double[] norms = new double[mean.length];
     Arrays.setAll(norms, this::norm);
     return norms;
+  }
+
+  /** Sums of a few rows and of their squares, around the first of them. */
+  private static final class Batch {
+
+    /** Rows that are summed in registers before memory is touched again. */
+    private static final int BLOCK_ROWS = 4;
+
+    private final float[] first;
+    private final float[] block;
+    private final double[] sums;
+    private final double[] squares;
+
+    Batch(int channels) {
+      first = new float[channels];
+      block = new float[BLOCK_ROWS * channels];
+      sums = new double[channels];
+      squares = new double[channels];
+    }
+
+    void read(FloatBuffer source, int rows) {
+      int channels = first.length;
+      Arrays.fill(sums, 0);
+      Arrays.fill(squares, 0);
+      source.get(source.position(), first);
+      for (int left = rows * channels; left > 0; left -= block.length) {
+        int length = Math.min(block.length, left);
+        source.get(block, 0, length);
+        // Rows that are missing in the last block are the first row: they add nothing.
+        for (int end = length; end < block.length; end += channels) {
+          System.arraycopy(first, 0, block, end, channels);
+        }
+        addBlock(channels);
+      }
+    }
+
+    private void addBlock(int channels) {
+      for (int c = 0; c < channels; c++) {
+        double shift = first[c];
+        double a = block[c] - shift;
+        double b = block[c + channels] - shift;
+        double d = block[c + 2 * channels] - shift;
+        double e = block[c + 3 * channels] - shift;
+        sums[c] += (a + b) + (d + e);
+        squares[c] += (a * a + b * b) + (d * d + e * e);
+      }
+    }
+
+    double mean(int channel, int rows) {
+      return first[channel] + sums[channel] / rows;
+    }
+
+    double m2(int channel, int rows) {
+      return Math.max(0, squares[channel] - sums[channel] * (sums[channel] / rows));
+    }
   }
 }

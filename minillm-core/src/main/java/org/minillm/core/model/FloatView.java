@@ -23,7 +23,7 @@ public final class FloatView {
   public static FloatBuffer of(NDArray array) {
     checkArgument(
         array.getDataType() == DataType.FLOAT32,
-        "array %s of type %s, expected FLOAT32; widen it where it is read",
+        "array %s of type %s, expected float32; widen it where it is read",
         array.getShape(),
         array.getDataType());
     checkArgument(

@@ -1,0 +1,72 @@
+package org.minillm.criteria;
+
+import ai.djl.ndarray.NDArray;
+import java.io.IOException;
+import java.util.Set;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+import org.minillm.core.calibration.BlockEvidence;
+import org.minillm.core.calibration.Evidence;
+import org.minillm.core.calibration.ScoreBackend.Reduction;
+import org.minillm.core.model.PruningGroup;
+import org.minillm.core.model.TensorSlice;
+
+/**
+ * The one expression behind all criteria that look at weights: {@code |W_ij * g_ij * ||X_j||_2| ^
+ * exponent}, over the weights of a unit in all slices of its group.
+ *
+ * @param terms GRADIENT switches g on, INPUT_STATISTICS switches ||X_j||_2 on; what is off is 1
+ * @param exponent 1 or 2
+ * @param aggregation over all weights of a unit
+ */
+record WeightScore(Set<Evidence> terms, int exponent, Aggregation aggregation) {
+
+  double[] score(PruningGroup group, BlockEvidence evidence) throws IOException {
+    double[] scores = new double[group.units()];
+    long weights = 0;
+    for (TensorSlice slice : group.slices()) {
+      NDArray weight = evidence.weight(slice);
+      add(scores, reduce(slice, weight, evidence));
+      weights += weight.size() / group.units();
+    }
+    if (aggregation == Aggregation.MEAN) {
+      for (int unit = 0; unit < scores.length; unit++) {
+        scores[unit] /= weights;
+      }
+    }
+    return requireFinite(scores, group);
+  }
+
+  private double[] reduce(TensorSlice slice, NDArray weight, BlockEvidence evidence)
+      throws IOException {
+    @Nullable NDArray gradient =
+        terms.contains(Evidence.GRADIENT) ? evidence.gradient(slice).orElse(null) : null;
+    double @Nullable [] norms =
+        terms.contains(Evidence.INPUT_STATISTICS) ? evidence.inputs(slice).norms() : null;
+    return evidence
+        .backend()
+        .reduce(slice, weight, gradient, norms, exponent, aggregation.reduction());
+  }
+
+  private void add(double[] scores, double[] ofSlice) {
+    boolean sum = aggregation.reduction() == Reduction.SUM;
+    for (int unit = 0; unit < scores.length; unit++) {
+      scores[unit] = sum ? scores[unit] + ofSlice[unit] : Math.max(scores[unit], ofSlice[unit]);
+    }
+  }
+
+  private static double[] requireFinite(double[] scores, PruningGroup group) {
+    IntStream.range(0, scores.length)
+        .filter(unit -> !Double.isFinite(scores[unit]))
+        .findFirst()
+        .ifPresent(
+            unit -> {
+              throw new IllegalStateException(
+                  String.format(
+                      "%s, unit %d: score %s, expected a finite number; a weight, a gradient or an"
+                          + " activation is NaN or infinite: check the checkpoint",
+                      group.id(), unit, scores[unit]));
+            });
+    return scores;
+  }
+}

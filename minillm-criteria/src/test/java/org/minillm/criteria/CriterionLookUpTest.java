@@ -1,0 +1,66 @@
+package org.minillm.criteria;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.minillm.core.plugin.Plugins;
+
+class CriterionLookUpTest {
+
+  @Test
+  void allAreFoundByNameWithTheirDefaults() {
+    assertThat(Plugins.criterion("fms")).isEqualTo(new Fms(Aggregation.SUM));
+    assertThat(Plugins.criterion("wanda")).isEqualTo(new Wanda(Aggregation.SUM));
+    assertThat(Plugins.criterion("magnitude")).isEqualTo(new Magnitude());
+    assertThat(Plugins.criterion("random")).isEqualTo(new RandomCriterion(0));
+  }
+
+  @Test
+  void unknownNameListsAllOfThem() {
+    assertThatThrownBy(() -> Plugins.criterion("fsm"))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageStartingWith(
+            "no criterion \"fsm\"; there is fms, magnitude, random, wanda; add the module");
+  }
+
+  @Test
+  void specSetsTheParameters() {
+    assertThat(Plugins.criterion("fms:aggregation=max")).isEqualTo(new Fms(Aggregation.MAX));
+    assertThat(Plugins.criterion("wanda:aggregation=mean")).isEqualTo(new Wanda(Aggregation.MEAN));
+    assertThat(Plugins.criterion("random:seed=-7")).isEqualTo(new RandomCriterion(-7));
+  }
+
+  @Test
+  void parametersMakeTheSameCriterionAgain() {
+    // GIVEN
+    Fms fms = new Fms(Aggregation.MEAN);
+    Wanda wanda = new Wanda(Aggregation.MAX);
+    RandomCriterion random = new RandomCriterion(5);
+    // THEN
+    assertThat(new Fms().with(fms.parameters())).isEqualTo(fms);
+    assertThat(new Wanda().with(wanda.parameters())).isEqualTo(wanda);
+    assertThat(new RandomCriterion().with(random.parameters())).isEqualTo(random);
+  }
+
+  @Test
+  void parametersThatAreNotGivenStay() {
+    assertThat(new Fms(Aggregation.MAX).with(Map.of())).isEqualTo(new Fms(Aggregation.MAX));
+    assertThat(new RandomCriterion(5).with(Map.of())).isEqualTo(new RandomCriterion(5));
+  }
+
+  @Test
+  void errorsListWhatIsAccepted() {
+    assertRejected("fms:seed=1", "criterion fms has no parameter seed; it takes aggregation");
+    assertRejected("magnitude:seed=1", "criterion magnitude has no parameter seed; it takes none");
+    assertRejected("wanda:aggregation=l2", "aggregation \"l2\", expected one of sum, mean, max");
+    assertRejected("random:seed=x", "seed \"x\", expected a whole number of 64 bits");
+  }
+
+  private static void assertRejected(String spec, String message) {
+    assertThatThrownBy(() -> Plugins.criterion(spec))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage(message);
+  }
+}

@@ -1,0 +1,78 @@
+package org.minillm.criteria;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import com.google.common.base.Preconditions;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.minillm.core.calibration.BlockEvidence;
+import org.minillm.core.calibration.ChannelStatistics;
+import org.minillm.core.calibration.Evidence;
+import org.minillm.core.calibration.JavaScoreBackend;
+import org.minillm.core.calibration.ScoreBackend;
+import org.minillm.core.model.TensorSlice;
+import org.minillm.core.pruning.ImportanceCriterion;
+
+/** A layer whose numbers a test writes down; like the real one it gives only what was asked for. */
+final class HandMadeEvidence implements BlockEvidence, AutoCloseable {
+
+  private final NDManager manager = NDManager.newBaseManager();
+  private final Map<String, NDArray> weights = new HashMap<>();
+  private final Map<String, NDArray> gradients = new HashMap<>();
+  private final Map<String, ChannelStatistics> inputs = new HashMap<>();
+  private final long tokens;
+  private final Set<Evidence> collected;
+
+  HandMadeEvidence(long tokens, ImportanceCriterion criterion) {
+    this.tokens = tokens;
+    this.collected = criterion.requires();
+  }
+
+  HandMadeEvidence weight(String tensor, Shape shape, float... values) {
+    weights.put(tensor, manager.create(values, shape));
+    return this;
+  }
+
+  HandMadeEvidence gradient(String tensor, float... values) {
+    gradients.put(tensor, manager.create(values, weights.get(tensor).getShape()));
+    return this;
+  }
+
+  /** One token with these activations: they are the norms too. */
+  HandMadeEvidence input(String point, float... activations) {
+    ChannelStatistics statistics = new ChannelStatistics(activations.length);
+    statistics.accumulate(manager.create(activations));
+    inputs.put(point, statistics);
+    return this;
+  }
+
+  @Override
+  public NDArray weight(TensorSlice slice) {
+    return weights.get(slice.tensor());
+  }
+
+  @Override
+  public Optional<NDArray> gradient(TensorSlice slice) {
+    Preconditions.checkState(collected.contains(Evidence.GRADIENT), "not asked for");
+    return Optional.ofNullable(gradients.get(slice.tensor()));
+  }
+
+  @Override
+  public ChannelStatistics inputs(TensorSlice slice) {
+    Preconditions.checkState(collected.contains(Evidence.INPUT_STATISTICS), "not asked for");
+    return slice.isBias() ? ChannelStatistics.constantOne(tokens) : inputs.get(slice.input());
+  }
+
+  @Override
+  public ScoreBackend backend() {
+    return new JavaScoreBackend();
+  }
+
+  @Override
+  public void close() {
+    manager.close();
+  }
+}
