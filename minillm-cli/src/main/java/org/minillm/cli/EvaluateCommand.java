@@ -19,7 +19,7 @@ import picocli.CommandLine.Spec;
             + " two models on the same windows.",
     footer = {
       "  minillm evaluate MODEL --perplexity test.txt",
-      "  minillm evaluate MODEL --perplexity test.txt --max-windows 20 --json result.json"
+      "  minillm evaluate MODEL --perplexity test.txt --json result.json"
     })
 final class EvaluateCommand implements Callable<Integer> {
 

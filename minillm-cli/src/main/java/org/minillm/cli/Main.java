@@ -94,11 +94,22 @@ public final class Main implements Runnable {
         .addSubcommand(new EvaluateCommand())
         .addSubcommand(new GenerateCommand())
         .addSubcommand(new LogitsCommand())
-        .addSubcommand(new GenerateCompletion())
-        .setCaseInsensitiveEnumValuesAllowed(true);
+        .addSubcommand(completion())
+        // a prompt may well begin with @
+        .setExpandAtFiles(false);
   }
 
-  /** Without a subcommand the whole help is the answer, but still no success. */
+  private static CommandLine completion() {
+    CommandLine completion = new CommandLine(new GenerateCompletion());
+    completion
+        .getCommandSpec()
+        .usageMessage()
+        .header("Prints a script that completes minillm's options in bash and zsh.")
+        .footer("  source <(minillm generate-completion)");
+    return completion;
+  }
+
+  /** Runs where no subcommand was given, which is wrong usage. */
   @Override
   public void run() {
     throw new CommandLine.ParameterException(spec.commandLine(), "no command given");

@@ -1,5 +1,7 @@
 package org.minillm.cli;
 
+import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -73,6 +75,41 @@ final class OptionTypes {
     @Override
     public Double convert(String value) {
       return real(value, 0, Double.POSITIVE_INFINITY, "a finite number above 0");
+    }
+  }
+
+  /** One of the constants of an enum, written as its {@code toString} says. */
+  abstract static class OneOf<E extends Enum<E>> implements ITypeConverter<E> {
+
+    private final Class<E> type;
+
+    OneOf(Class<E> type) {
+      this.type = type;
+    }
+
+    @Override
+    public E convert(String value) {
+      return Arrays.stream(type.getEnumConstants())
+          .filter(constant -> constant.toString().equals(value))
+          .findFirst()
+          .orElseThrow(
+              () ->
+                  new TypeConversionException(
+                      "'" + value + "': expected one of " + EnumSet.allOf(type)));
+    }
+  }
+
+  /** {@code channels}, {@code heads} or {@code both}. */
+  static final class Groups extends OneOf<PrunedGroups> {
+    Groups() {
+      super(PrunedGroups.class);
+    }
+  }
+
+  /** {@code spsa} or {@code none}. */
+  static final class Gradient extends OneOf<GradientChoice> {
+    Gradient() {
+      super(GradientChoice.class);
     }
   }
 

@@ -7,6 +7,7 @@ import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Help;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -24,8 +25,8 @@ import picocli.CommandLine.Spec;
             + " beside the weights; 'minillm apply' cuts by it again.",
     footer = {
       "  minillm prune MODEL --calibration text.txt --ratio 0.2 --out SMALLER",
-      "  minillm prune MODEL --calibration text.txt --groups both --keep-layers 0,1,29 --out SMALLER",
-      "  minillm prune MODEL --calibration text.txt --ratio 0.5 --plan-only plan.json"
+      "  minillm prune MODEL --calibration text.txt --groups both --out SMALLER",
+      "  minillm prune MODEL --calibration text.txt --plan-only plan.json"
     })
 final class PruneCommand implements Callable<Integer> {
 
@@ -80,6 +81,7 @@ final class PruneCommand implements Callable<Integer> {
         names = "--groups",
         paramLabel = "KIND",
         defaultValue = "channels",
+        converter = OptionTypes.Groups.class,
         description =
             "${COMPLETION-CANDIDATES}: MLP channels, key-value heads with their query heads, or"
                 + " both.")
@@ -96,7 +98,9 @@ final class PruneCommand implements Callable<Integer> {
 
     @Option(
         names = "--keep-layers",
-        paramLabel = "L",
+        paramLabel = "L,L,...",
+        hideParamSyntax = true,
+        showDefaultValue = Help.Visibility.NEVER,
         split = ",",
         converter = OptionTypes.Index.class,
         description = "Layers to leave whole, from 0, such as 0,1,29; the others give the more.")
@@ -119,6 +123,7 @@ final class PruneCommand implements Callable<Integer> {
         names = "--gradient",
         paramLabel = "NAME",
         defaultValue = "spsa",
+        converter = OptionTypes.Gradient.class,
         description =
             "${COMPLETION-CANDIDATES}: the estimate of the loss gradient, for criteria that use"
                 + " one; none stands for 1 everywhere.")

@@ -1,0 +1,96 @@
+package org.minillm.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.io.UncheckedIOException;
+import java.nio.channels.ClosedByInterruptException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class ErrorReportTest {
+
+  private final StringWriter err = new StringWriter();
+
+  @ParameterizedTest
+  @MethodSource
+  void saysInOneLineWhatWentWrong(Throwable problem, String line) {
+    // WHEN
+    int exitCode = report(problem, false);
+
+    // THEN
+    assertThat(exitCode).isEqualTo(1);
+    assertThat(err.toString()).isEqualToNormalizingNewlines("minillm: " + line + "\n");
+  }
+
+  static Stream<Arguments> saysInOneLineWhatWentWrong() {
+    return Stream.of(
+        Arguments.of(new IllegalArgumentException("no layer 7"), "no layer 7"),
+        Arguments.of(new IOException("shard 2 is cut short"), "shard 2 is cut short"),
+        Arguments.of(new IOException("one\n  two"), "one two"),
+        Arguments.of(new UncheckedIOException(new IOException("inner")), "inner"),
+        Arguments.of(
+            new UncheckedIOException(new NoSuchFileException("m")), "no such file or folder: m"),
+        Arguments.of(
+            new NoSuchFileException("m/config.json"), "no such file or folder: m/config.json"),
+        Arguments.of(new AccessDeniedException("m"), "permission denied: m"),
+        Arguments.of(new FileAlreadyExistsException("d"), "already exists: d"),
+        Arguments.of(
+            new FileAlreadyExistsException("d", null, "give --force to replace it"),
+            "d: give --force to replace it"),
+        Arguments.of(new DirectoryNotEmptyException("d"), "the folder is not empty: d"),
+        Arguments.of(new NotDirectoryException("f"), "not a folder: f"),
+        Arguments.of(new FileSystemException("f", null, "No space left"), "f: No space left"),
+        Arguments.of(new FileSystemException("f"), "cannot read or write f"),
+        Arguments.of(new IllegalStateException(), "IllegalStateException"),
+        Arguments.of(
+            new OutOfMemoryError("Java heap space"),
+            "out of memory (Java heap space); give the JVM more, for example"
+                + " MINILLM_JAVA_OPTS=-Xmx4g, or lower --memory"));
+  }
+
+  @Test
+  void showsTheStackTraceWhereDebuggingIsAskedFor() {
+    // WHEN
+    int exitCode = report(new UncheckedIOException(new IOException("inner")), true);
+
+    // THEN
+    assertThat(exitCode).isEqualTo(1);
+    assertThat(err.toString())
+        .startsWith("minillm: inner")
+        .contains("java.io.UncheckedIOException", "at " + ErrorReportTest.class.getName());
+  }
+
+  @ParameterizedTest
+  @MethodSource
+  void anInterruptEndsQuietly(Exception interrupt) {
+    // WHEN
+    int exitCode = report(interrupt, false);
+
+    // THEN
+    assertThat(exitCode).isEqualTo(130);
+    assertThat(err.toString()).isEmpty();
+  }
+
+  static Stream<Exception> anInterruptEndsQuietly() {
+    return Stream.of(
+        new InterruptedException(),
+        new ClosedByInterruptException(),
+        new UncheckedIOException(new ClosedByInterruptException()));
+  }
+
+  private int report(Throwable problem, boolean debug) {
+    return new ErrorReport(debug).report(problem, new PrintWriter(err, true));
+  }
+}
