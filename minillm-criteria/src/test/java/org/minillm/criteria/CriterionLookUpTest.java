@@ -6,20 +6,25 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.minillm.core.plugin.Plugins;
+import org.minillm.core.pruning.ImportanceCriterion;
 
 class CriterionLookUpTest {
 
   @Test
   void allAreFoundByNameWithTheirDefaults() {
-    assertThat(Plugins.criterion("fms")).isEqualTo(new Fms(Aggregation.SUM));
-    assertThat(Plugins.criterion("wanda")).isEqualTo(new Wanda(Aggregation.SUM));
-    assertThat(Plugins.criterion("magnitude")).isEqualTo(new Magnitude());
-    assertThat(Plugins.criterion("random")).isEqualTo(new RandomCriterion(0));
+    assertThat(Plugins.configured(ImportanceCriterion.class, "fms"))
+        .isEqualTo(new Fms(Aggregation.SUM));
+    assertThat(Plugins.configured(ImportanceCriterion.class, "wanda"))
+        .isEqualTo(new Wanda(Aggregation.SUM));
+    assertThat(Plugins.configured(ImportanceCriterion.class, "magnitude"))
+        .isEqualTo(new Magnitude());
+    assertThat(Plugins.configured(ImportanceCriterion.class, "random"))
+        .isEqualTo(new RandomCriterion(0));
   }
 
   @Test
   void unknownNameListsAllOfThem() {
-    assertThatThrownBy(() -> Plugins.criterion("fsm"))
+    assertThatThrownBy(() -> Plugins.configured(ImportanceCriterion.class, "fsm"))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageStartingWith(
             "no criterion \"fsm\"; there is fms, magnitude, random, wanda; add the module");
@@ -27,9 +32,12 @@ class CriterionLookUpTest {
 
   @Test
   void specSetsTheParameters() {
-    assertThat(Plugins.criterion("fms:aggregation=max")).isEqualTo(new Fms(Aggregation.MAX));
-    assertThat(Plugins.criterion("wanda:aggregation=mean")).isEqualTo(new Wanda(Aggregation.MEAN));
-    assertThat(Plugins.criterion("random:seed=-7")).isEqualTo(new RandomCriterion(-7));
+    assertThat(Plugins.configured(ImportanceCriterion.class, "fms:aggregation=max"))
+        .isEqualTo(new Fms(Aggregation.MAX));
+    assertThat(Plugins.configured(ImportanceCriterion.class, "wanda:aggregation=mean"))
+        .isEqualTo(new Wanda(Aggregation.MEAN));
+    assertThat(Plugins.configured(ImportanceCriterion.class, "random:seed=-7"))
+        .isEqualTo(new RandomCriterion(-7));
   }
 
   @Test
@@ -59,7 +67,7 @@ class CriterionLookUpTest {
   }
 
   private static void assertRejected(String spec, String message) {
-    assertThatThrownBy(() -> Plugins.criterion(spec))
+    assertThatThrownBy(() -> Plugins.configured(ImportanceCriterion.class, spec))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage(message);
   }

@@ -1,19 +1,18 @@
 package org.minillm.core.checkpoint;
 
 import static com.google.common.base.Preconditions.checkArgument;
-import static com.google.common.base.Preconditions.checkState;
 
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableMap;
 import com.google.gson.JsonObject;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.SortedMap;
@@ -242,15 +241,18 @@ public final class CheckpointWriter {
   private void writeWeights(OutputFolder folder) throws IOException {
     List<List<TensorOutput>> shards = shards();
     if (shards.size() == 1) {
-      writeShard(folder, WeightFiles.SINGLE, shards.get(0));
+      folder.write(
+          WeightFiles.SINGLE, progress, out -> SafetensorsWriter.writeTo(out, shards.get(0)));
       return;
     }
     SortedMap<String, String> weightMap = new TreeMap<>();
     long totalBytes = 0;
     for (int i = 0; i < shards.size(); i++) {
-      String name = String.format("model-%05d-of-%05d.safetensors", i + 1, shards.size());
-      writeShard(folder, name, shards.get(i));
-      for (TensorOutput tensor : shards.get(i)) {
+      String name =
+          String.format(Locale.ROOT, "model-%05d-of-%05d.safetensors", i + 1, shards.size());
+      List<TensorOutput> shard = shards.get(i);
+      folder.write(name, progress, out -> SafetensorsWriter.writeTo(out, shard));
+      for (TensorOutput tensor : shard) {
         weightMap.put(tensor.info().name(), name);
         totalBytes += tensor.info().bytes();
       }
@@ -276,33 +278,5 @@ public final class CheckpointWriter {
       shardBytes += bytes;
     }
     return shards;
-  }
-
-  private void writeShard(OutputFolder folder, String name, List<TensorOutput> shard)
-      throws IOException {
-    List<TensorInfo> infos = shard.stream().map(TensorOutput::info).toList();
-    folder.write(
-        name,
-        progress,
-        out -> {
-          out.write(ByteBuffer.wrap(SafetensorsHeader.render(infos)));
-          for (TensorOutput tensor : shard) {
-            writeTensor(tensor, out);
-          }
-        });
-  }
-
-  private static void writeTensor(TensorOutput tensor, OutputFile out) throws IOException {
-    TensorInfo info = tensor.info();
-    long before = out.bytes();
-    tensor.content().writeTo(out);
-    checkState(
-        out.bytes() - before == info.bytes(),
-        "%s: its content is %s bytes, expected %s (%s of %s)",
-        info.name(),
-        out.bytes() - before,
-        info.bytes(),
-        info.shape(),
-        info.type());
   }
 }

@@ -6,8 +6,12 @@ import ai.djl.Device;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import com.google.common.collect.ImmutableList;
+import com.google.common.collect.ImmutableSet;
+import com.google.common.collect.Streams;
 import com.google.gson.JsonElement;
+import com.google.gson.JsonParser;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collection;
 import java.util.HashMap;
@@ -26,6 +30,8 @@ public final class CausalLm implements AutoCloseable {
 
   /** The name of the engine that computes. */
   public static final String ENGINE = "PyTorch";
+
+  private static final String END_TOKEN = "eos_token_id";
 
   private final Checkpoint checkpoint;
   private final Decoder decoder;
@@ -176,6 +182,32 @@ public final class CausalLm implements AutoCloseable {
    */
   public Tokenizer tokenizer() throws IOException {
     return Tokenizer.open(checkpoint.folder());
+  }
+
+  /**
+   * Returns the tokens that end a text: {@code eos_token_id} of generation_config.json, else of
+   * config.json.
+   *
+   * @return token ids; none where neither file says
+   * @throws IOException if generation_config.json cannot be read
+   */
+  public ImmutableSet<Integer> endTokens() throws IOException {
+    Path generation = checkpoint.folder().resolve("generation_config.json");
+    JsonElement ids = null;
+    if (Files.isRegularFile(generation)) {
+      ids = JsonParser.parseString(Files.readString(generation)).getAsJsonObject().get(END_TOKEN);
+    }
+    if (ids == null) {
+      ids = checkpoint.config().get(END_TOKEN);
+    }
+    if (ids == null || ids.isJsonNull()) {
+      return ImmutableSet.of();
+    }
+    return ids.isJsonArray()
+        ? Streams.stream(ids.getAsJsonArray())
+            .map(JsonElement::getAsInt)
+            .collect(ImmutableSet.toImmutableSet())
+        : ImmutableSet.of(ids.getAsInt());
   }
 
   /**

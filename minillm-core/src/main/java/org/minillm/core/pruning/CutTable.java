@@ -2,6 +2,7 @@ package org.minillm.core.pruning;
 
 import static com.google.common.base.Preconditions.checkArgument;
 
+import ai.djl.ndarray.types.Shape;
 import com.google.common.collect.ImmutableMap;
 import com.google.common.primitives.ImmutableIntArray;
 import java.util.BitSet;
@@ -9,6 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.IntStream;
+import org.minillm.core.checkpoint.TensorInfo;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.TensorSlice;
 
@@ -28,6 +30,18 @@ public record CutTable(ImmutableMap<String, Cut> cuts) {
    * @param kept the indices of that axis that stay, ascending
    */
   public record Cut(int axis, int size, ImmutableIntArray kept) {
+
+    /**
+     * Describes a tensor after the cut.
+     *
+     * @param tensor the tensor before it
+     * @return the same with a shorter axis
+     */
+    TensorInfo of(TensorInfo tensor) {
+      long[] shape = tensor.shape().getShape().clone();
+      shape[axis] = kept.length();
+      return new TensorInfo(tensor.name(), tensor.type(), new Shape(shape));
+    }
 
     /**
      * Returns the indices that go.

@@ -1,0 +1,93 @@
+package org.minillm.core.evaluation;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDScope;
+import ai.djl.ndarray.types.Shape;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.WritableByteChannel;
+import java.nio.file.Path;
+import java.util.List;
+import org.minillm.core.checkpoint.SafetensorsWriter;
+import org.minillm.core.checkpoint.TensorInfo;
+import org.minillm.core.checkpoint.TensorOutput;
+import org.minillm.core.checkpoint.TensorType;
+import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.FloatView;
+import org.minillm.core.model.InputTap;
+import org.minillm.core.model.LanguageHead;
+import org.minillm.core.model.PassListener;
+import org.minillm.core.model.Sweep;
+import org.minillm.core.model.WeightTransform;
+
+/** Writes logits, to be compared with those of another implementation. */
+public final class LogitsFile {
+
+  /** Logits that are gathered before they are written. */
+  private static final int BUFFER_BYTES = 32 << 20;
+
+  private LogitsFile() {}
+
+  /**
+   * Computes and writes logits; they are streamed, never whole in memory.
+   *
+   * @param model the model; read only
+   * @param ids token ids, (batch, time)
+   * @param file the safetensors file; its one tensor {@code logits} is F32, (batch, time,
+   *     vocabulary)
+   * @param listener told of the progress
+   * @throws IOException if the checkpoint cannot be read or the file cannot be written
+   */
+  public static void write(CausalLm model, List<int[]> ids, Path file, PassListener listener)
+      throws IOException {
+    try (Sweep sweep = new Sweep(model)) {
+      Sweep.Strand strand = sweep.add(ids, WeightTransform.NONE, InputTap.NONE);
+      listener.passStarted("logits", model.config().layers().size());
+      sweep.run(layer -> listener.stepDone());
+      List<NDArray> batches = sweep.normed(strand);
+      Shape shape = new Shape(ids.size(), ids.get(0).length, model.config().vocabSize());
+      SafetensorsWriter.write(
+          file,
+          List.of(
+              new TensorOutput(
+                  new TensorInfo("logits", TensorType.F32, shape),
+                  out -> {
+                    for (NDArray batch : batches) {
+                      writeBatch(model, batch, out);
+                    }
+                  })));
+      listener.passDone();
+    }
+  }
+
+  private static void writeBatch(CausalLm model, NDArray batch, WritableByteChannel out)
+      throws IOException {
+    LanguageHead head = new LanguageHead(model);
+    int vocabulary = model.config().vocabSize();
+    try (NDScope scope = new NDScope()) {
+      scope.suppressNotUsedWarning();
+      NDArray hidden = batch.reshape(-1, batch.getShape().get(2));
+      int tokens = Math.toIntExact(hidden.getShape().get(0));
+      int perChunk = Math.max(1, BUFFER_BYTES / Float.BYTES / vocabulary);
+      for (int from = 0; from < tokens; from += perChunk) {
+        int to = Math.min(tokens, from + perChunk);
+        ByteBuffer rows =
+            ByteBuffer.allocate((to - from) * vocabulary * Float.BYTES)
+                .order(ByteOrder.LITTLE_ENDIAN);
+        head.logits(
+            hidden.get(from + ":" + to),
+            (logits, firstId) -> put(logits, firstId, rows, vocabulary));
+        out.write(rows);
+      }
+    }
+  }
+
+  private static void put(NDArray logits, int firstId, ByteBuffer rows, int vocabulary) {
+    int chunk = Math.toIntExact(logits.getShape().get(1));
+    for (int row = 0; row < logits.getShape().get(0); row++) {
+      rows.asFloatBuffer()
+          .put(row * vocabulary + firstId, FloatView.of(logits), row * chunk, chunk);
+    }
+  }
+}
