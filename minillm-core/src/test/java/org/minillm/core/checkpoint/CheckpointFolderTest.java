@@ -16,8 +16,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class CheckpointFolderTest {
 
-  private static final String A =
-      "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}";
+  private static final String A = "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}";
   private static final String B = A.replace("\"a\"", "\"b\"");
 
   @TempDir Path temp;
@@ -197,9 +196,19 @@ class CheckpointFolderTest {
     // GIVEN
     ModelFolder folder = ModelFolder.in(temp).weights("{}");
     String[] companions = {
-      "LICENSE", "LICENSE.txt", "NOTICE", "added_tokens.json", "chat_template.jinja",
-      "generation_config.json", "merges.txt", "special_tokens_map.json", "spiece.model",
-      "tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json"
+      "LICENSE",
+      "LICENSE.txt",
+      "NOTICE",
+      "added_tokens.json",
+      "chat_template.jinja",
+      "generation_config.json",
+      "merges.txt",
+      "special_tokens_map.json",
+      "spiece.model",
+      "tokenizer.json",
+      "tokenizer.model",
+      "tokenizer_config.json",
+      "vocab.json"
     };
     for (String name : companions) {
       folder.text(name, "");
@@ -221,8 +230,8 @@ class CheckpointFolderTest {
         .text("model.safetensors.index.json", "{\"weight_map\":" + weightMap + "}");
   }
 
-  private ThrowableAssertAlternative<MalformedCheckpointException>
-      assertThatIndexIsMalformed(String weightMap) {
+  private ThrowableAssertAlternative<MalformedCheckpointException> assertThatIndexIsMalformed(
+      String weightMap) {
     ModelFolder folder = shards(weightMap);
     return assertThatExceptionOfType(MalformedCheckpointException.class)
         .isThrownBy(() -> Checkpoint.open(folder.path));

@@ -46,8 +46,21 @@ class SafetensorsFormatTest {
 
   @ParameterizedTest
   @CsvSource({
-    "F64,8", "F32,4", "F16,2", "BF16,2", "I64,8", "I32,4", "I16,2", "I8,1", "U64,8", "U32,4",
-    "U16,2", "U8,1", "BOOL,1", "F8_E4M3,1", "F8_E5M2,1"
+    "F64,8",
+    "F32,4",
+    "F16,2",
+    "BF16,2",
+    "I64,8",
+    "I32,4",
+    "I16,2",
+    "I8,1",
+    "U64,8",
+    "U32,4",
+    "U16,2",
+    "U8,1",
+    "BOOL,1",
+    "F8_E4M3,1",
+    "F8_E5M2,1"
   })
   void everyTypeOfTheFormatIsUnderstood(String type, int bytes) throws IOException {
     // GIVEN / WHEN
@@ -101,7 +114,10 @@ class SafetensorsFormatTest {
 
   @ParameterizedTest
   @CsvSource({
-    "0,0", "100000001,100000001", "-1,18446744073709551615", "9,9",
+    "0,0",
+    "100000001,100000001",
+    "-1,18446744073709551615",
+    "9,9",
     "9223372036854775807,9223372036854775807"
   })
   void aHeaderLengthOutOfBoundsIsRefused(long length, String shown) {
@@ -229,8 +245,7 @@ class SafetensorsFormatTest {
     String header = TWO.replace("[4,8]", "[3,7]");
 
     // WHEN / THEN
-    assertThatMalformed(header, 8)
-        .withMessageContaining("b: begins at 3, overlaps a up to 4");
+    assertThatMalformed(header, 8).withMessageContaining("b: begins at 3, overlaps a up to 4");
   }
 
   @Test
@@ -290,13 +305,13 @@ class SafetensorsFormatTest {
     return Checkpoint.open(ModelFolder.in(temp).weights(header, new byte[dataBytes]).path);
   }
 
-  private ThrowableAssertAlternative<MalformedCheckpointException>
-      assertThatMalformed(String header, int dataBytes) {
+  private ThrowableAssertAlternative<MalformedCheckpointException> assertThatMalformed(
+      String header, int dataBytes) {
     return assertThatMalformed(ModelFolder.in(temp).weights(header, new byte[dataBytes]));
   }
 
-  private static ThrowableAssertAlternative<MalformedCheckpointException>
-      assertThatMalformed(ModelFolder folder) {
+  private static ThrowableAssertAlternative<MalformedCheckpointException> assertThatMalformed(
+      ModelFolder folder) {
     return assertThatExceptionOfType(MalformedCheckpointException.class)
         .isThrownBy(() -> Checkpoint.open(folder.path))
         .withMessageContaining("model.safetensors");
