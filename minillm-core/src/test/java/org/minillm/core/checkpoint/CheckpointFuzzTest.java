@@ -19,7 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
  */
 class CheckpointFuzzTest {
 
-  private static final int MUTATIONS = 4000;
+  private static final int MUTATIONS = 2000;
 
   private static final String[] TOKENS = {
     "{",
