@@ -225,6 +225,19 @@ class ChannelStatisticsTest {
     }
   }
 
+  @Test
+  void rejectsWhatIsNoRowOrNoCount() {
+    assertThatThrownBy(() -> new ChannelStatistics(2).accumulate(FloatBuffer.allocate(3)))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("3 numbers, expected whole rows of 2");
+    assertThatThrownBy(() -> new ChannelStatistics(0))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("0 channels, expected at least 1");
+    assertThatThrownBy(() -> ChannelStatistics.constantOne(-1))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("count -1, expected at least 0");
+  }
+
   private static float[] normal(int count) {
     FloatBuffer target = FloatBuffer.allocate(count);
     CounterRng.fillNormal(target, 1, 2, 0);
