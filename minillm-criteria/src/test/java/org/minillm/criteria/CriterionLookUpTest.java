@@ -27,7 +27,7 @@ class CriterionLookUpTest {
     assertThatThrownBy(() -> Plugins.configured(ImportanceCriterion.class, "fsm"))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageStartingWith(
-            "no criterion \"fsm\"; there is fms, magnitude, random, wanda; add the module");
+            "no importance criterion \"fsm\"; there is fms, magnitude, random, wanda; add the module");
   }
 
   @Test
@@ -60,8 +60,8 @@ class CriterionLookUpTest {
 
   @Test
   void errorsListWhatIsAccepted() {
-    assertRejected("fms:seed=1", "criterion fms has no parameter seed; it takes aggregation");
-    assertRejected("magnitude:seed=1", "criterion magnitude has no parameter seed; it takes none");
+    assertRejected("fms:seed=1", "fms has no parameter seed; it takes aggregation");
+    assertRejected("magnitude:seed=1", "magnitude has no parameter seed; it takes none");
     assertRejected("wanda:aggregation=l2", "aggregation \"l2\", expected one of sum, mean, max");
     assertRejected("random:seed=x", "seed \"x\", expected a whole number of 64 bits");
   }

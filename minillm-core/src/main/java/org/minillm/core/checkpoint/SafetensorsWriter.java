@@ -48,10 +48,12 @@ public final class SafetensorsWriter {
       long found = out.bytes() - before;
       checkState(
           found == tensor.info().bytes(),
-          "%s: its content wrote %s bytes, expected %s",
+          "%s: its content is %s bytes, expected %s (%s of %s)",
           tensor.info().name(),
           found,
-          tensor.info().bytes());
+          tensor.info().bytes(),
+          tensor.info().shape(),
+          tensor.info().type());
     }
   }
 }
