@@ -207,9 +207,6 @@ final class PruneCommand implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     requireTarget();
-    if (out != null) {
-      CheckpointWriter.checkTarget(out, force, model);
-    }
     ImportanceCriterion criterion =
         chosen("--criterion", ImportanceCriterion.class, measure.criterion);
     GradientEstimator estimator =
@@ -217,6 +214,9 @@ final class PruneCommand implements Callable<Integer> {
             ? null
             : chosen("--gradient", GradientEstimator.class, measure.gradient);
     requireCalibration(criterion);
+    if (out != null) {
+      CheckpointWriter.checkTarget(out, force, model);
+    }
     RunCost cost = RunCost.start();
     try (CliProgress progress = CliProgress.on(spec.commandLine().getErr());
         CausalLm lm = CausalLm.open(model, memory.budget())) {
