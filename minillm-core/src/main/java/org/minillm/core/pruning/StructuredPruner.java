@@ -46,6 +46,7 @@ public final class StructuredPruner implements Pruner {
   private final Allocation allocation;
   private final ScoreBackend backend;
   private final PassListener listener;
+  private final Export export;
   private final boolean overwrite;
 
   private StructuredPruner(Builder builder) {
@@ -55,6 +56,7 @@ public final class StructuredPruner implements Pruner {
     this.allocation = builder.allocation;
     this.backend = builder.backend;
     this.listener = builder.listener;
+    this.export = builder.export;
     this.overwrite = builder.overwrite;
   }
 
@@ -143,7 +145,7 @@ public final class StructuredPruner implements Pruner {
   public PruningReport apply(
       CausalLm model, PruningPlan plan, @Nullable CalibrationSet data, Path target)
       throws IOException {
-    return new CheckpointCutter(model, plan, listener).write(target, overwrite);
+    return new CheckpointCutter(model, plan, export, listener).write(target, overwrite);
   }
 
   /** Gathers the choices of a {@link StructuredPruner}. */
@@ -154,6 +156,7 @@ public final class StructuredPruner implements Pruner {
     private Allocation allocation = new UniformAllocation();
     private ScoreBackend backend = new JavaScoreBackend();
     private PassListener listener = PassListener.SILENT;
+    private Export export = Export.CUT;
     private boolean overwrite;
 
     private Builder(ImportanceCriterion criterion, PruningTarget target) {
@@ -202,6 +205,17 @@ public final class StructuredPruner implements Pruner {
      */
     public Builder listener(PassListener chosen) {
       this.listener = chosen;
+      return this;
+    }
+
+    /**
+     * Chooses the form in which the result is written.
+     *
+     * @param chosen cut, unless chosen otherwise
+     * @return this
+     */
+    public Builder export(Export chosen) {
+      this.export = chosen;
       return this;
     }
 

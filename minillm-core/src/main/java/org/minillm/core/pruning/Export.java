@@ -1,0 +1,25 @@
+package org.minillm.core.pruning;
+
+import com.google.common.base.Ascii;
+
+/** In which form a pruned model is written. */
+public enum Export {
+  /** Removed units are gone: a smaller model. */
+  CUT,
+
+  /**
+   * Removed units are zeros: the same function as the cut model in the dense model's shapes and
+   * with its config.json, so that whatever loads the dense model loads this one. It is smaller only
+   * once it is compressed.
+   */
+  MASKED;
+
+  /**
+   * Returns the name that command line and reports use.
+   *
+   * @return the name in lower case
+   */
+  public String id() {
+    return Ascii.toLowerCase(name());
+  }
+}
