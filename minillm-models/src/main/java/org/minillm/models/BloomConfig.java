@@ -32,9 +32,9 @@ record BloomConfig(
   private static final ImmutableList<String> HIDDEN_SIZE =
       ImmutableList.of("n_embed", "hidden_size");
   private static final ImmutableList<String> HEADS =
-      ImmutableList.of("n_head", "num_attention_heads");
+      ImmutableList.of("num_attention_heads", "n_head");
   private static final ImmutableList<String> LAYERS =
-      ImmutableList.of("n_layer", "num_hidden_layers");
+      ImmutableList.of("num_hidden_layers", "n_layer");
 
   private static final int DENSE_MLP_FACTOR = 4;
 
@@ -70,7 +70,9 @@ record BloomConfig(
       ConfigReader config, int hiddenSize, KeptHeads kept) {
     PerLayerConfig own = new PerLayerConfig(config);
     ImmutableList.Builder<LayerShape> layers = ImmutableList.builder();
-    for (int i = 0; i < config.size(config.firstOf(LAYERS)); i++) {
+    int count = config.size(config.firstOf(LAYERS));
+    kept.requireLayers(count);
+    for (int i = 0; i < count; i++) {
       int heads = own.size(i, headsKey(config));
       layers.add(
           new LayerShape(

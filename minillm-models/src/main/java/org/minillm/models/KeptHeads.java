@@ -36,6 +36,15 @@ record KeptHeads(int heads, ImmutableList<ImmutableIntArray> kept) {
         .orElseGet(() -> new KeptHeads(config.size(headsKey), ImmutableList.of()));
   }
 
+  /** Refuses to serve another number of layers than it has lists for. */
+  void requireLayers(int layers) {
+    if (!kept.isEmpty() && kept.size() != layers) {
+      throw new IllegalArgumentException(
+          "config.json: %s.%s.%s has %s lists, expected one a layer (%s)"
+              .formatted(SECTION, ALIBI, KEPT, kept.size(), layers));
+    }
+  }
+
   /**
    * Returns the heads of one layer.
    *
@@ -44,8 +53,7 @@ record KeptHeads(int heads, ImmutableList<ImmutableIntArray> kept) {
    * @throws IllegalArgumentException if they are not so many
    */
   ImmutableIntArray inLayer(int layer, int count) {
-    ImmutableIntArray own =
-        kept.isEmpty() ? all() : layer < kept.size() ? kept.get(layer) : ImmutableIntArray.of();
+    ImmutableIntArray own = kept.isEmpty() ? all() : kept.get(layer);
     if (own.length() != count) {
       throw new IllegalArgumentException(
           "config.json: layer %s has %s heads, but %s.%s.%s names %s; every head needs its place in the dense model"

@@ -69,7 +69,7 @@ final class CheckpointCutter {
   private ImmutableSortedMap<String, String> facts() {
     return ImmutableSortedMap.<String, String>naturalOrder()
         .putAll(plan.provenance())
-        .put("export", export.id())
+        .put("export", export.toString())
         .buildOrThrow();
   }
 

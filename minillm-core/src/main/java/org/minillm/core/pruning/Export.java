@@ -14,12 +14,9 @@ public enum Export {
    */
   MASKED;
 
-  /**
-   * Returns the name that command line and reports use.
-   *
-   * @return the name in lower case
-   */
-  public String id() {
+  /** As the command line and the manifest write it. */
+  @Override
+  public String toString() {
     return Ascii.toLowerCase(name());
   }
 }
