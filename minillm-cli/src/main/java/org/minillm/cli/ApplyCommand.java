@@ -50,6 +50,7 @@ final class ApplyCommand implements Callable<Integer> {
   @Option(names = "--force", description = "Replace what is at DIR.")
   private boolean force;
 
+  @Mixin private ExportOption form;
   @Mixin private MemoryOption memory;
   @Mixin private JsonOption json;
 
@@ -60,7 +61,7 @@ final class ApplyCommand implements Callable<Integer> {
     RunCost cost = RunCost.start();
     try (CliProgress progress = CliProgress.on(spec.commandLine().getErr());
         CausalLm lm = CausalLm.open(model, memory.budget())) {
-      PruningReport report = StructuredPruner.cut(lm, read, out, force, progress);
+      PruningReport report = StructuredPruner.write(lm, read, form.export(), out, force, progress);
       CutSummary summary = new CutSummary(read, report);
       summary.print(spec.commandLine().getOut());
       spec.commandLine().getOut().println("written to " + out);

@@ -18,11 +18,13 @@ record CutSummary(PruningPlan plan, PruningReport report) {
         "removed %.2f%% of the prunable parameters, %.2f%% of the model%n",
         100 * report.prunableRatio(),
         100 * report.modelRatio());
-    if (!report.uniform()) {
-      out.println(
-          "the layers differ in size: config.json says so under per_layer_config, which stock"
-              + " loaders may not know");
-    }
+    report
+        .stockLoaderObstacle()
+        .ifPresent(
+            why -> {
+              out.println("MiniLLM loads the result, Hugging Face transformers does not: " + why);
+              out.println("for a model that transformers loads: --export masked");
+            });
   }
 
   JsonReport addTo(JsonReport json) {
@@ -32,7 +34,8 @@ record CutSummary(PruningPlan plan, PruningReport report) {
         .put("model_ratio", report.modelRatio())
         .put("bytes_before", report.bytesBefore())
         .put("bytes_after", report.bytesAfter())
-        .put("uniform", report.uniform())
+        .put("stock_loaders", report.stockLoaderObstacle().isEmpty())
+        .put("stock_loader_obstacle", report.stockLoaderObstacle().orElse(""))
         .put("criterion", fact("criterion"))
         .put("gradient", fact("gradient"))
         .put("forward_passes", Long.parseLong(fact("forward_passes", "0")));

@@ -3,6 +3,7 @@ package org.minillm.cli;
 import java.util.Arrays;
 import java.util.EnumSet;
 import org.minillm.core.model.MemoryBudget;
+import org.minillm.core.pruning.Export;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 
@@ -101,6 +102,13 @@ final class OptionTypes {
   static final class Groups extends OneOf<PrunedGroups> {
     Groups() {
       super(PrunedGroups.class);
+    }
+  }
+
+  /** {@code cut} or {@code masked}. */
+  static final class ExportForm extends OneOf<Export> {
+    ExportForm() {
+      super(Export.class);
     }
   }
 

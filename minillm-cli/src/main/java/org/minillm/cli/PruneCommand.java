@@ -79,6 +79,7 @@ final class PruneCommand implements Callable<Integer> {
   @Option(names = "--force", description = "Replace what is at DIR.")
   private boolean force;
 
+  @Mixin private ExportOption form;
   @Mixin private MemoryOption memory;
   @Mixin private JsonOption json;
 
@@ -224,12 +225,13 @@ final class PruneCommand implements Callable<Integer> {
           StructuredPruner.builder(criterion, target.asTarget())
               .gradientEstimator(estimator)
               .listener(progress)
+              .export(form.export())
               .overwrite(force)
               .build();
       CalibrationSet data = calibrationSet(lm, criterion);
       PruningPlan plan = pruner.plan(lm, data);
       write(pruner, lm, plan, data);
-      report(new CutSummary(plan, PruningReport.of(lm, plan)), cost);
+      report(new CutSummary(plan, PruningReport.of(lm, plan, form.export())), cost);
     }
     return ExitCode.OK;
   }

@@ -125,6 +125,7 @@ public final class Sweep implements AutoCloseable {
               .decoder()
               .embed(
                   model.checkpoint()::gatherRows,
+                  model.checkpoint()::read,
                   windows.subList(from, to).toArray(int[][]::new),
                   manager));
     }

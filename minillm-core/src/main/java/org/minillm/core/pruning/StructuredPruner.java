@@ -45,6 +45,7 @@ public final class StructuredPruner implements Pruner {
   private final Allocation allocation;
   private final ScoreBackend backend;
   private final PassListener listener;
+  private final Export export;
   private final boolean overwrite;
 
   private StructuredPruner(Builder builder) {
@@ -54,6 +55,7 @@ public final class StructuredPruner implements Pruner {
     this.allocation = builder.allocation;
     this.backend = builder.backend;
     this.listener = builder.listener;
+    this.export = builder.export;
     this.overwrite = builder.overwrite;
   }
 
@@ -134,14 +136,16 @@ public final class StructuredPruner implements Pruner {
   public PruningReport apply(
       CausalLm model, PruningPlan plan, @Nullable CalibrationSet data, Path target)
       throws IOException {
-    return cut(model, plan, target, overwrite, listener);
+    return write(model, plan, export, target, overwrite, listener);
   }
 
   /**
-   * Cuts by a plan; what {@link #apply} does, for those who have a plan and nothing to choose.
+   * Writes what a plan leaves; what {@link #apply} does, for those who have a plan and nothing else
+   * to choose.
    *
    * @param model the model that the plan was made for
    * @param plan which units stay
+   * @param export the form of the result
    * @param target the folder to write
    * @param overwrite whether an existing target is replaced
    * @param listener told of the progress, a step a byte
@@ -149,10 +153,15 @@ public final class StructuredPruner implements Pruner {
    * @throws IOException if the checkpoint cannot be read or the target cannot be written
    * @throws IllegalArgumentException if the plan was made for another model
    */
-  public static PruningReport cut(
-      CausalLm model, PruningPlan plan, Path target, boolean overwrite, PassListener listener)
+  public static PruningReport write(
+      CausalLm model,
+      PruningPlan plan,
+      Export export,
+      Path target,
+      boolean overwrite,
+      PassListener listener)
       throws IOException {
-    return new CheckpointCutter(model, plan, listener).write(target, overwrite);
+    return new CheckpointCutter(model, plan, export, listener).write(target, overwrite);
   }
 
   /** Gathers the choices of a {@link StructuredPruner}. */
@@ -163,6 +172,7 @@ public final class StructuredPruner implements Pruner {
     private Allocation allocation = new UniformAllocation();
     private ScoreBackend backend = new JavaScoreBackend();
     private PassListener listener = PassListener.SILENT;
+    private Export export = Export.CUT;
     private boolean overwrite;
 
     private Builder(ImportanceCriterion criterion, PruningTarget target) {
@@ -211,6 +221,17 @@ public final class StructuredPruner implements Pruner {
      */
     public Builder listener(PassListener chosen) {
       this.listener = chosen;
+      return this;
+    }
+
+    /**
+     * Chooses the form in which the result is written.
+     *
+     * @param chosen cut, unless chosen otherwise
+     * @return this
+     */
+    public Builder export(Export chosen) {
+      this.export = chosen;
       return this;
     }
 
