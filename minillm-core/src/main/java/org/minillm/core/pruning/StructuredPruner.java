@@ -143,6 +143,24 @@ public final class StructuredPruner implements Pruner {
   public PruningReport apply(
       CausalLm model, PruningPlan plan, @Nullable CalibrationSet data, Path target)
       throws IOException {
+    return cut(model, plan, target, overwrite, listener);
+  }
+
+  /**
+   * Cuts by a plan; what {@link #apply} does, for those who have a plan and nothing to choose.
+   *
+   * @param model the model that the plan was made for
+   * @param plan which units stay
+   * @param target the folder to write
+   * @param overwrite whether an existing target is replaced
+   * @param listener told of the progress, a step a byte
+   * @return what was removed
+   * @throws IOException if the checkpoint cannot be read or the target cannot be written
+   * @throws IllegalArgumentException if the plan was made for another model
+   */
+  public static PruningReport cut(
+      CausalLm model, PruningPlan plan, Path target, boolean overwrite, PassListener listener)
+      throws IOException {
     return new CheckpointCutter(model, plan, listener).write(target, overwrite);
   }
 
