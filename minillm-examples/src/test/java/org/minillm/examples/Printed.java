@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Locale;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 
@@ -21,12 +22,15 @@ record Printed(String text) {
 
   static Printed by(Program program, String... args) throws IOException {
     PrintStream before = System.out;
+    Locale language = Locale.getDefault();
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    Locale.setDefault(Locale.ROOT); // numbers as they are parsed below
     System.setOut(new PrintStream(bytes, true, StandardCharsets.UTF_8));
     try {
       program.main(args);
     } finally {
       System.setOut(before);
+      Locale.setDefault(language);
     }
     return new Printed(bytes.toString(StandardCharsets.UTF_8));
   }
