@@ -2,7 +2,13 @@ package org.minillm.cli;
 
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
+import org.minillm.core.checkpoint.CheckpointWriter;
+import org.minillm.core.model.CausalLm;
+import org.minillm.core.pruning.PruningPlan;
+import org.minillm.core.pruning.PruningReport;
+import org.minillm.core.pruning.StructuredPruner;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -44,11 +50,29 @@ final class ApplyCommand implements Callable<Integer> {
   @Option(names = "--force", description = "Replace what is at DIR.")
   private boolean force;
 
+  @Mixin private ExportOption form;
   @Mixin private MemoryOption memory;
   @Mixin private JsonOption json;
 
   @Override
   public Integer call() throws Exception {
-    throw new IllegalStateException("wired by the lead");
+    CheckpointWriter.checkTarget(out, force, model);
+    PruningPlan read = PruningPlan.read(plan);
+    RunCost cost = RunCost.start();
+    try (CliProgress progress = CliProgress.on(spec.commandLine().getErr());
+        CausalLm lm = CausalLm.open(model, memory.budget())) {
+      PruningReport report = StructuredPruner.write(lm, read, form.export(), out, force, progress);
+      CutSummary summary = new CutSummary(read, report);
+      summary.print(spec.commandLine().getOut());
+      spec.commandLine().getOut().println("written to " + out);
+      json.write(
+          cost.addTo(
+              summary.addTo(
+                  new JsonReport()
+                      .put("model", model.toString())
+                      .put("plan", plan.toString())
+                      .put("out", out.toString()))));
+    }
+    return ExitCode.OK;
   }
 }

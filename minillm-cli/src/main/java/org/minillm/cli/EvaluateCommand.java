@@ -1,8 +1,14 @@
 package org.minillm.cli;
 
+import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.concurrent.Callable;
+import org.minillm.core.evaluation.Perplexity;
+import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.Tokenizer;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -56,6 +62,41 @@ final class EvaluateCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    throw new IllegalStateException("wired by the lead");
+    PrintWriter out = spec.commandLine().getOut();
+    RunCost cost = RunCost.start();
+    try (CliProgress progress = CliProgress.on(spec.commandLine().getErr());
+        CausalLm lm = CausalLm.open(model, memory.budget());
+        Tokenizer tokenizer = lm.tokenizer()) {
+      int[] tokens = tokenizer.encodeFile(perplexity);
+      Perplexity measured =
+          Perplexity.measure(lm, perplexity.toString(), tokens, window, maxWindows, progress);
+      out.printf(
+          Locale.ROOT,
+          "perplexity %.3f (%s: %d windows of %d tokens, stride %d, no special tokens; mean -log P"
+              + " %.5f)%n",
+          measured.perplexity(),
+          measured.source(),
+          measured.windows(),
+          measured.window(),
+          measured.window(),
+          measured.meanNegativeLogLikelihood());
+      out.println(cost);
+      json.write(cost.addTo(report(measured)));
+    }
+    return ExitCode.OK;
+  }
+
+  private JsonReport report(Perplexity measured) {
+    return new JsonReport()
+        .put("model", model.toString())
+        .put("perplexity", measured.perplexity())
+        .put("mean_nll", measured.meanNegativeLogLikelihood())
+        .put("tokens", measured.tokens())
+        .put("predicted_tokens", measured.predictedTokens())
+        .put("windows", measured.windows())
+        .put("window", measured.window())
+        .put("stride", measured.window())
+        .put("special_tokens", false)
+        .put("source", measured.source());
   }
 }

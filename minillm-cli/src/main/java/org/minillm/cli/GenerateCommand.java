@@ -1,8 +1,13 @@
 package org.minillm.cli;
 
+import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
+import org.minillm.core.evaluation.Generation;
+import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.Tokenizer;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -44,6 +49,23 @@ final class GenerateCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    throw new IllegalStateException("wired by the lead");
+    PrintWriter out = spec.commandLine().getOut();
+    RunCost cost = RunCost.start();
+    try (CausalLm lm = CausalLm.open(model, memory.budget());
+        Tokenizer tokenizer = lm.tokenizer()) {
+      int[] tokens = tokenizer.encode(prompt);
+      int[] added = Generation.greedy(lm, tokens, maxNewTokens, lm.endTokens(), token -> {});
+      String text = tokenizer.decode(added);
+      out.println(prompt + text);
+      json.write(
+          cost.addTo(
+              new JsonReport()
+                  .put("model", model.toString())
+                  .put("prompt", prompt)
+                  .put("text", text)
+                  .put("prompt_tokens", tokens.length)
+                  .put("new_tokens", added.length)));
+    }
+    return ExitCode.OK;
   }
 }

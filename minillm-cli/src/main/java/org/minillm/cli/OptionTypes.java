@@ -2,9 +2,8 @@ package org.minillm.cli;
 
 import java.util.Arrays;
 import java.util.EnumSet;
-import java.util.Locale;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
+import org.minillm.core.model.MemoryBudget;
+import org.minillm.core.pruning.Export;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 
@@ -106,30 +105,22 @@ final class OptionTypes {
     }
   }
 
-  /** {@code spsa} or {@code none}. */
-  static final class Gradient extends OneOf<GradientChoice> {
-    Gradient() {
-      super(GradientChoice.class);
+  /** {@code cut} or {@code masked}. */
+  static final class ExportForm extends OneOf<Export> {
+    ExportForm() {
+      super(Export.class);
     }
   }
 
   /** Bytes, with an optional k, m or g (powers of 1024): {@code 512m}, {@code 2g}. */
-  static final class Bytes implements ITypeConverter<Long> {
-
-    private static final Pattern FORM = Pattern.compile("([0-9]{1,12})([kmg]?)i?b?");
-
+  static final class Memory implements ITypeConverter<MemoryBudget> {
     @Override
-    public Long convert(String value) {
-      Matcher matcher = FORM.matcher(value.strip().toLowerCase(Locale.ROOT));
-      if (matcher.matches()) {
-        int power = matcher.group(2).isEmpty() ? 0 : 1 + "kmg".indexOf(matcher.group(2));
-        long bytes = Long.parseLong(matcher.group(1)) << (10 * power);
-        if (bytes > 0) {
-          return bytes;
-        }
+    public MemoryBudget convert(String value) {
+      try {
+        return MemoryBudget.parse(value);
+      } catch (IllegalArgumentException e) {
+        throw new TypeConversionException(e.getMessage());
       }
-      throw new TypeConversionException(
-          "'" + value + "': expected a size in bytes such as 512m or 2g");
     }
   }
 }

@@ -135,7 +135,7 @@ class UsageTest {
           generate M                                         | --prompt=TEXT
           logits M --out o                                   | --ids=IDS
           logits M --ids i                                   | --out=FILE
-          inspect M --memory 2g                              | --memory
+          inspect M --seed 1                                 | --seed
           logits M --ids i --out o --json j                  | --json
           demo extra                                         | extra
           """)
@@ -165,9 +165,11 @@ class UsageTest {
           --multiple-of 0     | expected a whole number of at least 1
           --keep-layers 0,-1  | expected a whole number of at least 0
           --groups all        | expected one of [channels, heads, both]
-          --gradient backprop | expected one of [spsa, none]
-          --memory lots       | expected a size in bytes such as 512m or 2g
-          --memory 0g         | expected a size in bytes such as 512m or 2g
+          --gradient newton   | no gradient estimator "newton"; there is spsa
+          --criterion fsm     | no importance criterion "fsm"; there is fms, magnitude, random, wanda
+          --criterion fms:a=1 | fms has no parameter a; it takes aggregation
+          --memory lots       | such as 512m, 2g or 4GiB
+          --memory 0g         | expected at least 1
           """)
   void valuesOutOfRangeAreWrongUsage(String argument, String expected) {
     // GIVEN

@@ -1,6 +1,7 @@
 package org.minillm.models;
 
 import com.google.gson.JsonObject;
+import java.util.Set;
 import org.minillm.core.model.Architecture;
 import org.minillm.core.model.Decoder;
 
@@ -19,7 +20,7 @@ public final class LlamaArchitecture implements Architecture {
   }
 
   @Override
-  public Decoder decoder(JsonObject config) {
-    return new LlamaDecoder(LlamaConfig.parse(config), config);
+  public Decoder decoder(JsonObject config, Set<String> tensors) {
+    return new TransformerDecoder(LlamaConfig.parse(config, tensors));
   }
 }

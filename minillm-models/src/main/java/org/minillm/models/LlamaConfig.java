@@ -2,27 +2,33 @@ package org.minillm.models;
 
 import com.google.common.collect.ImmutableList;
 import com.google.gson.JsonObject;
+import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.minillm.core.model.LayerShape;
 import org.minillm.core.model.ModelConfig;
 
 /** What config.json says of a LLaMA model. */
 record LlamaConfig(
-    ModelConfig sizes, double normEpsilon, boolean attentionBias, boolean mlpBias, Rotary rotary) {
+    JsonObject json,
+    ModelConfig sizes,
+    String prefix,
+    double normEpsilon,
+    boolean attentionBias,
+    boolean mlpBias,
+    Rotary positions)
+    implements FamilyConfig {
 
-  static final String PER_LAYER = "per_layer_config";
-  static final String QUERY_HEADS = "num_attention_heads";
-  static final String KEY_VALUE_HEADS = "num_key_value_heads";
-  static final String INTERMEDIATE_SIZE = "intermediate_size";
+  private static final String EMBEDDING = "embed_tokens";
+  private static final String HEAD_DIM = "head_dim";
+  private static final String QUERY_HEADS = "num_attention_heads";
+  private static final String KEY_VALUE_HEADS = "num_key_value_heads";
+  private static final String INTERMEDIATE_SIZE = "intermediate_size";
 
-  static LlamaConfig parse(JsonObject json) {
+  static LlamaConfig parse(JsonObject json, Set<String> stored) {
     ConfigReader config = new ConfigReader(json);
-    config.refuse(
-        "quantization_config", "quantised weights cannot be pruned; use the unquantised model");
-    String activation = config.text("hidden_act").orElse("silu");
-    if (!activation.equals("silu")) {
-      throw config.unsupported("hidden_act", '"' + activation + '"', "\"silu\"");
-    }
+    config.refuseQuantised();
+    config.choice("hidden_act", "silu", ImmutableList.of("silu"));
     int hiddenSize = config.size("hidden_size");
     int queryHeads = config.size(QUERY_HEADS);
     int keyValueHeads = config.sizeOr(KEY_VALUE_HEADS, queryHeads);
@@ -30,13 +36,9 @@ record LlamaConfig(
       throw config.unsupported(
           KEY_VALUE_HEADS, keyValueHeads, "a divisor of num_attention_heads " + queryHeads);
     }
-    if (!config.has("head_dim") && hiddenSize % queryHeads != 0) {
-      throw config.unsupported(
-          QUERY_HEADS, queryHeads, "a divisor of hidden_size " + hiddenSize + ", or head_dim set");
-    }
-    int headDim = config.sizeOr("head_dim", hiddenSize / queryHeads);
+    int headDim = config.headDim(hiddenSize, QUERY_HEADS);
     if (headDim % 2 != 0) {
-      throw config.unsupported("head_dim", headDim, "an even number");
+      throw config.unsupported(HEAD_DIM, headDim, "an even number");
     }
     ModelConfig sizes =
         new ModelConfig(
@@ -49,33 +51,101 @@ record LlamaConfig(
             config.flagOr("tie_word_embeddings", false),
             layers(config, queryHeads / keyValueHeads));
     return new LlamaConfig(
+        json.deepCopy(),
         sizes,
+        ModelTable.prefix(stored, EMBEDDING + ".weight", "model.", ""),
         config.numberOr("rms_norm_eps", 1e-6),
         config.flagOr("attention_bias", false),
         config.flagOr("mlp_bias", false),
         Rotary.of(config, headDim));
   }
 
-  /**
-   * Layers that differ from the rest stand under {@code per_layer_config}, as in transformers 5.
-   */
   private static ImmutableList<LayerShape> layers(ConfigReader config, int queryHeadsPerKeyValue) {
-    Optional<ConfigReader> overrides = config.section(PER_LAYER);
+    PerLayerConfig own = new PerLayerConfig(config);
     ImmutableList.Builder<LayerShape> layers = ImmutableList.builder();
     for (int i = 0; i < config.size("num_hidden_layers"); i++) {
-      int layer = i;
-      ConfigReader own =
-          overrides.flatMap(all -> all.section(Integer.toString(layer))).orElse(config);
-      int queryHeads = own.sizeOr(QUERY_HEADS, config.size(QUERY_HEADS));
       layers.add(
           new LayerShape(
-              queryHeads / queryHeadsPerKeyValue,
-              own.sizeOr(INTERMEDIATE_SIZE, config.size(INTERMEDIATE_SIZE))));
+              own.size(i, QUERY_HEADS) / queryHeadsPerKeyValue, own.size(i, INTERMEDIATE_SIZE)));
     }
     return layers.build();
   }
 
-  int queryHeads(int layer) {
-    return sizes.layers().get(layer).keyValueHeads() * sizes.queryHeadsPerKeyValueHead();
+  @Override
+  public ModelTable table() {
+    int hidden = sizes.hiddenSize();
+    Linear.Row embedding = new Linear.Row(prefix + EMBEDDING, sizes.vocabSize(), hidden, false);
+    ImmutableList.Builder<BlockTable> blocks = ImmutableList.builder();
+    for (int i = 0; i < sizes.layers().size(); i++) {
+      blocks.add(block(prefix + "layers." + i + ".", sizes.layers().get(i)));
+    }
+    return new ModelTable(
+        embedding,
+        null,
+        null,
+        null,
+        blocks.build(),
+        norm(prefix + "norm"),
+        null,
+        sizes.tiedHead() ? embedding : new Linear.Row("lm_head", sizes.vocabSize(), hidden, false));
+  }
+
+  private BlockTable block(String layer, LayerShape shape) {
+    int hidden = sizes.hiddenSize();
+    int keys = shape.keyValueHeads() * sizes.headDim();
+    int queries = keys * sizes.queryHeadsPerKeyValueHead();
+    int channels = shape.intermediateSize();
+    return new BlockTable(
+        norm(layer + "input_layernorm"),
+        ImmutableList.of(
+            new Linear.Row(layer + "self_attn.q_proj", queries, hidden, attentionBias),
+            new Linear.Row(layer + "self_attn.k_proj", keys, hidden, attentionBias),
+            new Linear.Row(layer + "self_attn.v_proj", keys, hidden, attentionBias)),
+        new Linear.Row(layer + "self_attn.o_proj", hidden, queries, attentionBias),
+        norm(layer + "post_attention_layernorm"),
+        ImmutableList.of(
+            new Linear.Row(layer + "mlp.gate_proj", channels, hidden, mlpBias),
+            new Linear.Row(layer + "mlp.up_proj", channels, hidden, mlpBias)),
+        new Linear.Row(layer + "mlp.down_proj", hidden, channels, mlpBias),
+        NormPlacement.BEFORE,
+        Nonlinearity.SILU);
+  }
+
+  private Norm.Row norm(String path) {
+    return new Norm.Row(path, Norm.Kind.RMS, sizes.hiddenSize(), normEpsilon);
+  }
+
+  @Override
+  public JsonObject render(List<LayerShape> layers) {
+    JsonObject rendered = json.deepCopy();
+    PerLayerConfig.render(
+        rendered,
+        layers,
+        (target, shape) -> {
+          target.addProperty(QUERY_HEADS, queryHeads(shape));
+          target.addProperty(KEY_VALUE_HEADS, shape.keyValueHeads());
+          target.addProperty(INTERMEDIATE_SIZE, shape.intermediateSize());
+        });
+    // hidden_size / num_attention_heads no longer tells it once heads are gone
+    rendered.addProperty(HEAD_DIM, sizes.headDim());
+    return rendered;
+  }
+
+  @Override
+  public Optional<String> stockLoaderObstacle(List<LayerShape> layers) {
+    return PerLayerConfig.unevenLayers(layers)
+        .or(
+            () -> {
+              int heads = queryHeads(layers.get(0));
+              return sizes.hiddenSize() % heads == 0
+                  ? Optional.empty()
+                  : Optional.of(
+                      "hidden_size %s is not a multiple of num_attention_heads %s, which transformers 5 refuses"
+                          .formatted(sizes.hiddenSize(), heads));
+            });
+  }
+
+  private int queryHeads(LayerShape shape) {
+    return shape.keyValueHeads() * sizes.queryHeadsPerKeyValueHead();
   }
 }

@@ -3,9 +3,10 @@ package org.minillm.models;
 import ai.djl.ndarray.NDArray;
 
 /** Root mean square layer normalisation (Zhang and Sennrich, arXiv 1910.07467). */
-record RmsNorm(NDArray weight, double epsilon) {
+record RmsNorm(NDArray weight, double epsilon) implements Norm {
 
-  NDArray apply(NDArray input) {
+  @Override
+  public NDArray apply(NDArray input) {
     NDArray meanSquare = input.square().mean(new int[] {-1}, true);
     return input.div(meanSquare.add(epsilon).sqrt()).mul(weight);
   }

@@ -3,14 +3,16 @@ package org.minillm.models;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import java.util.List;
 import java.util.Optional;
+import org.minillm.core.model.Positions;
 
 /**
  * Rotary position embedding (Su et al., arXiv 2104.09864) in the layout of Hugging Face: channel i
  * of a head is rotated with channel i + head_dim / 2. Frequencies and angles are rounded to float32
  * where Hugging Face rounds them.
  */
-final class Rotary {
+final class Rotary implements PositionScheme {
 
   private final float[] inverseFrequencies;
 
@@ -67,14 +69,13 @@ final class Rotary {
     return (1 - smooth) * frequency / factor + smooth * frequency;
   }
 
-  /** The cosines of positions 0 to length - 1: (length, head_dim). */
-  NDArray cosines(int length, NDManager owner) {
-    return table(length, owner, false);
-  }
-
-  /** The sines, negated in the first half, so that a rotation is one swap of the halves. */
-  NDArray signedSines(int length, NDManager owner) {
-    return table(length, owner, true);
+  /**
+   * The cosines, (length, head_dim), and the sines, negated in the first half, so that a rotation
+   * is one swap of the halves.
+   */
+  @Override
+  public List<NDArray> tables(int length, NDManager owner) {
+    return List.of(table(length, owner, false), table(length, owner, true));
   }
 
   private NDArray table(int length, NDManager owner, boolean signedSine) {
@@ -91,9 +92,11 @@ final class Rotary {
     return owner.create(table, new Shape(length, 2L * half));
   }
 
-  /** Rotates (…, length, head_dim). */
-  static NDArray rotate(NDArray heads, NDArray cosines, NDArray signedSines) {
-    long half = cosines.getShape().get(1) / 2;
+  @Override
+  public NDArray turn(NDArray heads, Positions positions) {
+    NDArray cosines = positions.tables().get(1);
+    NDArray signedSines = positions.tables().get(2);
+    long half = inverseFrequencies.length;
     NDArray swapped =
         heads.get("..., " + half + ":").concat(heads.get("..., :" + half), -1).mul(signedSines);
     return heads.mul(cosines).add(swapped);

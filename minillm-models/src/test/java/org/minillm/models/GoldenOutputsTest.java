@@ -44,7 +44,13 @@ class GoldenOutputsTest {
         "llama3-rope",
         "llama-sharded",
         "llama-bf16",
-        "tiny-llama"
+        "opt-350m-style",
+        "opt-gelu",
+        "bloom-pow2",
+        "bloom-postln",
+        "tiny-llama",
+        "tiny-opt",
+        "tiny-bloom"
       })
   void hiddenStatesLogitsAndLossAreThoseOfTransformers(String name) throws IOException {
     // GIVEN a model and what transformers computed with it
@@ -77,7 +83,8 @@ class GoldenOutputsTest {
   private static final double LOSS_TOLERANCE = 1e-5;
 
   @ParameterizedTest
-  @ValueSource(strings = {"llama-gqa-bias", "llama-bf16", "tiny-llama"})
+  @ValueSource(
+      strings = {"llama-gqa-bias", "llama-bf16", "opt-350m-style", "bloom-postln", "tiny-llama"})
   void oneBlockInMemoryGivesTheSameBitsAsAllOfThem(String name) throws IOException {
     // GIVEN the same model with memory for all its blocks and for one
     try (Goldens goldens = Goldens.of(name);

@@ -4,14 +4,18 @@ import java.io.IOException;
 import java.nio.file.Path;
 import org.minillm.demo.DemoData;
 
-/** The models that tests run: the trained one of the demo, and random ones for every option. */
+/**
+ * The models that tests run: trained ones, of which the demo has one, and random ones for every
+ * option.
+ */
 final class TestModels {
 
   private TestModels() {}
 
   static Path folder(String name, Path temp) throws IOException {
-    return name.equals("tiny-llama")
-        ? DemoData.model(DemoData.extract(temp.resolve("demo")))
-        : Path.of("src/test/resources/random", name);
+    if (name.equals("tiny-llama")) {
+      return DemoData.model(DemoData.extract(temp.resolve("demo")));
+    }
+    return Path.of("src/test/resources", name.startsWith("tiny-") ? "trained" : "random", name);
   }
 }

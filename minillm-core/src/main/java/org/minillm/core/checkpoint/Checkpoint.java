@@ -221,6 +221,28 @@ public final class Checkpoint implements Closeable {
    */
   public TensorContent select(String name, int axis, ImmutableIntArray indices)
       throws MalformedCheckpointException {
+    return StoredContent.selected(checkedIndices(name, axis, indices), buffers, axis, indices);
+  }
+
+  /**
+   * Hands out a tensor in which the indices of one axis that are not kept are zero, in the type and
+   * shape in which it is stored.
+   *
+   * @param name the tensor's name
+   * @param axis 0 to keep rows, 1 to keep columns
+   * @param indices what is kept, in ascending order
+   * @return valid while this checkpoint is open; {@code tensor(name).bytes()} bytes
+   * @throws IllegalArgumentException if there is no such axis, or the indices do not ascend within
+   *     it
+   * @throws MalformedCheckpointException if there is no such tensor
+   */
+  public TensorContent zeroed(String name, int axis, ImmutableIntArray indices)
+      throws MalformedCheckpointException {
+    return StoredContent.zeroed(checkedIndices(name, axis, indices), buffers, axis, indices);
+  }
+
+  private StoredTensor checkedIndices(String name, int axis, ImmutableIntArray indices)
+      throws MalformedCheckpointException {
     StoredTensor tensor = stored(name);
     Shape shape = tensor.info().shape();
     checkArgument(
@@ -238,7 +260,7 @@ public final class Checkpoint implements Closeable {
           shape.get(axis));
       previous = index;
     }
-    return StoredContent.selected(tensor, buffers, axis, indices);
+    return tensor;
   }
 
   /**

@@ -1,20 +1,23 @@
 package org.minillm.core.checkpoint;
 
+import ai.djl.ndarray.types.Shape;
 import com.google.common.primitives.ImmutableIntArray;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.WritableByteChannel;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
- * A stored tensor, or the indices kept of one of its axes, copied bit by bit. The tensor is read
- * from front to back, every byte at most once, through one buffer.
+ * A stored tensor, or the indices kept of one of its axes, copied bit by bit; the indices not kept
+ * are left out or turned into zeros. The tensor is read from front to back, every byte at most
+ * once, through one buffer.
  */
 final class StoredContent implements TensorContent {
 
-  /** Consecutive bytes within a lane. */
-  private record Run(long offset, long bytes) {}
+  /** Consecutive bytes within a lane, to be copied or to be zeros. */
+  private record Run(long offset, long bytes, boolean zeros) {}
 
   private final StoredTensor tensor;
   private final TransferBuffers buffers;
@@ -34,31 +37,56 @@ final class StoredContent implements TensorContent {
 
   static StoredContent whole(StoredTensor tensor, TransferBuffers buffers) {
     long bytes = tensor.info().bytes();
-    return new StoredContent(tensor, buffers, 1, bytes, List.of(new Run(0, bytes)));
+    return new StoredContent(tensor, buffers, 1, bytes, List.of(new Run(0, bytes, false)));
   }
 
-  /** Indices ascend and lie within the axis. */
+  /** Leaves out the indices that are not kept. Indices ascend and lie within the axis. */
   static StoredContent selected(
       StoredTensor tensor, TransferBuffers buffers, int axis, ImmutableIntArray indices) {
-    TensorInfo info = tensor.info();
+    return of(tensor, buffers, axis, kept(indices, unitBytes(tensor.info(), axis)));
+  }
+
+  /** Turns the indices that are not kept into zeros. Indices ascend and lie within the axis. */
+  static StoredContent zeroed(
+      StoredTensor tensor, TransferBuffers buffers, int axis, ImmutableIntArray indices) {
+    long unit = unitBytes(tensor.info(), axis);
+    List<Run> runs = new ArrayList<>();
+    long end = 0;
+    for (Run run : kept(indices, unit)) {
+      runs.add(new Run(end, run.offset() - end, true));
+      runs.add(run);
+      end = run.offset() + run.bytes();
+    }
+    runs.add(new Run(end, unit * tensor.info().shape().get(axis) - end, true));
+    return of(tensor, buffers, axis, runs);
+  }
+
+  private static StoredContent of(
+      StoredTensor tensor, TransferBuffers buffers, int axis, List<Run> runs) {
+    Shape shape = tensor.info().shape();
     long lanes = 1;
     for (int i = 0; i < axis; i++) {
-      lanes *= info.shape().get(i);
+      lanes *= shape.get(i);
     }
+    long laneBytes = unitBytes(tensor.info(), axis) * shape.get(axis);
+    return new StoredContent(tensor, buffers, lanes, laneBytes, runs);
+  }
+
+  /** What one index of an axis takes within a lane. */
+  private static long unitBytes(TensorInfo info, int axis) {
     long unit = info.type().bytes();
     for (int i = axis + 1; i < info.shape().dimension(); i++) {
       unit *= info.shape().get(i);
     }
-    return new StoredContent(
-        tensor, buffers, lanes, unit * info.shape().get(axis), runs(indices, unit));
+    return unit;
   }
 
-  private static List<Run> runs(ImmutableIntArray indices, long unit) {
+  private static List<Run> kept(ImmutableIntArray indices, long unit) {
     List<Run> runs = new ArrayList<>();
     int start = 0;
     for (int i = 1; i <= indices.length(); i++) {
       if (i == indices.length() || indices.get(i) != indices.get(i - 1) + 1) {
-        runs.add(new Run(indices.get(start) * unit, (i - start) * unit));
+        runs.add(new Run(indices.get(start) * unit, (i - start) * unit, false));
         start = i;
       }
     }
@@ -91,7 +119,11 @@ final class StoredContent implements TensorContent {
     void run() throws IOException {
       for (long lane = 0; lane < lanes; lane++) {
         for (Run run : runs) {
-          copy(lane * laneBytes + run.offset(), run.bytes());
+          if (run.zeros()) {
+            zeros(run.bytes());
+          } else {
+            copy(lane * laneBytes + run.offset(), run.bytes());
+          }
         }
       }
       flush();
@@ -115,6 +147,18 @@ final class StoredContent implements TensorContent {
         window.get(offset, kept, keptBytes, count);
         keptBytes += count;
         at += count;
+      }
+    }
+
+    private void zeros(long bytes) throws IOException {
+      for (long left = bytes; left > 0; ) {
+        if (keptBytes == kept.length) {
+          flush();
+        }
+        int count = (int) Math.min(left, kept.length - keptBytes);
+        Arrays.fill(kept, keptBytes, keptBytes + count, (byte) 0);
+        keptBytes += count;
+        left -= count;
       }
     }
 

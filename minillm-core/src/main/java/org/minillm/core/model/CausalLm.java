@@ -68,7 +68,8 @@ public final class CausalLm implements AutoCloseable {
   public static CausalLm open(Path folder, MemoryBudget budget) throws IOException {
     Checkpoint checkpoint = Checkpoint.open(folder);
     try {
-      Decoder decoder = architecture(checkpoint).decoder(checkpoint.config());
+      Decoder decoder =
+          architecture(checkpoint).decoder(checkpoint.config(), checkpoint.tensors().keySet());
       requireTensors(checkpoint, decoder);
       NDManager manager = NDManager.newBaseManager(Device.cpu(), ENGINE);
       int residentLayers =

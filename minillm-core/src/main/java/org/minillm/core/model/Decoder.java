@@ -8,6 +8,7 @@ import com.google.common.collect.ImmutableMap;
 import com.google.gson.JsonObject;
 import java.io.IOException;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * A model of one family as its config.json describes it: which tensors it has, which slices go
@@ -42,20 +43,33 @@ public interface Decoder {
    * and with every key kept that pruning does not touch.
    *
    * @param layers the new shapes, one a layer
-   * @return the new config.json; stock loaders understand it where all shapes are equal
+   * @return the new config.json, from which this family's {@link Architecture} makes exactly that
+   *     model; for what others make of it see {@link #stockLoaderObstacle}
    */
   JsonObject render(List<LayerShape> layers);
+
+  /**
+   * Tells why the stock loader of Hugging Face transformers could not take this model with other
+   * layer shapes.
+   *
+   * @param layers the shapes, one a layer
+   * @return the reason in plain words, one sentence; empty where the stock loader takes the model
+   */
+  Optional<String> stockLoaderObstacle(List<LayerShape> layers);
 
   /**
    * Embeds tokens: everything before the first block.
    *
    * @param rows gathers rows of a tensor, so that the whole embedding never has to be in memory
+   * @param weights where all other tensors come from, newly read for every call
    * @param ids token ids, (batch, time)
    * @param owner where the result hangs
    * @return FLOAT32, (batch, time, hidden_size)
    * @throws IOException if the file cannot be read
+   * @throws IllegalArgumentException if the model has no positions for so many time steps
    */
-  NDArray embed(RowSource rows, int[][] ids, NDManager owner) throws IOException;
+  NDArray embed(RowSource rows, WeightSource weights, int[][] ids, NDManager owner)
+      throws IOException;
 
   /**
    * Makes the tables that depend on positions alone.

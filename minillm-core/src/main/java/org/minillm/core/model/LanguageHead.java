@@ -5,7 +5,6 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.types.Shape;
 import java.io.IOException;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
@@ -78,54 +77,44 @@ public final class LanguageHead {
   }
 
   /**
-   * Scores the next tokens. The head is read once for all batches; the log-sum-exp runs over the
-   * chunks in double.
+   * Some positions and the tokens that they are to predict.
    *
-   * @param batches FLOAT32 (rows, time, width) each
-   * @param windows the token ids of every batch, (rows) times (time)
-   * @return for every batch -log P of tokens 1 to time - 1 of its windows, in nats, window after
-   *     window
+   * @param hidden FLOAT32, (positions, width): what the head reads
+   * @param targets one token id a position
    */
-  List<double[]> negativeLogLikelihoods(List<NDArray> batches, List<List<int[]>> windows)
-      throws IOException {
-    List<NextTokens> pending = new ArrayList<>();
-    try (NDManager owner = model.newManager()) {
-      for (int i = 0; i < batches.size(); i++) {
-        pending.add(new NextTokens(batches.get(i), windows.get(i), owner));
-      }
-      for (int from = 0; from < vocabulary; from += chunkRows) {
-        try (NDManager scratch = model.newManager()) {
-          NDArray transposed = readRows(from, scratch).transpose();
-          for (NextTokens batch : pending) {
-            batch.accumulate(transposed, from);
-          }
+  public record Predictions(NDArray hidden, int[] targets) {}
+
+  /**
+   * Scores tokens. The head is read once for all batches; the log-sum-exp runs over the chunks in
+   * double.
+   *
+   * @param batches positions and their tokens
+   * @return for every batch -log P of its tokens, in nats
+   * @throws IOException if the head cannot be read
+   */
+  public List<double[]> negativeLogLikelihoods(List<Predictions> batches) throws IOException {
+    List<Running> running = batches.stream().map(Running::new).toList();
+    for (int from = 0; from < vocabulary; from += chunkRows) {
+      try (NDManager scratch = model.newManager()) {
+        NDArray transposed = readRows(from, scratch).transpose();
+        for (Running batch : running) {
+          batch.accumulate(transposed, from);
         }
       }
     }
-    return pending.stream().map(NextTokens::negativeLogLikelihoods).toList();
+    return running.stream().map(Running::negativeLogLikelihoods).toList();
   }
 
-  /** The positions of one micro-batch that predict a token, and what is known of their logits. */
-  private static final class NextTokens {
+  /** What is known of the logits of one batch after some chunks of the vocabulary. */
+  private static final class Running {
     private final NDArray hidden;
     private final int[] targets;
     private final double[] logSumExp;
     private final double[] targetLogits;
 
-    NextTokens(NDArray batch, List<int[]> windows, NDManager owner) {
-      int time = windows.get(0).length;
-      int width = Math.toIntExact(batch.getShape().get(2));
-      try (NDScope scope = new NDScope()) {
-        scope.suppressNotUsedWarning();
-        NDArray predicting = batch.get(":, :" + (time - 1)).reshape(-1, width);
-        NDScope.unregister(predicting);
-        hidden = predicting;
-        hidden.attach(owner);
-      }
-      targets = new int[windows.size() * (time - 1)];
-      for (int w = 0; w < windows.size(); w++) {
-        System.arraycopy(windows.get(w), 1, targets, w * (time - 1), time - 1);
-      }
+    Running(Predictions batch) {
+      hidden = batch.hidden();
+      targets = batch.targets();
       logSumExp = new double[targets.length];
       Arrays.fill(logSumExp, Double.NEGATIVE_INFINITY);
       targetLogits = new double[targets.length];

@@ -22,14 +22,4 @@ public record ModelConfig(
     int headDim,
     int queryHeadsPerKeyValueHead,
     boolean tiedHead,
-    ImmutableList<LayerShape> layers) {
-
-  /**
-   * Tells whether all layers have the same shape, so that a stock config.json can say it.
-   *
-   * @return true where one {@link LayerShape} serves all
-   */
-  public boolean isUniform() {
-    return layers.stream().distinct().count() <= 1;
-  }
-}
+    ImmutableList<LayerShape> layers) {}

@@ -8,6 +8,7 @@ import ai.djl.ndarray.NDScope;
 import com.google.common.collect.Lists;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
@@ -124,6 +125,7 @@ public final class Sweep implements AutoCloseable {
               .decoder()
               .embed(
                   model.checkpoint()::gatherRows,
+                  model.checkpoint()::read,
                   windows.subList(from, to).toArray(int[][]::new),
                   manager));
     }
@@ -191,15 +193,39 @@ public final class Sweep implements AutoCloseable {
    * @throws IOException if the language head cannot be read
    */
   public List<double[]> windowNegativeLogLikelihoods(List<Strand> scored) throws IOException {
-    List<NDArray> batches = new ArrayList<>();
-    List<List<int[]>> windows = new ArrayList<>();
-    for (Strand strand : scored) {
-      checkArgument(strand.length() > 1, "a window of 1 token predicts nothing");
-      batches.addAll(normed(strand));
-      windows.addAll(Lists.partition(strand.windows, strand.rowsPerBatch));
+    List<LanguageHead.Predictions> batches = new ArrayList<>();
+    try (NDManager owner = model.newManager()) {
+      for (Strand strand : scored) {
+        checkArgument(strand.length() > 1, "a window of 1 token predicts nothing");
+        addPredictions(strand, owner, batches);
+      }
+      return windowMeans(scored, new LanguageHead(model).negativeLogLikelihoods(batches));
     }
-    Iterator<double[]> tokens =
-        new LanguageHead(model).negativeLogLikelihoods(batches, windows).iterator();
+  }
+
+  /** All positions of a strand but the last of each window. */
+  private void addPredictions(
+      Strand strand, NDManager owner, List<LanguageHead.Predictions> batches) throws IOException {
+    Iterator<List<int[]>> windows = Lists.partition(strand.windows, strand.rowsPerBatch).iterator();
+    int predicted = strand.length() - 1;
+    for (NDArray hidden : strand.hidden) {
+      int[] targets =
+          windows.next().stream()
+              .flatMapToInt(window -> Arrays.stream(window, 1, window.length))
+              .toArray();
+      try (NDScope scope = new NDScope()) {
+        scope.suppressNotUsedWarning();
+        NDArray normed = model.decoder().finalHidden(model.checkpoint()::read, hidden);
+        NDArray positions = normed.get(":, :" + predicted).reshape(-1, normed.getShape().get(2));
+        NDScope.unregister(positions);
+        positions.attach(owner);
+        batches.add(new LanguageHead.Predictions(positions, targets));
+      }
+    }
+  }
+
+  private static List<double[]> windowMeans(List<Strand> scored, List<double[]> batches) {
+    Iterator<double[]> tokens = batches.iterator();
     List<double[]> results = new ArrayList<>();
     for (Strand strand : scored) {
       double[] means = new double[strand.windows.size()];

@@ -6,6 +6,7 @@ import com.google.common.base.Ascii;
 import com.google.common.base.CaseFormat;
 import com.google.common.base.Splitter;
 import com.google.common.collect.ImmutableSortedMap;
+import com.google.common.collect.Maps;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -51,9 +52,28 @@ public final class Plugins {
    * @return the configured plug-in
    */
   public static <T extends ConfigurablePlugin<T>> T configured(Class<T> kind, String spec) {
+    return configured(kind, spec, Map.of());
+  }
+
+  /**
+   * Finds a plug-in and configures it, in a setting that has parameters of its own.
+   *
+   * @param kind the interface
+   * @param spec its name, and after a colon its parameters; these win
+   * @param offered parameters that the plug-in is given where it has them
+   * @param <T> the interface
+   * @return the configured plug-in
+   */
+  public static <T extends ConfigurablePlugin<T>> T configured(
+      Class<T> kind, String spec, Map<String, String> offered) {
     List<String> parts = Splitter.on(':').limit(2).splitToList(spec);
     T plugin = named(kind, parts.get(0));
-    return parts.size() == 1 ? plugin : plugin.with(parameters(spec, parts.get(1)));
+    Map<String, String> parameters =
+        new LinkedHashMap<>(Maps.filterKeys(offered, plugin.parameters()::containsKey));
+    if (parts.size() > 1) {
+      parameters.putAll(parameters(spec, parts.get(1)));
+    }
+    return parameters.isEmpty() ? plugin : plugin.with(parameters);
   }
 
   /** All plug-ins of a kind are checked for duplicates, not only the one that is wanted. */

@@ -2,6 +2,8 @@ package org.minillm.core.pruning;
 
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableMap;
+import com.google.common.collect.ImmutableSortedMap;
+import com.google.common.primitives.ImmutableIntArray;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -15,9 +17,9 @@ import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.PassListener;
 
 /**
- * Writes what a plan leaves of a checkpoint. The tensors are sliced in the type they are stored in,
- * streamed from file to file: what stays is the same to the bit, and nothing is ever whole in
- * memory.
+ * Writes what a plan leaves of a checkpoint. The tensors are sliced, or zeroed, in the type they
+ * are stored in, streamed from file to file: what stays is the same to the bit, and nothing is ever
+ * whole in memory.
  */
 final class CheckpointCutter {
 
@@ -27,13 +29,16 @@ final class CheckpointCutter {
   private final CausalLm model;
   private final PruningPlan plan;
   private final CutTable table;
+  private final Export export;
   private final PassListener listener;
 
-  CheckpointCutter(CausalLm model, PruningPlan plan, PassListener listener) throws IOException {
+  CheckpointCutter(CausalLm model, PruningPlan plan, Export export, PassListener listener)
+      throws IOException {
     plan.requireMadeFor(StructuredPruner.fingerprint(model));
     this.model = model;
     this.plan = plan;
     this.table = CutTable.of(plan, model.groups(Arrays.asList(GroupKind.values())));
+    this.export = export;
     this.listener = listener;
   }
 
@@ -47,15 +52,25 @@ final class CheckpointCutter {
     listener.passStarted("write", all.stream().mapToLong(output -> output.info().bytes()).sum());
     new CheckpointWriter(target, overwrite)
         .source(source.folder())
-        .config(model.decoder().render(plan.layerShapes(model.config())))
+        .config(
+            export == Export.CUT
+                ? model.decoder().render(plan.layerShapes(model.config()))
+                : source.config())
         .tensors(all)
         .companions(source.companions())
         .texts(ImmutableMap.of(PLAN_FILE, plan.toJson()))
-        .facts(plan.provenance())
+        .facts(facts())
         .onProgress(listener::stepsDone)
         .write();
     listener.passDone();
-    return PruningReport.of(model, plan);
+    return PruningReport.of(model, plan, export);
+  }
+
+  private ImmutableSortedMap<String, String> facts() {
+    return ImmutableSortedMap.<String, String>naturalOrder()
+        .putAll(plan.provenance())
+        .put("export", export.toString())
+        .buildOrThrow();
   }
 
   private TensorOutput cut(Checkpoint source, TensorInfo tensor) throws IOException {
@@ -63,7 +78,10 @@ final class CheckpointCutter {
     if (cut.isEmpty()) {
       return new TensorOutput(tensor, source.content(tensor.name()));
     }
-    return new TensorOutput(
-        cut.get().of(tensor), source.select(tensor.name(), cut.get().axis(), cut.get().kept()));
+    int axis = cut.get().axis();
+    ImmutableIntArray kept = cut.get().kept();
+    return export == Export.CUT
+        ? new TensorOutput(cut.get().of(tensor), source.select(tensor.name(), axis, kept))
+        : new TensorOutput(tensor, source.zeroed(tensor.name(), axis, kept));
   }
 }

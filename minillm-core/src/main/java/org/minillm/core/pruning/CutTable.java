@@ -22,6 +22,9 @@ import org.minillm.core.model.TensorSlice;
  */
 public record CutTable(ImmutableMap<String, Cut> cuts) {
 
+  /** Leaves every tensor whole. */
+  static final CutTable NOTHING = new CutTable(ImmutableMap.of());
+
   /**
    * What stays of one tensor.
    *

@@ -1,6 +1,7 @@
 package org.minillm.core.pruning;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static com.google.common.collect.ImmutableList.toImmutableList;
 
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableMap;
@@ -22,7 +23,8 @@ import org.minillm.core.model.ModelConfig;
  * @param hiddenSize width of the residual stream
  * @param vocabSize rows of the embedding
  * @param headDim width of one attention head
- * @param layers one shape a layer, at least one
+ * @param layers the counts of every layer, at least one layer; units are numbered by where they
+ *     stand in the tensors, so the places that heads had in a dense model do not belong here
  * @param tensorsSha256 a digest of the checkpoint's tensors: names, types, shapes, sampled contents
  */
 public record ModelFingerprint(
@@ -60,7 +62,7 @@ public record ModelFingerprint(
         config.hiddenSize(),
         config.vocabSize(),
         config.headDim(),
-        config.layers(),
+        config.layers().stream().map(LayerShape::sizes).collect(toImmutableList()),
         tensorsSha256);
   }
 

@@ -226,7 +226,7 @@ public record PruningPlan(
     for (int layer = 0; layer < config.layers().size(); layer++) {
       LayerShape shape = config.layers().get(layer);
       for (GroupKind kind : GroupKind.values()) {
-        shape = shape.with(kind, keptCount(new GroupId(layer, kind), shape.units(kind)));
+        shape = shape.keeping(kind, kept(new GroupId(layer, kind), shape.units(kind)));
       }
       shapes.add(shape);
     }

@@ -2,6 +2,7 @@ package org.minillm.core.pruning;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import org.minillm.core.checkpoint.TensorInfo;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupKind;
@@ -11,12 +12,12 @@ import org.minillm.core.model.PruningGroup;
  * What a plan removes.
  *
  * @param parametersBefore of the whole model, a tied head counted once
- * @param parametersAfter of the whole model
+ * @param parametersAfter of the whole model, zeros of removed units not counted
  * @param prunableParameters of the groups that the plan names
  * @param bytesBefore of the weights, as they are stored
  * @param bytesAfter of the weights, as they are stored
- * @param uniform true where all layers have the same shape, so that stock loaders can take the
- *     result
+ * @param stockLoaderObstacle why Hugging Face transformers cannot load the result, in plain words;
+ *     empty where it can
  */
 public record PruningReport(
     long parametersBefore,
@@ -24,16 +25,17 @@ public record PruningReport(
     long prunableParameters,
     long bytesBefore,
     long bytesAfter,
-    boolean uniform) {
+    Optional<String> stockLoaderObstacle) {
 
   /**
    * Adds up what a plan removes; nothing needs to be written for it.
    *
    * @param model the model that the plan was made for
    * @param plan which units stay
+   * @param export the form in which the result is, or would be, written
    * @return the report
    */
-  public static PruningReport of(CausalLm model, PruningPlan plan) {
+  public static PruningReport of(CausalLm model, PruningPlan plan, Export export) {
     List<PruningGroup> groups = model.groups(Arrays.asList(GroupKind.values()));
     long prunable = 0;
     long removed = 0;
@@ -44,20 +46,22 @@ public record PruningReport(
         removed += unit * (group.units() - plan.keptCount(group.id(), group.units()));
       }
     }
-    CutTable table = CutTable.of(plan, groups);
-    long bytesBefore = 0;
-    long bytesAfter = 0;
-    for (TensorInfo tensor : model.checkpoint().tensors().values()) {
-      bytesBefore += tensor.bytes();
-      bytesAfter += table.cut(tensor.name()).map(cut -> cut.of(tensor)).orElse(tensor).bytes();
-    }
     return new PruningReport(
         model.parameters(),
         model.parameters() - removed,
         prunable,
-        bytesBefore,
-        bytesAfter,
-        plan.layerShapes(model.config()).stream().distinct().count() == 1);
+        model.checkpoint().tensors().values().stream().mapToLong(TensorInfo::bytes).sum(),
+        bytesAfter(model, export == Export.CUT ? CutTable.of(plan, groups) : CutTable.NOTHING),
+        export == Export.CUT
+            ? model.decoder().stockLoaderObstacle(plan.layerShapes(model.config()))
+            : model.decoder().stockLoaderObstacle(model.config().layers()));
+  }
+
+  private static long bytesAfter(CausalLm model, CutTable table) {
+    return model.checkpoint().tensors().values().stream()
+        .mapToLong(
+            tensor -> table.cut(tensor.name()).map(cut -> cut.of(tensor)).orElse(tensor).bytes())
+        .sum();
   }
 
   /**

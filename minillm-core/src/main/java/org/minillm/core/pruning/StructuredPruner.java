@@ -13,7 +13,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
-import org.minillm.core.calibration.BlockEvidence;
 import org.minillm.core.calibration.CalibrationEvidence;
 import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.calibration.GradientEstimator;
@@ -46,6 +45,7 @@ public final class StructuredPruner implements Pruner {
   private final Allocation allocation;
   private final ScoreBackend backend;
   private final PassListener listener;
+  private final Export export;
   private final boolean overwrite;
 
   private StructuredPruner(Builder builder) {
@@ -55,6 +55,7 @@ public final class StructuredPruner implements Pruner {
     this.allocation = builder.allocation;
     this.backend = builder.backend;
     this.listener = builder.listener;
+    this.export = builder.export;
     this.overwrite = builder.overwrite;
   }
 
@@ -96,28 +97,20 @@ public final class StructuredPruner implements Pruner {
     listener.passStarted("score", groups.size());
     for (PruningGroup group : groups) {
       try (LayerWeights weights = model.layer(group.id().layer());
-          NDManager scratch = NDManager.newBaseManager(Device.cpu(), CausalLm.ENGINE)) {
+          NDManager scratch = NDManager.newBaseManager(Device.cpu(), CausalLm.ENGINE);
+          NDScope scope = new NDScope()) {
+        scope.suppressNotUsedWarning();
         scored.add(
             new ScoredGroup(
                 group.id(),
                 group.weightsPerUnit(model::elements),
                 ImmutableDoubleArray.copyOf(
-                    score(group, weights, evidence.ofBlock(weights, backend, scratch)))));
+                    criterion.score(group, evidence.ofBlock(weights, backend, scratch)))));
       }
       listener.stepDone();
     }
     listener.passDone();
     return scored;
-  }
-
-  private double[] score(PruningGroup group, LayerWeights weights, BlockEvidence evidence)
-      throws IOException {
-    // before the scope opens: it closes every array made in it, and these stay with their layer
-    weights.read(group.slices());
-    try (NDScope scope = new NDScope()) {
-      scope.suppressNotUsedWarning();
-      return criterion.score(group, evidence);
-    }
   }
 
   private ImmutableSortedMap<String, String> provenance(
@@ -143,7 +136,32 @@ public final class StructuredPruner implements Pruner {
   public PruningReport apply(
       CausalLm model, PruningPlan plan, @Nullable CalibrationSet data, Path target)
       throws IOException {
-    return new CheckpointCutter(model, plan, listener).write(target, overwrite);
+    return write(model, plan, export, target, overwrite, listener);
+  }
+
+  /**
+   * Writes what a plan leaves; what {@link #apply} does, for those who have a plan and nothing else
+   * to choose.
+   *
+   * @param model the model that the plan was made for
+   * @param plan which units stay
+   * @param export the form of the result
+   * @param target the folder to write
+   * @param overwrite whether an existing target is replaced
+   * @param listener told of the progress, a step a byte
+   * @return what was removed
+   * @throws IOException if the checkpoint cannot be read or the target cannot be written
+   * @throws IllegalArgumentException if the plan was made for another model
+   */
+  public static PruningReport write(
+      CausalLm model,
+      PruningPlan plan,
+      Export export,
+      Path target,
+      boolean overwrite,
+      PassListener listener)
+      throws IOException {
+    return new CheckpointCutter(model, plan, export, listener).write(target, overwrite);
   }
 
   /** Gathers the choices of a {@link StructuredPruner}. */
@@ -154,6 +172,7 @@ public final class StructuredPruner implements Pruner {
     private Allocation allocation = new UniformAllocation();
     private ScoreBackend backend = new JavaScoreBackend();
     private PassListener listener = PassListener.SILENT;
+    private Export export = Export.CUT;
     private boolean overwrite;
 
     private Builder(ImportanceCriterion criterion, PruningTarget target) {
@@ -202,6 +221,17 @@ public final class StructuredPruner implements Pruner {
      */
     public Builder listener(PassListener chosen) {
       this.listener = chosen;
+      return this;
+    }
+
+    /**
+     * Chooses the form in which the result is written.
+     *
+     * @param chosen cut, unless chosen otherwise
+     * @return this
+     */
+    public Builder export(Export chosen) {
+      this.export = chosen;
       return this;
     }
 

@@ -318,6 +318,70 @@ class CheckpointReadTest {
     }
   }
 
+  @Test
+  void rowsThatAreNotKeptBecomeZeros() throws IOException {
+    // GIVEN 4 rows of 2 elements of 2 bytes, 1 to 16
+    try (Checkpoint checkpoint = matrix("BF16", 4, 2, countingFromOne(16))) {
+      // WHEN / THEN
+      assertThat(bytes(checkpoint.zeroed("w", 0, ImmutableIntArray.of(1, 2))))
+          .containsExactly(0, 0, 0, 0, 5, 6, 7, 8, 9, 10, 11, 12, 0, 0, 0, 0);
+    }
+  }
+
+  @Test
+  void columnsThatAreNotKeptBecomeZeros() throws IOException {
+    // GIVEN 2 rows of 4 elements of 2 bytes, 1 to 16
+    try (Checkpoint checkpoint = matrix("F16", 2, 4, countingFromOne(16))) {
+      // WHEN / THEN
+      assertThat(bytes(checkpoint.zeroed("w", 1, ImmutableIntArray.of(0, 2))))
+          .containsExactly(1, 2, 0, 0, 5, 6, 0, 0, 9, 10, 0, 0, 13, 14, 0, 0);
+    }
+  }
+
+  @Test
+  void zeroingAcrossBuffersMatchesAnIndexByIndexCopy() throws IOException {
+    // GIVEN several buffers; every third column is zeroed
+    int columns = 1_500_000;
+    byte[] data = new byte[2 * columns];
+    new Random(4).nextBytes(data);
+    int[] kept = IntStream.range(0, columns).filter(column -> column % 3 != 1).toArray();
+    byte[] expected = data.clone();
+    for (int i = 0; i < expected.length; i++) {
+      expected[i] = i % columns % 3 == 1 ? 0 : expected[i];
+    }
+    try (Checkpoint checkpoint = matrix("U8", 2, columns, data)) {
+      // WHEN / THEN
+      assertThat(bytes(checkpoint.zeroed("w", 1, ImmutableIntArray.copyOf(kept))))
+          .isEqualTo(expected);
+    }
+  }
+
+  @Test
+  void longRunsOfZerosDoNotFitOneBuffer() throws IOException {
+    // GIVEN
+    byte[] data = new byte[3_000_000];
+    Arrays.fill(data, (byte) 7);
+    try (Checkpoint checkpoint = matrix("U8", 3, 1_000_000, data)) {
+      // WHEN
+      byte[] zeroed = bytes(checkpoint.zeroed("w", 0, ImmutableIntArray.of(2)));
+
+      // THEN
+      assertThat(zeroed).hasSize(3_000_000);
+      assertThat(zeroed[1_999_999]).isZero();
+      assertThat(zeroed[2_000_000]).isEqualTo((byte) 7);
+      assertThat(IntStream.range(0, 3_000_000).filter(i -> zeroed[i] == 0).count())
+          .isEqualTo(2_000_000);
+    }
+  }
+
+  private static byte[] countingFromOne(int count) {
+    byte[] bytes = ModelFolder.counting(count);
+    for (int i = 0; i < count; i++) {
+      bytes[i]++;
+    }
+    return bytes;
+  }
+
   @ParameterizedTest
   @CsvSource({"2500,1200", "3,1500000"})
   void selectionAcrossBuffersMatchesAnIndexByIndexCopy(int rows, int columns) throws IOException {

@@ -1,0 +1,55 @@
+package org.minillm.cli;
+
+import java.io.PrintWriter;
+import java.util.Locale;
+import org.minillm.core.pruning.PruningPlan;
+import org.minillm.core.pruning.PruningReport;
+
+/** What a plan removes, for a person and for scripts. */
+record CutSummary(PruningPlan plan, PruningReport report) {
+
+  void print(PrintWriter out) {
+    new TextTable("", "before", "after")
+        .row("parameters", grouped(report.parametersBefore()), grouped(report.parametersAfter()))
+        .row("bytes", grouped(report.bytesBefore()), grouped(report.bytesAfter()))
+        .print(out);
+    out.printf(
+        Locale.ROOT,
+        "removed %.2f%% of the prunable parameters, %.2f%% of the model%n",
+        100 * report.prunableRatio(),
+        100 * report.modelRatio());
+    report
+        .stockLoaderObstacle()
+        .ifPresent(
+            why -> {
+              out.println("MiniLLM loads the result, Hugging Face transformers does not: " + why);
+              out.println("for a model that transformers loads: --export masked");
+            });
+  }
+
+  JsonReport addTo(JsonReport json) {
+    return json.put("parameters_before", report.parametersBefore())
+        .put("parameters_after", report.parametersAfter())
+        .put("prunable_ratio", report.prunableRatio())
+        .put("model_ratio", report.modelRatio())
+        .put("bytes_before", report.bytesBefore())
+        .put("bytes_after", report.bytesAfter())
+        .put("stock_loaders", report.stockLoaderObstacle().isEmpty())
+        .put("stock_loader_obstacle", report.stockLoaderObstacle().orElse(""))
+        .put("criterion", fact("criterion"))
+        .put("gradient", fact("gradient"))
+        .put("forward_passes", Long.parseLong(fact("forward_passes", "0")));
+  }
+
+  private String fact(String name) {
+    return fact(name, "none");
+  }
+
+  private String fact(String name, String otherwise) {
+    return plan.provenance().getOrDefault(name, otherwise);
+  }
+
+  static String grouped(long number) {
+    return String.format(Locale.ROOT, "%,d", number);
+  }
+}

@@ -1,0 +1,86 @@
+package org.minillm.models;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import java.util.Arrays;
+import org.minillm.core.model.InputTap;
+import org.minillm.core.model.Positions;
+
+/**
+ * Scaled dot-product attention with a causal mask, for multi-head and grouped-query attention.
+ *
+ * @param inputPoint tap point of the projections
+ * @param outputPoint tap point of the output
+ * @param projection makes queries, keys and values
+ * @param output from all heads back to the residual stream
+ * @param scheme how positions enter
+ */
+record Attention(
+    String inputPoint,
+    String outputPoint,
+    Projection projection,
+    Linear output,
+    PositionScheme scheme) {
+
+  /** The table of {@link Positions} that {@link #mask} makes. */
+  private static final int MASK = 0;
+
+  /** 0 where a row may look, minus infinity in its future: (length, length). */
+  static NDArray mask(int length, NDManager owner) {
+    float[] mask = new float[length * length];
+    for (int row = 0; row < length; row++) {
+      Arrays.fill(mask, row * length + row + 1, (row + 1) * length, Float.NEGATIVE_INFINITY);
+    }
+    return owner.create(mask, new Shape(length, length));
+  }
+
+  NDArray forward(NDArray input, Positions positions, InputTap tap) {
+    tap.accept(inputPoint, input);
+    Projection.Projected projected = projection.apply(input);
+    NDArray heads =
+        attend(
+            scheme.turn(projected.queries(), positions),
+            scheme.turn(projected.keys(), positions),
+            projected.values(),
+            positions);
+    tap.accept(outputPoint, heads);
+    return output.apply(heads);
+  }
+
+  /**
+   * Attends. The query heads of one key-value head are stacked along time, so that keys and values
+   * are never repeated. Queries are scaled rather than scores: there are fewer of them.
+   *
+   * @param queries (batch, query heads, time, headDim)
+   * @param keys (batch, key-value heads, time, headDim)
+   * @param values as keys
+   * @return (batch, time, query heads * headDim)
+   */
+  private NDArray attend(NDArray queries, NDArray keys, NDArray values, Positions positions) {
+    Shape shape = queries.getShape();
+    long batch = shape.get(0);
+    long heads = shape.get(1);
+    long time = shape.get(2);
+    long headDim = shape.get(3);
+    long keyValueHeads = keys.getShape().get(1);
+    long perKeyValue = heads / keyValueHeads;
+    NDArray stacked = queries.reshape(batch, keyValueHeads, perKeyValue * time, headDim);
+    NDArray scores =
+        stacked
+            .mul(1 / Math.sqrt(headDim))
+            .matMul(keys.transpose(0, 1, 3, 2))
+            .reshape(batch, keyValueHeads, perKeyValue, time, time);
+    NDArray probabilities =
+        scheme
+            .bias(scores, positions)
+            .addi(positions.tables().get(MASK))
+            .softmax(-1)
+            .reshape(batch, keyValueHeads, perKeyValue * time, time);
+    return probabilities
+        .matMul(values)
+        .reshape(batch, heads, time, headDim)
+        .transpose(0, 2, 1, 3)
+        .reshape(batch, time, heads * headDim);
+  }
+}

@@ -1,0 +1,160 @@
+package org.minillm.models;
+
+import com.google.common.collect.ImmutableList;
+import com.google.gson.JsonObject;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import org.minillm.core.model.LayerShape;
+import org.minillm.core.model.ModelConfig;
+
+/**
+ * What config.json says of a BLOOM model (BigScience, arXiv 2211.05100).
+ *
+ * <p>BLOOM's config has no keys for the width of a head or of the MLP, and takes the slopes of
+ * ALiBi from the number of heads. A pruned model carries {@code head_dim}, {@code
+ * intermediate_size} and {@link KeptHeads}, which only MiniLLM reads.
+ */
+record BloomConfig(
+    JsonObject json,
+    ModelConfig sizes,
+    String prefix,
+    KeptHeads keptHeads,
+    double normEpsilon,
+    boolean residualAfterNorm)
+    implements FamilyConfig {
+
+  private static final String EMBEDDING = "word_embeddings";
+  private static final String HEAD_DIM = "head_dim";
+  private static final String INTERMEDIATE_SIZE = "intermediate_size";
+
+  // Old spellings and those of transformers; hidden_size yields to n_embed there too.
+  private static final ImmutableList<String> HIDDEN_SIZE =
+      ImmutableList.of("n_embed", "hidden_size");
+  private static final ImmutableList<String> HEADS =
+      ImmutableList.of("num_attention_heads", "n_head");
+  private static final ImmutableList<String> LAYERS =
+      ImmutableList.of("num_hidden_layers", "n_layer");
+
+  private static final int DENSE_MLP_FACTOR = 4;
+
+  static BloomConfig parse(JsonObject json, Set<String> stored) {
+    ConfigReader config = new ConfigReader(json);
+    config.refuseQuantised();
+    int hiddenSize = config.size(config.firstOf(HIDDEN_SIZE));
+    KeptHeads kept = KeptHeads.parse(config, headsKey(config));
+    ModelConfig sizes =
+        new ModelConfig(
+            "bloom",
+            hiddenSize,
+            config.size("vocab_size"),
+            config.sizeOr("seq_length", 2048),
+            config.headDim(hiddenSize, headsKey(config)),
+            1,
+            config.flagOr("tie_word_embeddings", true),
+            layers(config, hiddenSize, kept));
+    return new BloomConfig(
+        json.deepCopy(),
+        sizes,
+        ModelTable.prefix(stored, EMBEDDING + ".weight", "transformer.", ""),
+        kept,
+        config.numberOr("layer_norm_epsilon", 1e-5),
+        config.flagOr("apply_residual_connection_post_layernorm", false));
+  }
+
+  private static String headsKey(ConfigReader config) {
+    return config.firstOf(HEADS);
+  }
+
+  private static ImmutableList<LayerShape> layers(
+      ConfigReader config, int hiddenSize, KeptHeads kept) {
+    PerLayerConfig own = new PerLayerConfig(config);
+    ImmutableList.Builder<LayerShape> layers = ImmutableList.builder();
+    int count = config.size(config.firstOf(LAYERS));
+    kept.requireLayers(count);
+    for (int i = 0; i < count; i++) {
+      int heads = own.size(i, headsKey(config));
+      layers.add(
+          new LayerShape(
+              heads,
+              own.sizeOr(i, INTERMEDIATE_SIZE, DENSE_MLP_FACTOR * hiddenSize),
+              kept.inLayer(i, heads)));
+    }
+    return layers.build();
+  }
+
+  @Override
+  public PositionScheme positions() {
+    return new Alibi(keptHeads.heads());
+  }
+
+  @Override
+  public ModelTable table() {
+    int hidden = sizes.hiddenSize();
+    Linear.Row embedding = new Linear.Row(prefix + EMBEDDING, sizes.vocabSize(), hidden, false);
+    ImmutableList.Builder<BlockTable> blocks = ImmutableList.builder();
+    for (int i = 0; i < sizes.layers().size(); i++) {
+      blocks.add(block(prefix + "h." + i + ".", sizes.layers().get(i)));
+    }
+    return new ModelTable(
+        embedding,
+        null,
+        null,
+        norm(prefix + "word_embeddings_layernorm"),
+        blocks.build(),
+        norm(prefix + "ln_f"),
+        null,
+        sizes.tiedHead() ? embedding : new Linear.Row("lm_head", sizes.vocabSize(), hidden, false));
+  }
+
+  private BlockTable block(String layer, LayerShape shape) {
+    int hidden = sizes.hiddenSize();
+    int heads = shape.keyValueHeads() * sizes.headDim();
+    int channels = shape.intermediateSize();
+    return new BlockTable(
+        norm(layer + "input_layernorm"),
+        ImmutableList.of(
+            new Linear.Row(layer + "self_attention.query_key_value", 3 * heads, hidden, true)),
+        new Linear.Row(layer + "self_attention.dense", hidden, heads, true),
+        norm(layer + "post_attention_layernorm"),
+        ImmutableList.of(new Linear.Row(layer + "mlp.dense_h_to_4h", channels, hidden, true)),
+        new Linear.Row(layer + "mlp.dense_4h_to_h", hidden, channels, true),
+        residualAfterNorm ? NormPlacement.BEFORE_AND_ADDED : NormPlacement.BEFORE,
+        Nonlinearity.GELU_TANH);
+  }
+
+  private Norm.Row norm(String path) {
+    return new Norm.Row(path, Norm.Kind.LAYER, sizes.hiddenSize(), normEpsilon);
+  }
+
+  @Override
+  public JsonObject render(List<LayerShape> layers) {
+    JsonObject rendered = json.deepCopy();
+    PerLayerConfig.render(
+        rendered,
+        layers,
+        (target, shape) -> {
+          HEADS.stream()
+              .filter(json::has)
+              .forEach(key -> target.addProperty(key, shape.keyValueHeads()));
+          target.addProperty(INTERMEDIATE_SIZE, shape.intermediateSize());
+        });
+    rendered.addProperty(HEAD_DIM, sizes.headDim());
+    keptHeads.render(rendered, layers);
+    return rendered;
+  }
+
+  @Override
+  public Optional<String> stockLoaderObstacle(List<LayerShape> layers) {
+    int channels = layers.get(0).intermediateSize();
+    return PerLayerConfig.unevenLayers(layers)
+        .or(() -> PerLayerConfig.lostHeads(sizes, layers.get(0)))
+        .or(
+            () ->
+                channels == DENSE_MLP_FACTOR * sizes.hiddenSize()
+                    ? Optional.empty()
+                    : Optional.of(
+                        "BLOOM's MLP always has 4 * hidden_size = %s channels, and this one has %s"
+                            .formatted(DENSE_MLP_FACTOR * sizes.hiddenSize(), channels)));
+  }
+}

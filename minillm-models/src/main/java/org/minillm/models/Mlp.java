@@ -1,0 +1,33 @@
+package org.minillm.models;
+
+import ai.djl.ndarray.NDArray;
+import com.google.common.collect.ImmutableList;
+import org.minillm.core.model.InputTap;
+
+/**
+ * The feed-forward sublayer.
+ *
+ * @param inputPoint tap point of the producers
+ * @param outputPoint tap point of the consumer
+ * @param producers one layer that is activated; where there is a second, the first is the gate of
+ *     the second (Shazeer, arXiv 2002.05202)
+ * @param activation of the first producer
+ * @param down from the channels back to the residual stream
+ */
+record Mlp(
+    String inputPoint,
+    String outputPoint,
+    ImmutableList<Linear> producers,
+    Nonlinearity activation,
+    Linear down) {
+
+  NDArray forward(NDArray input, InputTap tap) {
+    tap.accept(inputPoint, input);
+    NDArray channels = activation.apply(producers.get(0).apply(input));
+    if (producers.size() == 2) {
+      channels = channels.muli(producers.get(1).apply(input));
+    }
+    tap.accept(outputPoint, channels);
+    return down.apply(channels);
+  }
+}

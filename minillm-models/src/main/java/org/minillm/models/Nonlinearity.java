@@ -1,0 +1,50 @@
+package org.minillm.models;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.nn.Activation;
+
+/** The activation function of an MLP. */
+enum Nonlinearity {
+  /** x * sigmoid(x). */
+  SILU {
+    @Override
+    NDArray apply(NDArray input) {
+      return Activation.swish(input, 1);
+    }
+  },
+
+  /** max(x, 0). */
+  RELU {
+    @Override
+    NDArray apply(NDArray input) {
+      return Activation.relu(input);
+    }
+  },
+
+  /** x * Phi(x), the exact form with erf (Hendrycks and Gimpel, arXiv 1606.08415). */
+  GELU {
+    @Override
+    NDArray apply(NDArray input) {
+      return Activation.gelu(input);
+    }
+  },
+
+  /**
+   * The approximation of GELU by tanh, with the constant of BLOOM and Megatron for sqrt(2 / pi).
+   */
+  GELU_TANH {
+    @Override
+    NDArray apply(NDArray input) {
+      NDArray bent = input.square().muli(0.044715).addi(1).muli(input).muli(0.79788456);
+      return bent.tanh().addi(1).muli(input).muli(0.5);
+    }
+  };
+
+  /**
+   * Applies the function to every element.
+   *
+   * @param input FLOAT32, not written to
+   * @return a new array on the manager of {@code input}
+   */
+  abstract NDArray apply(NDArray input);
+}

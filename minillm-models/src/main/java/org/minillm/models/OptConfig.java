@@ -1,0 +1,150 @@
+package org.minillm.models;
+
+import com.google.common.collect.ImmutableList;
+import com.google.gson.JsonObject;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import org.minillm.core.model.LayerShape;
+import org.minillm.core.model.ModelConfig;
+
+/**
+ * What config.json says of an OPT model (Zhang et al., arXiv 2205.01068).
+ *
+ * <p>OPT's config has no key for the width of a head: a model that lost heads carries {@code
+ * head_dim}, which only MiniLLM reads.
+ */
+record OptConfig(
+    JsonObject json,
+    ModelConfig sizes,
+    String prefix,
+    int embeddingWidth,
+    Nonlinearity activation,
+    boolean normBefore,
+    boolean lastNorm,
+    boolean bias,
+    Norm.Kind normKind)
+    implements FamilyConfig {
+
+  private static final String EMBEDDING = "embed_tokens";
+  private static final String HEAD_DIM = "head_dim";
+  private static final String HEADS = "num_attention_heads";
+  private static final String INTERMEDIATE_SIZE = "ffn_dim";
+
+  /** The default of torch.nn.LayerNorm; OPT's config has no key for it. */
+  private static final double NORM_EPSILON = 1e-5;
+
+  /** Position p is row p + 2: fairseq kept the first rows for padding. */
+  private static final int POSITION_OFFSET = 2;
+
+  static OptConfig parse(JsonObject json, Set<String> stored) {
+    ConfigReader config = new ConfigReader(json);
+    config.refuseQuantised();
+    String activation =
+        config.choice("activation_function", "relu", ImmutableList.of("relu", "gelu"));
+    int hiddenSize = config.size("hidden_size");
+    boolean normBefore = config.flagOr("do_layer_norm_before", true);
+    ModelConfig sizes =
+        new ModelConfig(
+            "opt",
+            hiddenSize,
+            config.size("vocab_size"),
+            config.sizeOr("max_position_embeddings", 2048),
+            config.headDim(hiddenSize, HEADS),
+            1,
+            config.flagOr("tie_word_embeddings", true),
+            layers(config));
+    return new OptConfig(
+        json.deepCopy(),
+        sizes,
+        ModelTable.prefix(stored, EMBEDDING + ".weight", "model.decoder.", "decoder."),
+        config.sizeOr("word_embed_proj_dim", hiddenSize),
+        activation.equals("relu") ? Nonlinearity.RELU : Nonlinearity.GELU,
+        normBefore,
+        normBefore && !config.flagOr("_remove_final_layer_norm", false),
+        config.flagOr("enable_bias", true),
+        config.flagOr("layer_norm_elementwise_affine", true)
+            ? Norm.Kind.LAYER
+            : Norm.Kind.PLAIN_LAYER);
+  }
+
+  private static ImmutableList<LayerShape> layers(ConfigReader config) {
+    PerLayerConfig own = new PerLayerConfig(config);
+    ImmutableList.Builder<LayerShape> layers = ImmutableList.builder();
+    for (int i = 0; i < config.size("num_hidden_layers"); i++) {
+      layers.add(new LayerShape(own.size(i, HEADS), own.size(i, INTERMEDIATE_SIZE)));
+    }
+    return layers.build();
+  }
+
+  @Override
+  public PositionScheme positions() {
+    return PositionScheme.IN_THE_EMBEDDING;
+  }
+
+  @Override
+  public ModelTable table() {
+    int hidden = sizes.hiddenSize();
+    boolean projected = embeddingWidth != hidden;
+    Linear.Row embedding =
+        new Linear.Row(prefix + EMBEDDING, sizes.vocabSize(), embeddingWidth, false);
+    ImmutableList.Builder<BlockTable> blocks = ImmutableList.builder();
+    for (int i = 0; i < sizes.layers().size(); i++) {
+      blocks.add(block(prefix + "layers." + i + ".", sizes.layers().get(i)));
+    }
+    return new ModelTable(
+        embedding,
+        projected ? new Linear.Row(prefix + "project_in", hidden, embeddingWidth, false) : null,
+        new ModelTable.LearnedPositions(
+            prefix + "embed_positions", sizes.maxPositions(), POSITION_OFFSET),
+        null,
+        blocks.build(),
+        lastNorm ? norm(prefix + "final_layer_norm") : null,
+        projected ? new Linear.Row(prefix + "project_out", embeddingWidth, hidden, false) : null,
+        sizes.tiedHead()
+            ? embedding
+            : new Linear.Row("lm_head", sizes.vocabSize(), embeddingWidth, false));
+  }
+
+  private BlockTable block(String layer, LayerShape shape) {
+    int hidden = sizes.hiddenSize();
+    int heads = shape.keyValueHeads() * sizes.headDim();
+    int channels = shape.intermediateSize();
+    return new BlockTable(
+        norm(layer + "self_attn_layer_norm"),
+        ImmutableList.of(
+            new Linear.Row(layer + "self_attn.q_proj", heads, hidden, bias),
+            new Linear.Row(layer + "self_attn.k_proj", heads, hidden, bias),
+            new Linear.Row(layer + "self_attn.v_proj", heads, hidden, bias)),
+        new Linear.Row(layer + "self_attn.out_proj", hidden, heads, bias),
+        norm(layer + "final_layer_norm"),
+        ImmutableList.of(new Linear.Row(layer + "fc1", channels, hidden, bias)),
+        new Linear.Row(layer + "fc2", hidden, channels, bias),
+        normBefore ? NormPlacement.BEFORE : NormPlacement.AFTER,
+        activation);
+  }
+
+  private Norm.Row norm(String path) {
+    return new Norm.Row(path, normKind, sizes.hiddenSize(), NORM_EPSILON);
+  }
+
+  @Override
+  public JsonObject render(List<LayerShape> layers) {
+    JsonObject rendered = json.deepCopy();
+    PerLayerConfig.render(
+        rendered,
+        layers,
+        (target, shape) -> {
+          target.addProperty(HEADS, shape.keyValueHeads());
+          target.addProperty(INTERMEDIATE_SIZE, shape.intermediateSize());
+        });
+    rendered.addProperty(HEAD_DIM, sizes.headDim());
+    return rendered;
+  }
+
+  @Override
+  public Optional<String> stockLoaderObstacle(List<LayerShape> layers) {
+    return PerLayerConfig.unevenLayers(layers)
+        .or(() -> PerLayerConfig.lostHeads(sizes, layers.get(0)));
+  }
+}

@@ -1,0 +1,41 @@
+package org.minillm.models;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import java.util.List;
+import org.minillm.core.model.LayerShape;
+import org.minillm.core.model.Positions;
+
+/**
+ * How attention learns of positions. The tables of {@link Positions} are the causal mask and, after
+ * it, those of the scheme.
+ */
+interface PositionScheme {
+
+  /** Attention knows only which tokens came before: positions were added to the embedding. */
+  PositionScheme IN_THE_EMBEDDING = new PositionScheme() {};
+
+  /** Makes the tables for time steps 0 to length - 1 that all layers share. */
+  default List<NDArray> tables(int length, NDManager owner) {
+    return List.of();
+  }
+
+  /** Returns this scheme for one layer; what it adds for the layer hangs on {@code owner}. */
+  default PositionScheme inLayer(LayerShape shape, NDManager owner) {
+    return this;
+  }
+
+  /** Turns queries or keys, (batch, heads, time, head_dim). */
+  default NDArray turn(NDArray heads, Positions positions) {
+    return heads;
+  }
+
+  /**
+   * Adds to the scaled scores, in place.
+   *
+   * @param scores (batch, key-value heads, query heads a key-value head, time, time)
+   */
+  default NDArray bias(NDArray scores, Positions positions) {
+    return scores;
+  }
+}

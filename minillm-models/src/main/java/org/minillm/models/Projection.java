@@ -1,0 +1,67 @@
+package org.minillm.models;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.types.Shape;
+import com.google.common.collect.ImmutableList;
+
+/** Makes queries, keys and values of the residual stream. */
+@FunctionalInterface
+interface Projection {
+
+  /** Projects (batch, time, hidden_size). */
+  Projected apply(NDArray input);
+
+  /**
+   * What attention works on.
+   *
+   * @param queries (batch, query heads, time, head_dim)
+   * @param keys (batch, key-value heads, time, head_dim)
+   * @param values as keys
+   */
+  record Projected(NDArray queries, NDArray keys, NDArray values) {}
+
+  /**
+   * Makes the projection of one fused layer, or of one layer each for queries, keys and values.
+   *
+   * @param layers one or three
+   * @param headDim width of one head
+   */
+  static Projection of(ImmutableList<Linear> layers, int headDim) {
+    return layers.size() == 1
+        ? new Fused(layers.get(0), headDim)
+        : new Separate(layers.get(0), layers.get(1), layers.get(2), headDim);
+  }
+
+  /** Three layers. */
+  record Separate(Linear query, Linear key, Linear value, int headDim) implements Projection {
+
+    @Override
+    public Projected apply(NDArray input) {
+      return new Projected(
+          split(query.apply(input)), split(key.apply(input)), split(value.apply(input)));
+    }
+
+    private NDArray split(NDArray projected) {
+      Shape shape = projected.getShape();
+      return projected
+          .reshape(shape.get(0), shape.get(1), shape.get(2) / headDim, headDim)
+          .transpose(0, 2, 1, 3);
+    }
+  }
+
+  /** One layer whose rows are, head after head, the head's query, key and value. */
+  record Fused(Linear layer, int headDim) implements Projection {
+
+    @Override
+    public Projected apply(NDArray input) {
+      NDArray projected = layer.apply(input);
+      Shape shape = projected.getShape();
+      // (3, batch, heads, time, head_dim)
+      NDArray split =
+          projected
+              .reshape(shape.get(0), shape.get(1), shape.get(2) / (3L * headDim), 3, headDim)
+              .transpose(3, 0, 2, 1, 4);
+      return new Projected(split.get(0), split.get(1), split.get(2));
+    }
+  }
+}

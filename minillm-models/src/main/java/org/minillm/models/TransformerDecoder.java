@@ -1,0 +1,128 @@
+package org.minillm.models;
+
+import static com.google.common.base.Preconditions.checkArgument;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import com.google.common.collect.ImmutableList;
+import com.google.common.collect.ImmutableMap;
+import com.google.gson.JsonObject;
+import java.io.IOException;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.IntStream;
+import org.minillm.core.model.Decoder;
+import org.minillm.core.model.DecoderBlock;
+import org.minillm.core.model.LayerShape;
+import org.minillm.core.model.ModelConfig;
+import org.minillm.core.model.Positions;
+import org.minillm.core.model.PruningGroup;
+import org.minillm.core.model.WeightSource;
+
+/** A decoder-only transformer of any family, computed as its table says. */
+final class TransformerDecoder implements Decoder {
+
+  private final FamilyConfig family;
+  private final ModelConfig config;
+  private final ModelTable table;
+  private final ImmutableMap<String, Shape> tensors;
+
+  TransformerDecoder(FamilyConfig family) {
+    this.family = family;
+    this.config = family.sizes();
+    this.table = family.table();
+    this.tensors = table.tensors(config.hiddenSize());
+  }
+
+  @Override
+  public ModelConfig config() {
+    return config;
+  }
+
+  @Override
+  public ImmutableMap<String, Shape> tensors() {
+    return tensors;
+  }
+
+  @Override
+  public ImmutableList<PruningGroup> groups(int layer) {
+    return table.blocks().get(layer).groups(layer, config.layers().get(layer));
+  }
+
+  @Override
+  public JsonObject render(List<LayerShape> layers) {
+    return family.render(layers);
+  }
+
+  @Override
+  public Optional<String> stockLoaderObstacle(List<LayerShape> layers) {
+    return family.stockLoaderObstacle(layers);
+  }
+
+  @Override
+  public NDArray embed(RowSource rows, WeightSource weights, int[][] ids, NDManager owner)
+      throws IOException {
+    int time = ids[0].length;
+    int[] flat = Arrays.stream(ids).flatMapToInt(Arrays::stream).toArray();
+    try (NDManager scratch = owner.newSubManager()) {
+      NDArray embedded =
+          rows.gather(table.embedding().weight(), flat, scratch)
+              .reshape(ids.length, time, table.embedding().in());
+      if (table.projectIn() != null) {
+        embedded = table.projectIn().open(weights, scratch).apply(embedded);
+      }
+      if (table.learnedPositions() != null) {
+        embedded = embedded.add(learned(table.learnedPositions(), rows, time, scratch));
+      }
+      if (table.embeddingNorm() != null) {
+        embedded = table.embeddingNorm().open(weights, scratch).apply(embedded);
+      }
+      embedded.attach(owner);
+      return embedded;
+    }
+  }
+
+  private static NDArray learned(
+      ModelTable.LearnedPositions positions, RowSource rows, int time, NDManager owner)
+      throws IOException {
+    checkArgument(
+        time <= positions.length(),
+        "%s tokens in a row, but %s has %s positions (max_position_embeddings); use shorter windows",
+        time,
+        positions.path(),
+        positions.length());
+    int[] range = IntStream.range(positions.offset(), positions.offset() + time).toArray();
+    return rows.gather(positions.weight(), range, owner);
+  }
+
+  @Override
+  public Positions positions(int length, NDManager owner) {
+    NDList tables = new NDList(Attention.mask(length, owner));
+    tables.addAll(family.positions().tables(length, owner));
+    return new Positions(tables);
+  }
+
+  @Override
+  public DecoderBlock block(int layer, WeightSource weights, NDManager owner) throws IOException {
+    PositionScheme scheme = family.positions().inLayer(config.layers().get(layer), owner);
+    return table.blocks().get(layer).open(weights, owner, scheme, config.headDim());
+  }
+
+  @Override
+  public NDArray finalHidden(WeightSource weights, NDArray hidden) throws IOException {
+    NDManager owner = hidden.getManager();
+    NDArray result =
+        table.lastNorm() == null ? hidden : table.lastNorm().open(weights, owner).apply(hidden);
+    return table.projectOut() == null
+        ? result
+        : table.projectOut().open(weights, owner).apply(result);
+  }
+
+  @Override
+  public String headTensor() {
+    return table.head().weight();
+  }
+}

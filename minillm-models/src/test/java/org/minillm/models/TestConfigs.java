@@ -1,0 +1,51 @@
+package org.minillm.models;
+
+import com.google.common.collect.ImmutableSet;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import org.minillm.core.model.Architecture;
+import org.minillm.core.model.Decoder;
+
+/** Small config.json texts, one a family, to be changed by tests. */
+final class TestConfigs {
+
+  static final String LLAMA =
+      """
+      {"model_type": "llama", "hidden_size": 48, "num_hidden_layers": 2, "vocab_size": 100,
+       "num_attention_heads": 6, "num_key_value_heads": 3, "intermediate_size": 20}
+      """;
+
+  static final String OPT =
+      """
+      {"model_type": "opt", "hidden_size": 48, "num_hidden_layers": 2, "vocab_size": 100,
+       "num_attention_heads": 6, "ffn_dim": 20, "max_position_embeddings": 64}
+      """;
+
+  static final String BLOOM =
+      """
+      {"model_type": "bloom", "hidden_size": 48, "n_layer": 2, "vocab_size": 100, "n_head": 6}
+      """;
+
+  private TestConfigs() {}
+
+  static JsonObject json(String text) {
+    return JsonParser.parseString(text).getAsJsonObject();
+  }
+
+  /** A config with some keys set to other values, or to new ones. */
+  static JsonObject with(String text, String changes) {
+    JsonObject config = json(text);
+    json(changes).entrySet().forEach(change -> config.add(change.getKey(), change.getValue()));
+    return config;
+  }
+
+  static Decoder decoder(JsonObject config, String... tensors) {
+    Architecture architecture =
+        switch (config.get("model_type").getAsString()) {
+          case "opt" -> new OptArchitecture();
+          case "bloom" -> new BloomArchitecture();
+          default -> new LlamaArchitecture();
+        };
+    return architecture.decoder(config, ImmutableSet.copyOf(tensors));
+  }
+}
