@@ -1,0 +1,255 @@
+package org.minillm.models;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import com.google.common.collect.ImmutableList;
+import com.google.common.collect.ImmutableMap;
+import com.google.common.primitives.Floats;
+import com.google.common.primitives.ImmutableIntArray;
+import java.io.IOException;
+import java.nio.FloatBuffer;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.minillm.core.calibration.CalibrationSet;
+import org.minillm.core.calibration.ChannelStatistics;
+import org.minillm.core.calibration.StatisticsPass;
+import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.FloatView;
+import org.minillm.core.model.GroupId;
+import org.minillm.core.model.GroupKind;
+import org.minillm.core.model.InputTap;
+import org.minillm.core.model.PassListener;
+import org.minillm.core.model.PruningGroup;
+import org.minillm.core.model.Sweep;
+import org.minillm.core.model.TensorSlice;
+import org.minillm.core.model.WeightTransform;
+import org.minillm.core.pruning.CutTable;
+import org.minillm.core.pruning.MaskedWeights;
+import org.minillm.core.pruning.ModelFingerprint;
+import org.minillm.core.pruning.PruningPlan;
+
+/** What importance scores are made of, against transformers in float64 on tiny-llama. */
+class GoldenImportanceTest {
+
+  /** Of the largest value of a tensor: what a float32 run of transformers itself reaches. */
+  private static final double NORM_TOLERANCE = 3e-6;
+
+  /** Nats; the stored loss is a float32 near 4.7, rounded by up to 2.4e-7. */
+  private static final double LOSS_TOLERANCE = 1e-6;
+
+  /** A step along W: large against the rounding of the loss, small against its curvature. */
+  private static final double STEP = 0.004;
+
+  /** Nats a unit of scale; the sums that are checked are 0.02 to 0.08. */
+  private static final double SLOPE_TOLERANCE = 1e-4;
+
+  @TempDir static Path temp;
+
+  private static CausalLm open() throws IOException {
+    return CausalLm.open(TestModels.folder("tiny-llama", temp));
+  }
+
+  private static CalibrationSet calibration(Goldens goldens) {
+    return new CalibrationSet("goldens", 128, ImmutableList.copyOf(goldens.ids("calibration_ids")));
+  }
+
+  @Test
+  void inputNormsAreThoseOfEveryLinear() throws IOException {
+    // GIVEN the norm of every input of every linear layer of transformers
+    try (Goldens goldens = Goldens.of("tiny-llama-importance");
+        CausalLm model = open()) {
+      // WHEN the statistics of the same tokens are gathered
+      ImmutableMap<String, ChannelStatistics> statistics =
+          StatisticsPass.run(model, calibration(goldens), PassListener.SILENT);
+
+      // THEN the tap point of each weight has the norms of its linear layer
+      for (PruningGroup group : model.groups(Arrays.asList(GroupKind.values()))) {
+        for (TensorSlice slice : group.slices()) {
+          double[] norms = statistics.get(slice.input()).norms();
+          String module = slice.tensor().replace(".weight", "");
+          float[] expected = goldens.floats(module + ".input_norm");
+          double largest =
+              IntStream.range(0, expected.length).mapToDouble(i -> expected[i]).max().orElseThrow();
+          assertThat(norms).as(module).hasSameSizeAs(expected);
+          for (int i = 0; i < norms.length; i++) {
+            assertThat(norms[i])
+                .as("%s, channel %d", module, i)
+                .isCloseTo(expected[i], within(NORM_TOLERANCE * largest));
+          }
+        }
+      }
+    }
+  }
+
+  @Test
+  void theLossOfTheCalibrationSetIsThatOfTransformers() throws IOException {
+    try (Goldens goldens = Goldens.of("tiny-llama-importance");
+        CausalLm model = open()) {
+      // WHEN the dense model runs
+      double loss = losses(model, goldens, Map.of("dense", WeightTransform.NONE)).get("dense");
+
+      // THEN the mean of the windows is the stored loss
+      assertThat(loss).isCloseTo(goldens.floats("loss")[0], within(LOSS_TOLERANCE));
+    }
+  }
+
+  @Test
+  void maskingAUnitCostsTheLossThatItsAblationCosts() throws IOException {
+    try (Goldens goldens = Goldens.of("tiny-llama-importance");
+        CausalLm model = open()) {
+      // GIVEN what transformers loses without each head group, and without some channels
+      Map<String, WeightTransform> masks = new LinkedHashMap<>();
+      Map<String, Double> expected = new LinkedHashMap<>();
+      for (int layer = 0; layer < model.config().layers().size(); layer++) {
+        GroupId heads = new GroupId(layer, GroupKind.ATTENTION_HEADS);
+        float[] losses = goldens.floats("layers." + layer + ".heads.ablation");
+        for (int unit = 0; unit < losses.length; unit++) {
+          masks.put(heads + " " + unit, without(model, heads, unit));
+          expected.put(heads + " " + unit, (double) losses[unit]);
+        }
+        GroupId channels = new GroupId(layer, GroupKind.MLP_CHANNELS);
+        String name = "layers." + layer + ".channels.ablation";
+        double[] ablations =
+            Floats.asList(goldens.floats(name)).stream().mapToDouble(Float::doubleValue).toArray();
+        int strongest = strongest(ablations);
+        int unit = (int) goldens.array(name + "_index").toLongArray()[strongest];
+        masks.put(channels + " " + unit, without(model, channels, unit));
+        expected.put(channels + " " + unit, ablations[strongest]);
+      }
+
+      // WHEN they are masked
+      Map<String, Double> losses = losses(model, goldens, masks);
+
+      // THEN the loss rises by as much
+      double dense = goldens.floats("loss")[0];
+      losses.forEach(
+          (unit, loss) ->
+              assertThat(loss - dense)
+                  .as(unit)
+                  .isCloseTo(expected.get(unit), within(LOSS_TOLERANCE)));
+    }
+  }
+
+  private static int strongest(double[] values) {
+    return IntStream.range(0, values.length)
+        .reduce((a, b) -> Math.abs(values[a]) >= Math.abs(values[b]) ? a : b)
+        .orElseThrow();
+  }
+
+  private static WeightTransform without(CausalLm model, GroupId id, int unit) throws IOException {
+    List<PruningGroup> groups = model.groups(List.of(id.kind()));
+    int units = model.config().layers().get(id.layer()).units(id.kind());
+    PruningPlan plan =
+        new PruningPlan(
+                ModelFingerprint.of(model.config(), model.checkpoint().sha256OfSamples()),
+                Map.of(),
+                Map.of())
+            .withKept(
+                id,
+                ImmutableIntArray.copyOf(IntStream.range(0, units).filter(other -> other != unit)));
+    return new MaskedWeights(CutTable.of(plan, groups));
+  }
+
+  @Test
+  void theSlopeOfTheLossAlongAGroupsWeightsIsItsSumOfWeightTimesGradient() throws IOException {
+    try (Goldens goldens = Goldens.of("tiny-llama-importance");
+        CausalLm model = open()) {
+      // GIVEN the sum of W * dL/dW over a head group of every layer, and over all its channels
+      Map<String, WeightTransform> moved = new LinkedHashMap<>();
+      Map<GroupId, Double> expected = new LinkedHashMap<>();
+      for (PruningGroup group : model.groups(Arrays.asList(GroupKind.values()))) {
+        boolean heads = group.id().kind() == GroupKind.ATTENTION_HEADS;
+        double[] sums = weightTimesGradient(goldens, group, heads ? "heads" : "channels");
+        int from = heads ? strongest(sums) : 0;
+        int to = heads ? from + 1 : group.units();
+        moved.put(group.id() + "+", scaled(group, from, to, 1 + STEP));
+        moved.put(group.id() + "-", scaled(group, from, to, 1 - STEP));
+        expected.put(group.id(), IntStream.range(from, to).mapToDouble(u -> sums[u]).sum());
+      }
+
+      // WHEN the weights of the units are scaled up and down
+      Map<String, Double> losses = losses(model, goldens, moved);
+
+      // THEN the central difference is that sum
+      expected.forEach(
+          (name, sum) ->
+              assertThat((losses.get(name + "+") - losses.get(name + "-")) / (2 * STEP))
+                  .as(name.toString())
+                  .isCloseTo(sum, within(SLOPE_TOLERANCE)));
+    }
+  }
+
+  private static double[] weightTimesGradient(Goldens goldens, PruningGroup group, String kind) {
+    double[] sums = new double[group.units()];
+    for (TensorSlice slice : group.slices()) {
+      String[] path = slice.tensor().split("\\.");
+      String parameter = path[path.length - 2] + "." + path[path.length - 1];
+      float[] part =
+          goldens.floats("layers." + group.id().layer() + "." + kind + ".wg." + parameter);
+      for (int unit = 0; unit < sums.length; unit++) {
+        sums[unit] += part[unit];
+      }
+    }
+    return sums;
+  }
+
+  private static WeightTransform scaled(PruningGroup group, int from, int to, double factor) {
+    return (tensor, weight, owner) ->
+        group.slices().stream()
+            .filter(slice -> slice.tensor().equals(tensor))
+            .findFirst()
+            .map(
+                slice ->
+                    scaled(
+                        weight,
+                        slice.axis(),
+                        from * slice.width(),
+                        to * slice.width(),
+                        factor,
+                        owner))
+            .orElse(weight);
+  }
+
+  private static NDArray scaled(
+      NDArray weight, int axis, int from, int to, double factor, NDManager owner) {
+    NDArray result = owner.create(weight.getShape(), weight.getDataType());
+    FloatBuffer source = FloatView.of(weight);
+    FloatBuffer target = FloatView.of(result);
+    int columns = (int) weight.getShape().get(1);
+    for (int i = 0; i < source.remaining(); i++) {
+      int index = axis == 0 ? i / columns : i % columns;
+      boolean moves = from <= index && index < to;
+      target.put(i, moves ? (float) (source.get(i) * factor) : source.get(i));
+    }
+    return result;
+  }
+
+  /** Mean loss of the calibration windows under each transform, in one sweep. */
+  private static Map<String, Double> losses(
+      CausalLm model, Goldens goldens, Map<String, WeightTransform> transforms) throws IOException {
+    try (Sweep sweep = new Sweep(model)) {
+      List<Sweep.Strand> strands = new ArrayList<>();
+      for (WeightTransform transform : transforms.values()) {
+        strands.add(sweep.add(calibration(goldens).windows(), transform, InputTap.NONE));
+      }
+      sweep.run(layer -> {});
+      List<double[]> windows = sweep.windowNegativeLogLikelihoods(strands);
+      Map<String, Double> losses = new LinkedHashMap<>();
+      int strand = 0;
+      for (String name : transforms.keySet()) {
+        losses.put(name, Arrays.stream(windows.get(strand++)).average().orElseThrow());
+      }
+      return losses;
+    }
+  }
+}

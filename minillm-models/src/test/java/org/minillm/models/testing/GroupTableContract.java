@@ -1,0 +1,120 @@
+package org.minillm.models.testing;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import ai.djl.ndarray.types.Shape;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.PruningGroup;
+import org.minillm.core.model.TensorSlice;
+import org.minillm.core.model.WeightTransform;
+
+/** The table of groups is true, and blocks get their weights where a transform can change them. */
+interface GroupTableContract extends FamilyModels {
+
+  @ParameterizedTest
+  @MethodSource("models")
+  default void everyLayerHasOneGroupOfEachKindWithTheUnitsOfItsShape(Path folder)
+      throws IOException {
+    try (CausalLm model = CausalLm.open(folder)) {
+      for (int layer = 0; layer < model.config().layers().size(); layer++) {
+        // WHEN a layer's groups are asked for
+        List<PruningGroup> groups = model.decoder().groups(layer);
+
+        // THEN there is one of each kind, as large as the layer's shape says
+        assertThat(groups)
+            .extracting(group -> group.id().kind())
+            .containsExactlyInAnyOrderElementsOf(KINDS);
+        for (PruningGroup group : groups) {
+          assertThat(group.id().layer()).isEqualTo(layer);
+          assertThat(group.units())
+              .as("units of %s", group.id())
+              .isEqualTo(model.config().layers().get(layer).units(group.id().kind()));
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("models")
+  default void unitsTileTheirAxisOfEveryTensorAndNoTensorIsInTwoGroups(Path folder)
+      throws IOException {
+    try (CausalLm model = CausalLm.open(folder)) {
+      Set<String> seen = new HashSet<>();
+      for (PruningGroup group : model.groups(KINDS)) {
+        // WHEN the slices are compared with what the file holds
+        for (TensorSlice slice : group.slices()) {
+          Shape shape = model.checkpoint().tensor(slice.tensor()).shape();
+
+          // THEN units times width is the axis, biases are vectors, and the tensor is new
+          assertThat(shape.get(slice.axis()))
+              .as("%s, axis %s, units times width", slice.tensor(), slice.axis())
+              .isEqualTo((long) group.units() * slice.width());
+          assertThat(shape.dimension()).as(slice.tensor()).isEqualTo(slice.isBias() ? 1 : 2);
+          assertThat(seen.add(slice.tensor())).as("%s is in one group", slice.tensor()).isTrue();
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("models")
+  default void everyTapPointShowsTheColumnsOfTheWeightsThatItFeeds(Path folder) throws IOException {
+    try (CausalLm model = CausalLm.open(folder)) {
+      // WHEN one batch goes through the blocks
+      Passes.Recorder recorder = Passes.Recorder.over(model);
+
+      // THEN each tap point was shown once, as wide as every weight that reads it
+      assertThat(recorder.points).doesNotHaveDuplicates();
+      for (PruningGroup group : model.groups(KINDS)) {
+        for (TensorSlice slice : group.slices()) {
+          if (!slice.isBias()) {
+            int seen = recorder.points.indexOf(slice.input());
+            assertThat(seen)
+                .as("tap point %s of %s", slice.input(), slice.tensor())
+                .isNotNegative();
+            assertThat(recorder.channels.get(seen))
+                .as("channels at %s, columns of %s", slice.input(), slice.tensor())
+                .isEqualTo(model.checkpoint().tensor(slice.tensor()).shape().get(1));
+          }
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("models")
+  default void aTransformIsShownEveryTensorOfABlockOnce(Path folder) throws IOException {
+    try (CausalLm model = CausalLm.open(folder)) {
+      // WHEN the blocks are opened with a transform
+      Passes.Recorder recorder = Passes.Recorder.over(model);
+
+      // THEN it saw all tensors that stand under the blocks' names, once each
+      assertThat(recorder.tensors).containsExactlyInAnyOrderElementsOf(Passes.blockTensors(model));
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("models")
+  default void aBlockComputesWithWhatTheTransformReturns(Path folder) throws IOException {
+    try (CausalLm model = CausalLm.open(folder)) {
+      List<int[]> window = Passes.windows(model).windows().subList(0, 1);
+      for (String spoiled : Passes.blockTensors(model)) {
+        // WHEN a transform replaces one tensor by NaN
+        WeightTransform nan =
+            (tensor, weight, owner) ->
+                tensor.equals(spoiled) ? owner.full(weight.getShape(), Float.NaN) : weight;
+        Passes.Outputs outputs = Passes.run(model, window, nan);
+
+        // THEN the block has computed with it
+        assertThat(outputs.hidden()).as("hidden states without %s", spoiled).contains(Float.NaN);
+      }
+    }
+  }
+}

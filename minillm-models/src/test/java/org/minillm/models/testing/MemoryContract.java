@@ -1,0 +1,112 @@
+package org.minillm.models.testing;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.minillm.core.calibration.CalibrationSet;
+import org.minillm.core.calibration.GradientEstimate;
+import org.minillm.core.calibration.StatisticsPass;
+import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.GroupKind;
+import org.minillm.core.model.MemoryBudget;
+import org.minillm.core.model.PassListener;
+import org.minillm.core.model.WeightTransform;
+import org.minillm.core.pruning.PruningTarget;
+import org.minillm.core.pruning.StructuredPruner;
+import org.minillm.criteria.Fms;
+import org.minillm.criteria.Perturbation.Direction;
+import org.minillm.criteria.Spsa;
+
+/** Neither the memory budget nor the batches show in a result. */
+interface MemoryContract extends FamilyModels {
+
+  /** The matrix products of one window and of many are blocked in another way. Nats. */
+  double BATCHED = 1e-5;
+
+  MemoryBudget ONE_BLOCK = new MemoryBudget(1);
+
+  @ParameterizedTest
+  @MethodSource("models")
+  default void windowsOneByOneGiveTheLossesOfAllTogether(Path folder) throws IOException {
+    try (CausalLm model = CausalLm.open(folder)) {
+      // GIVEN the losses of more windows than one micro-batch holds
+      List<int[]> windows = Passes.windows(model).windows();
+      double[] together = Passes.run(model, windows, WeightTransform.NONE).negativeLogLikelihoods();
+
+      for (int w = 0; w < windows.size(); w += 13) {
+        // WHEN a window runs alone
+        double alone =
+            Passes.run(model, List.of(windows.get(w)), WeightTransform.NONE)
+                .negativeLogLikelihoods()[0];
+
+        // THEN its loss is the same
+        assertThat(alone).as("window %d", w).isCloseTo(together[w], within(BATCHED));
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("models")
+  default void oneBlockInMemoryGivesTheStatisticsOfAllToTheBit(Path folder) throws IOException {
+    try (CausalLm all = CausalLm.open(folder);
+        CausalLm one = CausalLm.open(folder, ONE_BLOCK)) {
+      // GIVEN a budget for every block and for one
+      assertThat(all.residentLayers()).isEqualTo(all.config().layers().size());
+      assertThat(one.residentLayers()).isZero();
+
+      // WHEN both gather statistics, the first from memory
+      CalibrationSet data = Passes.windows(all);
+      StatisticsPass.run(all, data, PassListener.SILENT);
+      var fromMemory = StatisticsPass.run(all, data, PassListener.SILENT);
+      var fromFile = StatisticsPass.run(one, data, PassListener.SILENT);
+
+      // THEN they are equal
+      assertThat(fromFile.keySet()).isEqualTo(fromMemory.keySet());
+      fromFile.forEach(
+          (point, statistics) -> {
+            assertThat(statistics.count()).isEqualTo(fromMemory.get(point).count());
+            assertThat(statistics.norms()).as(point).isEqualTo(fromMemory.get(point).norms());
+            for (int channel = 0; channel < statistics.channels(); channel++) {
+              assertThat(statistics.variance(channel))
+                  .as("variance at %s, channel %d", point, channel)
+                  .isEqualTo(fromMemory.get(point).variance(channel));
+            }
+          });
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("models")
+  default void oneBlockInMemoryGivesTheGradientPlanAndFilesOfAllToTheByte(
+      Path folder, @TempDir Path temp) throws IOException {
+    Spsa spsa = new Spsa(3, Spsa.DEFAULT_EPSILON, 5, Direction.NORMAL, Spsa.Data.OWN);
+    StructuredPruner pruner =
+        StructuredPruner.builder(new Fms(), PruningTarget.of(0.3, KINDS.toArray(GroupKind[]::new)))
+            .gradientEstimator(spsa)
+            .build();
+    List<GradientEstimate> estimates = new ArrayList<>();
+    for (MemoryBudget budget : List.of(MemoryBudget.ofThisMachine(), ONE_BLOCK)) {
+      try (CausalLm model = CausalLm.open(folder, budget)) {
+        // WHEN the gradient is estimated, and the model is scored and cut
+        CalibrationSet data = Passes.windows(model);
+        estimates.add(spsa.estimate(model, data, PassListener.SILENT));
+        Path target = temp.resolve(budget.equals(ONE_BLOCK) ? "one" : "all");
+        pruner.apply(model, pruner.plan(model, data), null, target);
+      }
+    }
+
+    // THEN the slopes are the same to the bit
+    assertThat(estimates.get(1)).isEqualTo(estimates.get(0));
+    // AND every file is the same, the plan among them
+    assertThat(StoredBytes.digests(temp.resolve("one")))
+        .containsKey("minillm-plan.json")
+        .isEqualTo(StoredBytes.digests(temp.resolve("all")));
+  }
+}

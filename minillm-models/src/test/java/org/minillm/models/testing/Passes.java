@@ -1,0 +1,143 @@
+package org.minillm.models.testing;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import com.google.common.base.Strings;
+import com.google.common.collect.ImmutableList;
+import com.google.common.primitives.Floats;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import org.minillm.core.calibration.CalibrationSet;
+import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.InputTap;
+import org.minillm.core.model.LanguageHead;
+import org.minillm.core.model.Sweep;
+import org.minillm.core.model.TensorSlice;
+import org.minillm.core.model.WeightTransform;
+import org.minillm.core.random.CounterRng;
+
+/** Forward passes of the contract, over windows of random tokens. */
+final class Passes {
+
+  /** More than one micro-batch holds (1024 tokens). */
+  private static final int WINDOWS = 40;
+
+  private static final int WINDOW = 32;
+
+  private static final long SEED = 7;
+
+  private Passes() {}
+
+  /** What a model computes: the last hidden states of all windows, and all logits of the first. */
+  record Outputs(float[] hidden, float[] logits, double[] negativeLogLikelihoods) {}
+
+  static CalibrationSet windows(CausalLm model) {
+    int length = Math.min(WINDOW, model.config().maxPositions());
+    ImmutableList.Builder<int[]> windows = ImmutableList.builder();
+    for (int w = 0; w < WINDOWS; w++) {
+      int[] ids = new int[length];
+      for (int t = 0; t < length; t++) {
+        ids[t] = (int) (CounterRng.uniform(SEED, w, t) * model.config().vocabSize());
+      }
+      windows.add(ids);
+    }
+    return new CalibrationSet("random tokens", length, windows.build());
+  }
+
+  static Outputs run(CausalLm model, List<int[]> windows, WeightTransform transform)
+      throws IOException {
+    try (Sweep sweep = new Sweep(model)) {
+      Sweep.Strand strand = sweep.add(windows, transform, InputTap.NONE);
+      sweep.run(layer -> {});
+      List<NDArray> batches = sweep.normed(strand);
+      List<float[]> hidden = batches.stream().map(NDArray::toFloatArray).toList();
+      return new Outputs(
+          Floats.concat(hidden.toArray(float[][]::new)),
+          firstLogits(model, batches.get(0)),
+          sweep.windowNegativeLogLikelihoods(List.of(strand)).get(0));
+    }
+  }
+
+  /** The largest difference between two results, relative to the largest number in them. */
+  static double difference(float[] actual, float[] expected) {
+    assertThat(actual).hasSameSizeAs(expected);
+    double largest = 0;
+    double difference = 0;
+    for (int i = 0; i < actual.length; i++) {
+      largest = Math.max(largest, Math.abs(expected[i]));
+      difference = Math.max(difference, Math.abs((double) actual[i] - expected[i]));
+    }
+    return difference / largest;
+  }
+
+  /**
+   * The tensors that stand beside or below those of a layer's groups: with {@code
+   * model.layers.3.mlp.up_proj.weight} and {@code model.layers.3.self_attn.q_proj.weight} in its
+   * groups, all under {@code model.layers.3.}.
+   */
+  static List<String> blockTensors(CausalLm model) {
+    List<String> tensors = new ArrayList<>();
+    for (int layer = 0; layer < model.config().layers().size(); layer++) {
+      String prefix =
+          model.decoder().groups(layer).stream()
+              .flatMap(group -> group.slices().stream())
+              .map(TensorSlice::tensor)
+              .reduce(Strings::commonPrefix)
+              .map(common -> common.substring(0, common.lastIndexOf('.') + 1))
+              .orElseThrow();
+      model.decoder().tensors().keySet().stream()
+          .filter(tensor -> tensor.startsWith(prefix))
+          .forEach(tensors::add);
+    }
+    return tensors;
+  }
+
+  /** Row after row of the first window's logits. */
+  private static float[] firstLogits(CausalLm model, NDArray batch) throws IOException {
+    int vocabulary = model.config().vocabSize();
+    NDArray rows = batch.get(0);
+    float[] all = new float[Math.toIntExact(rows.getShape().get(0)) * vocabulary];
+    new LanguageHead(model)
+        .logits(
+            rows,
+            (logits, firstId) -> {
+              int chunk = Math.toIntExact(logits.getShape().get(1));
+              float[] values = logits.toFloatArray();
+              for (int row = 0; row < values.length / chunk; row++) {
+                System.arraycopy(values, row * chunk, all, row * vocabulary + firstId, chunk);
+              }
+            });
+    return all;
+  }
+
+  /** Runs the blocks alone and remembers what the transform and the tap were shown. */
+  static final class Recorder implements WeightTransform, InputTap {
+    final List<String> tensors = new ArrayList<>();
+    final List<String> points = new ArrayList<>();
+    final List<Long> channels = new ArrayList<>();
+
+    static Recorder over(CausalLm model) throws IOException {
+      Recorder recorder = new Recorder();
+      try (Sweep sweep = new Sweep(model)) {
+        sweep.add(windows(model).windows().subList(0, 1), recorder, recorder);
+        sweep.run(layer -> {});
+      }
+      return recorder;
+    }
+
+    @Override
+    public NDArray apply(String tensor, NDArray weight, NDManager owner) {
+      tensors.add(tensor);
+      return weight;
+    }
+
+    @Override
+    public void accept(String point, NDArray input) {
+      points.add(point);
+      channels.add(input.getShape().getLastDimension());
+    }
+  }
+}
