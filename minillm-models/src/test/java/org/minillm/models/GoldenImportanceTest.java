@@ -7,6 +7,8 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableMap;
+import com.google.common.collect.Iterables;
+import com.google.common.primitives.Doubles;
 import com.google.common.primitives.Floats;
 import com.google.common.primitives.ImmutableIntArray;
 import java.io.IOException;
@@ -107,20 +109,18 @@ class GoldenImportanceTest {
   void maskingAUnitCostsTheLossThatItsAblationCosts() throws IOException {
     try (Goldens goldens = Goldens.of("tiny-llama-importance");
         CausalLm model = open()) {
-      // GIVEN what transformers loses without each head group, and without some channels
+      // GIVEN what transformers loses without a head group or a channel of every layer
       Map<String, WeightTransform> masks = new LinkedHashMap<>();
       Map<String, Double> expected = new LinkedHashMap<>();
       for (int layer = 0; layer < model.config().layers().size(); layer++) {
         GroupId heads = new GroupId(layer, GroupKind.ATTENTION_HEADS);
-        float[] losses = goldens.floats("layers." + layer + ".heads.ablation");
-        for (int unit = 0; unit < losses.length; unit++) {
-          masks.put(heads + " " + unit, without(model, heads, unit));
-          expected.put(heads + " " + unit, (double) losses[unit]);
-        }
+        double[] losses = doubles(goldens, "layers." + layer + ".heads.ablation");
+        int head = strongest(losses);
+        masks.put(heads + " " + head, without(model, heads, head));
+        expected.put(heads + " " + head, losses[head]);
         GroupId channels = new GroupId(layer, GroupKind.MLP_CHANNELS);
         String name = "layers." + layer + ".channels.ablation";
-        double[] ablations =
-            Floats.asList(goldens.floats(name)).stream().mapToDouble(Float::doubleValue).toArray();
+        double[] ablations = doubles(goldens, name);
         int strongest = strongest(ablations);
         int unit = (int) goldens.array(name + "_index").toLongArray()[strongest];
         masks.put(channels + " " + unit, without(model, channels, unit));
@@ -138,6 +138,10 @@ class GoldenImportanceTest {
                   .as(unit)
                   .isCloseTo(expected.get(unit), within(LOSS_TOLERANCE)));
     }
+  }
+
+  private static double[] doubles(Goldens goldens, String name) {
+    return Doubles.toArray(Floats.asList(goldens.floats(name)));
   }
 
   private static int strongest(double[] values) {
@@ -164,10 +168,13 @@ class GoldenImportanceTest {
   void theSlopeOfTheLossAlongAGroupsWeightsIsItsSumOfWeightTimesGradient() throws IOException {
     try (Goldens goldens = Goldens.of("tiny-llama-importance");
         CausalLm model = open()) {
-      // GIVEN the sum of W * dL/dW over a head group of every layer, and over all its channels
+      // GIVEN the sum of W * dL/dW over a head group of the first and the last layer, and over all
+      // their channels
       Map<String, WeightTransform> moved = new LinkedHashMap<>();
       Map<GroupId, Double> expected = new LinkedHashMap<>();
-      for (PruningGroup group : model.groups(Arrays.asList(GroupKind.values()))) {
+      int last = model.config().layers().size() - 1;
+      for (PruningGroup group :
+          Iterables.concat(model.decoder().groups(0), model.decoder().groups(last))) {
         boolean heads = group.id().kind() == GroupKind.ATTENTION_HEADS;
         double[] sums = weightTimesGradient(goldens, group, heads ? "heads" : "channels");
         int from = heads ? strongest(sums) : 0;

@@ -63,7 +63,7 @@ class ReproducibilityTest {
     Path target = temp.resolve(name);
     try (Goldens goldens = Goldens.of("tiny-llama-importance");
         CausalLm model = CausalLm.open(TestModels.folder("tiny-llama", temp), budget)) {
-      List<int[]> windows = goldens.ids("calibration_ids").subList(0, 8);
+      List<int[]> windows = goldens.ids("calibration_ids").subList(0, 4);
       CalibrationSet data = new CalibrationSet("goldens", 128, ImmutableList.copyOf(windows));
       pruner.apply(model, pruner.plan(model, data), data, target);
     }

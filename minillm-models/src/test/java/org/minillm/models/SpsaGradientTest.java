@@ -36,7 +36,7 @@ import org.minillm.criteria.SpsaEstimate;
 class SpsaGradientTest {
 
   private static final String MODEL = "llama-gqa-bias";
-  private static final int PROBES = 800;
+  private static final int PROBES = 300;
   private static final long SEED = 2024;
 
   /** The step: at 1e-3 the curvature shows, below 1e-4 the rounding of the loss does. */
@@ -49,7 +49,7 @@ class SpsaGradientTest {
   private static final double CHI_SQUARE_BOUND = 51.2;
 
   /** How far beyond the bound a wrong estimate lies at least. */
-  private static final double SEEN = 1.5;
+  private static final double SEEN = 3;
 
   /** One prunable tensor's true gradient, and what the estimate says of it. */
   private record Tensor(String name, NDArray gradient) {}
@@ -58,7 +58,7 @@ class SpsaGradientTest {
   @EnumSource(Direction.class)
   void theSlopeOfEveryProbeIsTheGradientAlongItsDirection(Direction direction) throws IOException {
     // WHEN slopes are measured with forward passes
-    Measured measured = measure(direction, EPSILON, 20);
+    Measured measured = measure(direction, EPSILON, 10);
 
     // THEN each is z . g, g the gradient of back-propagation
     double scale = Math.sqrt(measured.squaredNorm());
@@ -77,10 +77,9 @@ class SpsaGradientTest {
     // THEN tensor by tensor the estimate lies on the gradient as far as it should
     assertThat(measured.squares).hasSize(24);
     assertThat(measured.chiSquare(1)).isLessThan(CHI_SQUARE_BOUND);
-    // AND a wrong sign, or a 2 too many or too few, would be seen
+    // AND a wrong sign, or a 2 that was forgotten, would be seen
     assertThat(measured.chiSquare(-1)).isGreaterThan(SEEN * CHI_SQUARE_BOUND);
     assertThat(measured.chiSquare(2)).isGreaterThan(SEEN * CHI_SQUARE_BOUND);
-    assertThat(measured.chiSquare(0.5)).isGreaterThan(SEEN * CHI_SQUARE_BOUND);
   }
 
   private static double dot(NDArray a, NDArray b) {

@@ -33,6 +33,9 @@ interface CutContract extends FamilyModels {
    */
   double VISIBLE = 100 * SAME_FUNCTION;
 
+  /** Enough for the comparison of outputs. */
+  int FEW_WINDOWS = 4;
+
   @ParameterizedTest
   @MethodSource("modelsAndPlans")
   default void aCutModelComputesWhatTheMaskedModelComputes(
@@ -40,7 +43,7 @@ interface CutContract extends FamilyModels {
     try (CausalLm model = CausalLm.open(folder)) {
       // GIVEN a plan and the model that it leaves, written and opened again
       PruningPlan plan = Plans.of(model).get(name);
-      List<int[]> windows = Passes.windows(model).windows().subList(0, 4);
+      List<int[]> windows = Passes.windows(model).windows().subList(0, FEW_WINDOWS);
       FamilyModels.cut(model, plan, temp.resolve("cut"));
       try (CausalLm cut = CausalLm.open(temp.resolve("cut"))) {
         assertThat(cut.config().layers()).isEqualTo(plan.layerShapes(model.config()));
@@ -60,12 +63,11 @@ interface CutContract extends FamilyModels {
   }
 
   @ParameterizedTest
-  @MethodSource("modelsAndPlans")
-  default void whatStaysIsTheSameToTheByte(Path folder, String name, @TempDir Path temp)
-      throws IOException {
+  @MethodSource("models")
+  default void whatStaysIsTheSameToTheByte(Path folder, @TempDir Path temp) throws IOException {
     try (CausalLm model = CausalLm.open(folder)) {
       // WHEN a plan is cut
-      PruningPlan plan = Plans.of(model).get(name);
+      PruningPlan plan = Plans.of(model).get("random counts");
       FamilyModels.cut(model, plan, temp.resolve("cut"));
 
       // THEN every tensor holds the bytes of the units that stay, and of all else
