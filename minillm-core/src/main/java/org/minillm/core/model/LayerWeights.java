@@ -2,6 +2,7 @@ package org.minillm.core.model;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.NDScope;
 import java.io.IOException;
 import java.util.HashMap;
 import java.util.Map;
@@ -32,22 +33,15 @@ public final class LayerWeights implements WeightSource, AutoCloseable {
   public NDArray read(String tensor, NDManager owner) throws IOException {
     NDArray array = loaded.get(tensor);
     if (array == null) {
-      array = source.read(tensor, manager);
+      // a scope that somebody has open closes what is made in it, and this is to stay
+      try (NDScope scope = new NDScope()) {
+        scope.suppressNotUsedWarning();
+        array = source.read(tensor, manager);
+        NDScope.unregister(array);
+      }
       loaded.put(tensor, array);
     }
     return array;
-  }
-
-  /**
-   * Reads the tensors of some slices.
-   *
-   * @param slices rows of a group's table
-   * @throws IOException if the file cannot be read
-   */
-  public void read(Iterable<TensorSlice> slices) throws IOException {
-    for (TensorSlice slice : slices) {
-      read(slice.tensor(), manager);
-    }
   }
 
   /** Frees the native memory of a layer that does not stay resident. */

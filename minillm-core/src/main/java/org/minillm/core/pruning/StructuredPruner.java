@@ -13,7 +13,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
-import org.minillm.core.calibration.BlockEvidence;
 import org.minillm.core.calibration.CalibrationEvidence;
 import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.calibration.GradientEstimator;
@@ -98,28 +97,20 @@ public final class StructuredPruner implements Pruner {
     listener.passStarted("score", groups.size());
     for (PruningGroup group : groups) {
       try (LayerWeights weights = model.layer(group.id().layer());
-          NDManager scratch = NDManager.newBaseManager(Device.cpu(), CausalLm.ENGINE)) {
+          NDManager scratch = NDManager.newBaseManager(Device.cpu(), CausalLm.ENGINE);
+          NDScope scope = new NDScope()) {
+        scope.suppressNotUsedWarning();
         scored.add(
             new ScoredGroup(
                 group.id(),
                 group.weightsPerUnit(model::elements),
                 ImmutableDoubleArray.copyOf(
-                    score(group, weights, evidence.ofBlock(weights, backend, scratch)))));
+                    criterion.score(group, evidence.ofBlock(weights, backend, scratch)))));
       }
       listener.stepDone();
     }
     listener.passDone();
     return scored;
-  }
-
-  private double[] score(PruningGroup group, LayerWeights weights, BlockEvidence evidence)
-      throws IOException {
-    // before the scope opens: it closes every array made in it, and these stay with their layer
-    weights.read(group.slices());
-    try (NDScope scope = new NDScope()) {
-      scope.suppressNotUsedWarning();
-      return criterion.score(group, evidence);
-    }
   }
 
   private ImmutableSortedMap<String, String> provenance(

@@ -1,0 +1,128 @@
+package org.minillm.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.minillm.cli.MarkdownFile.Block;
+import picocli.CommandLine;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.ParseResult;
+
+/** README.md and docs/ say what is so. */
+class DocumentationTest {
+
+  /** Every block says what it is, so that none escapes these tests; not all are checked. */
+  private static final List<String> LANGUAGES =
+      List.of("java", "sh", "console", "text", "json", "mermaid", "xml");
+
+  private static final Pattern OPTION = Pattern.compile("--[a-z][a-z-]+");
+
+  private static Stream<MarkdownFile> files() {
+    return MarkdownFile.all();
+  }
+
+  private static Stream<Block> blocks(String language) {
+    return files()
+        .flatMap(file -> file.blocks().stream())
+        .filter(block -> block.language().equals(language));
+  }
+
+  private static Stream<Block> javaBlocks() {
+    return blocks("java");
+  }
+
+  private static Stream<List<String>> commands() {
+    return Stream.concat(
+            blocks("sh").map(Block::text),
+            blocks("console").map(Block::text).map(ShellCommands::typed))
+        .flatMap(lines -> ShellCommands.of(lines).stream())
+        .distinct();
+  }
+
+  private static Stream<List<String>> commandsWithoutFiles() {
+    return commands().filter(command -> needsNoFiles(parse(command)));
+  }
+
+  private static boolean needsNoFiles(ParseResult parsed) {
+    ParseResult command = parsed.hasSubcommand() ? parsed.subcommand() : parsed;
+    return command.isUsageHelpRequested()
+        || command.isVersionHelpRequested()
+        || command.commandSpec().positionalParameters().isEmpty()
+            && command.matchedOptions().isEmpty();
+  }
+
+  private static ParseResult parse(List<String> command) {
+    return Main.commandLine().parseArgs(command.toArray(String[]::new));
+  }
+
+  @ParameterizedTest
+  @MethodSource("files")
+  void everyBlockSaysItsLanguage(MarkdownFile file) {
+    assertThat(file.blocks()).allSatisfy(block -> assertThat(LANGUAGES).contains(block.language()));
+  }
+
+  @ParameterizedTest
+  @MethodSource("javaBlocks")
+  void javaIsThatOfAProgramThatTestsRun(Block block) throws IOException {
+    assertThat(block.source()).as("the source named before %s", block).contains(block.text());
+  }
+
+  @ParameterizedTest
+  @MethodSource("commands")
+  void commandLineIsUnderstood(List<String> command) {
+    assertThatCode(() -> parse(command)).doesNotThrowAnyException();
+  }
+
+  @ParameterizedTest
+  @MethodSource("commandsWithoutFiles")
+  void commandThatNeedsNoFilesSucceeds(List<String> command) {
+    // WHEN
+    CommandRun run = CommandRun.of(command.toArray(String[]::new));
+
+    // THEN
+    assertThat(run.exitCode()).as(run.err()).isZero();
+    assertThat(run.out()).isNotBlank();
+  }
+
+  @ParameterizedTest
+  @MethodSource("files")
+  void relativeLinksLeadToFilesAndHeadings(MarkdownFile file) {
+    assertThat(file.relativeLinks()).allMatch(file::leadsSomewhere, "leads somewhere");
+  }
+
+  @Test
+  void cliPageNamesExactlyTheOptionsThatExist() {
+    // GIVEN
+    Set<String> existing =
+        Main.commandLine().getSubcommands().values().stream()
+            .map(CommandLine::getCommandSpec)
+            .flatMap(spec -> spec.options().stream())
+            .map(OptionSpec::names)
+            .flatMap(Arrays::stream)
+            .filter(name -> name.startsWith("--"))
+            .collect(Collectors.toSet());
+
+    // WHEN
+    Set<String> named =
+        OPTION
+            .matcher(String.join("\n", MarkdownFile.read(Path.of("../docs/cli.md")).prose()))
+            .results()
+            .map(MatchResult::group)
+            .collect(Collectors.toSet());
+
+    // THEN
+    assertThat(named).isEqualTo(existing);
+  }
+}

@@ -1,0 +1,42 @@
+package org.minillm.core.evaluation;
+
+import com.google.common.primitives.Ints;
+import java.util.Arrays;
+import org.minillm.core.model.Tokenizer;
+
+/**
+ * A text and what may follow it, as tokens.
+ *
+ * @param context the tokens before, at least one
+ * @param continuation the tokens that are scored, at least one
+ */
+record Continuation(int[] context, int[] continuation) {
+
+  /**
+   * Tokenises context and continuation jointly, as lm-evaluation-harness does: spaces at the end of
+   * the context belong to the continuation, and the continuation's tokens are those of the whole
+   * beyond the number that the context alone has.
+   */
+  static Continuation of(Tokenizer tokenizer, String context, String continuation, String where) {
+    String stripped = context.stripTrailing();
+    String whole = context + continuation;
+    int[] contextTokens = tokenizer.encode(stripped);
+    int[] wholeTokens = tokenizer.encode(whole);
+    if (contextTokens.length == 0 || wholeTokens.length <= contextTokens.length) {
+      throw new IllegalArgumentException(
+          String.format(
+              "%s: context of %d tokens, with the continuation %d; expected at least one token of"
+                  + " each",
+              where, contextTokens.length, wholeTokens.length));
+    }
+    return new Continuation(
+        Arrays.copyOf(wholeTokens, contextTokens.length),
+        Arrays.copyOfRange(wholeTokens, contextTokens.length, wholeTokens.length));
+  }
+
+  /** What the model has to read: all but the last token. */
+  int[] input() {
+    int[] whole = Ints.concat(context, continuation);
+    return Arrays.copyOf(whole, whole.length - 1);
+  }
+}

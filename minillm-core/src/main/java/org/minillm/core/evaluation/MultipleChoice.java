@@ -1,0 +1,125 @@
+package org.minillm.core.evaluation;
+
+import com.google.common.collect.ImmutableList;
+import com.google.common.primitives.ImmutableDoubleArray;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.PassListener;
+import org.minillm.core.model.Tokenizer;
+
+/**
+ * Multiple choice and classification, in the way of EleutherAI's lm-evaluation-harness: the answer
+ * is the choice with the largest log P(choice | context) ({@code acc}), or with the largest
+ * log-likelihood divided by the length of the choice in characters ({@code acc_norm}; code points,
+ * a leading space not counted).
+ *
+ * @param task its name
+ * @param items what the model answered, in the order of the questions
+ */
+public record MultipleChoice(String task, ImmutableList<Answered> items) {
+
+  /**
+   * What the model made of one question.
+   *
+   * @param logLikelihoods one a choice, in nats
+   * @param prediction the choice with the largest one; of equal ones the first
+   * @param predictionNormalised the choice with the largest one a character
+   * @param answer the right choice
+   */
+  public record Answered(
+      ImmutableDoubleArray logLikelihoods, int prediction, int predictionNormalised, int answer) {}
+
+  /**
+   * Asks a model.
+   *
+   * @param model the model; read only
+   * @param tokenizer the model's tokenizer
+   * @param task a name for the record and for messages
+   * @param items the questions
+   * @param listener told of the progress, a step a choice
+   * @return the answers
+   * @throws IOException if the checkpoint cannot be read
+   */
+  public static MultipleChoice measure(
+      CausalLm model, Tokenizer tokenizer, String task, List<TaskItem> items, PassListener listener)
+      throws IOException {
+    List<Continuation> requests = new ArrayList<>();
+    for (int i = 0; i < items.size(); i++) {
+      TaskItem item = items.get(i);
+      for (int c = 0; c < item.contexts().size(); c++) {
+        requests.add(
+            Continuation.of(
+                tokenizer,
+                item.contexts().get(c),
+                item.continuations().get(c),
+                task + ", item " + (i + 1)));
+      }
+    }
+    listener.passStarted(task, requests.size());
+    double[] scores = ContinuationScores.logLikelihoods(model, requests, listener);
+    listener.passDone();
+    ImmutableList.Builder<Answered> answered = ImmutableList.builder();
+    int first = 0;
+    for (TaskItem item : items) {
+      int choices = item.contexts().size();
+      answered.add(answered(item, Arrays.copyOfRange(scores, first, first + choices)));
+      first += choices;
+    }
+    return new MultipleChoice(task, answered.build());
+  }
+
+  private static Answered answered(TaskItem item, double[] scores) {
+    double[] normalised = new double[scores.length];
+    Arrays.setAll(normalised, c -> scores[c] / characters(item.continuations().get(c)));
+    return new Answered(
+        ImmutableDoubleArray.copyOf(scores), largest(scores), largest(normalised), item.answer());
+  }
+
+  private static int characters(String choice) {
+    String counted = choice.startsWith(" ") ? choice.substring(1) : choice;
+    return Math.max(1, counted.codePointCount(0, counted.length()));
+  }
+
+  private static int largest(double[] values) {
+    return IntStream.range(0, values.length)
+        .reduce((best, i) -> values[i] > values[best] ? i : best)
+        .orElseThrow();
+  }
+
+  /**
+   * Returns the accuracy.
+   *
+   * @return between 0 and 1
+   */
+  public double accuracy() {
+    return share(items.stream().filter(item -> item.prediction() == item.answer()).count());
+  }
+
+  /**
+   * Returns the accuracy by log-likelihood a character.
+   *
+   * @return between 0 and 1
+   */
+  public double accuracyNormalised() {
+    return share(
+        items.stream().filter(item -> item.predictionNormalised() == item.answer()).count());
+  }
+
+  private double share(long right) {
+    return (double) right / items.size();
+  }
+
+  /**
+   * Returns the standard error of an accuracy over these items.
+   *
+   * @param accuracy one of the two
+   * @return sqrt(p (1 - p) / (n - 1)), as lm-evaluation-harness has it
+   */
+  public double standardError(double accuracy) {
+    return Math.sqrt(accuracy * (1 - accuracy) / Math.max(1, items.size() - 1));
+  }
+}

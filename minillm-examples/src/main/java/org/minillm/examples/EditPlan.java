@@ -1,0 +1,88 @@
+package org.minillm.examples;
+
+import com.google.common.primitives.ImmutableIntArray;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.GroupKind;
+import org.minillm.core.model.InputTap;
+import org.minillm.core.model.PruningGroup;
+import org.minillm.core.model.Sweep;
+import org.minillm.core.model.Tokenizer;
+import org.minillm.core.model.WeightTransform;
+import org.minillm.core.pruning.CutTable;
+import org.minillm.core.pruning.MaskedWeights;
+import org.minillm.core.pruning.Pruner;
+import org.minillm.core.pruning.PruningPlan;
+import org.minillm.core.pruning.PruningReport;
+import org.minillm.core.pruning.PruningTarget;
+import org.minillm.core.pruning.StructuredPruner;
+import org.minillm.criteria.Magnitude;
+import org.minillm.demo.DemoData;
+
+/**
+ * Reads a plan, edits it, tries it on the dense model by masking, cuts by it, and shows that the
+ * smaller model computes what the masked one did.
+ */
+public final class EditPlan {
+
+  private static final List<GroupKind> CHANNELS = List.of(GroupKind.MLP_CHANNELS);
+
+  private EditPlan() {}
+
+  /**
+   * Runs the example.
+   *
+   * @param args the folder to work in; by default a temporary one
+   * @throws IOException if a file cannot be read or written
+   */
+  public static void main(String[] args) throws IOException {
+    Path folder = args.length > 0 ? Path.of(args[0]) : Files.createTempDirectory("minillm");
+    Path demo = DemoData.extract(folder);
+    Path target = folder.resolve("pruned");
+    Path file = folder.resolve("plan.json");
+    Pruner pruner =
+        StructuredPruner.builder(new Magnitude(), PruningTarget.of(0.25, GroupKind.MLP_CHANNELS))
+            .build();
+    try (CausalLm model = CausalLm.open(DemoData.model(demo));
+        Tokenizer tokenizer = model.tokenizer()) {
+      pruner.plan(model, null).write(file); // magnitude needs no calibration text
+
+      int[] text = tokenizer.encodeFile(DemoData.evaluation(demo));
+      List<int[]> windows = List.of(Arrays.copyOf(text, 128));
+
+      // tag::edit[]
+      PruningPlan plan = PruningPlan.read(file);
+      PruningGroup first = model.groups(CHANNELS).get(0);
+      PruningPlan edited = plan.withKept(first.id(), all(first.units())); // the first layer whole
+
+      CutTable table = CutTable.of(edited, model.groups(CHANNELS));
+      double masked = loss(model, windows, new MaskedWeights(table)); // nothing is written yet
+
+      PruningReport report = pruner.apply(model, edited, null, target);
+      try (CausalLm pruned = CausalLm.open(target)) {
+        double cut = loss(pruned, windows, WeightTransform.NONE);
+        System.out.printf("removed %.2f%% of the channels%n", 100 * report.prunableRatio());
+        System.out.printf("loss %.5f when masked, %.5f when cut%n", masked, cut);
+      }
+      // end::edit[]
+    }
+  }
+
+  private static ImmutableIntArray all(int units) {
+    return ImmutableIntArray.copyOf(IntStream.range(0, units));
+  }
+
+  private static double loss(CausalLm model, List<int[]> windows, WeightTransform transform)
+      throws IOException {
+    try (Sweep sweep = new Sweep(model)) {
+      Sweep.Strand strand = sweep.add(windows, transform, InputTap.NONE);
+      sweep.run(layer -> {});
+      return sweep.windowNegativeLogLikelihoods(List.of(strand)).get(0)[0];
+    }
+  }
+}
