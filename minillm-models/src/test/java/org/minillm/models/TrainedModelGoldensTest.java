@@ -102,7 +102,14 @@ class TrainedModelGoldensTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"tiny-llama, arc_easy", "tiny-llama, piqa"})
+  @CsvSource({
+    "tiny-llama, arc_easy",
+    "tiny-llama, piqa",
+    "tiny-opt, arc_easy",
+    "tiny-opt, piqa",
+    "tiny-bloom, arc_easy",
+    "tiny-bloom, piqa"
+  })
   void choicesAreScoredAsInTheEvaluationHarness(String name, String task) throws IOException {
     JsonObject golden = golden(name).getAsJsonObject(task + "_first_50");
     try (CausalLm model = open(name);
