@@ -130,6 +130,7 @@ record BloomConfig(
   @Override
   public JsonObject render(List<LayerShape> layers) {
     JsonObject rendered = json.deepCopy();
+    rendered.addProperty(HEAD_DIM, sizes.headDim());
     PerLayerConfig.render(
         rendered,
         layers,
@@ -139,7 +140,6 @@ record BloomConfig(
               .forEach(key -> target.addProperty(key, shape.keyValueHeads()));
           target.addProperty(INTERMEDIATE_SIZE, shape.intermediateSize());
         });
-    rendered.addProperty(HEAD_DIM, sizes.headDim());
     keptHeads.render(rendered, layers);
     return rendered;
   }

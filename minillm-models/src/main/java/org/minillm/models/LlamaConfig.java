@@ -118,6 +118,8 @@ record LlamaConfig(
   @Override
   public JsonObject render(List<LayerShape> layers) {
     JsonObject rendered = json.deepCopy();
+    // hidden_size / num_attention_heads no longer tells it once heads are gone
+    rendered.addProperty(HEAD_DIM, sizes.headDim());
     PerLayerConfig.render(
         rendered,
         layers,
@@ -126,8 +128,6 @@ record LlamaConfig(
           target.addProperty(KEY_VALUE_HEADS, shape.keyValueHeads());
           target.addProperty(INTERMEDIATE_SIZE, shape.intermediateSize());
         });
-    // hidden_size / num_attention_heads no longer tells it once heads are gone
-    rendered.addProperty(HEAD_DIM, sizes.headDim());
     return rendered;
   }
 

@@ -131,6 +131,7 @@ record OptConfig(
   @Override
   public JsonObject render(List<LayerShape> layers) {
     JsonObject rendered = json.deepCopy();
+    rendered.addProperty(HEAD_DIM, sizes.headDim());
     PerLayerConfig.render(
         rendered,
         layers,
@@ -138,7 +139,6 @@ record OptConfig(
           target.addProperty(HEADS, shape.keyValueHeads());
           target.addProperty(INTERMEDIATE_SIZE, shape.intermediateSize());
         });
-    rendered.addProperty(HEAD_DIM, sizes.headDim());
     return rendered;
   }
 

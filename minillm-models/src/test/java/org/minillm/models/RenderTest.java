@@ -109,6 +109,25 @@ class RenderTest {
         .isEqualTo(TestConfigs.json("{'alibi': {'heads': 6, 'kept': [[4, 5], [1, 4]]}}"));
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {TestConfigs.LLAMA, TestConfigs.OPT, TestConfigs.BLOOM})
+  void aModelPrunedTwiceHasTheTextOfOnePrunedOnce(String config) {
+    // GIVEN layer 1 loses heads and channels, then layer 0 loses heads
+    Decoder dense = TestConfigs.decoder(TestConfigs.json(config));
+    LayerShape full = dense.config().layers().get(0);
+    ImmutableIntArray two = ImmutableIntArray.of(0, 2);
+    LayerShape second =
+        full.keeping(GroupKind.ATTENTION_HEADS, two).keeping(GroupKind.MLP_CHANNELS, two);
+    LayerShape first = full.keeping(GroupKind.ATTENTION_HEADS, two);
+
+    // WHEN
+    JsonObject once = dense.render(List.of(full, second));
+    JsonObject twice = TestConfigs.decoder(once).render(List.of(first, second));
+
+    // THEN keys stand in the same order, whatever the way
+    assertThat(twice).hasToString(dense.render(List.of(first, second)).toString());
+  }
+
   @Test
   void theSpellingOfTheOriginalIsKept() {
     // GIVEN the keys of bloom-560m
