@@ -49,9 +49,9 @@ record Alibi(int heads) implements PositionScheme {
   }
 
   @Override
-  public List<NDArray> tables(int length, NDManager owner) {
-    float[] positions = new float[length];
-    for (int i = 0; i < length; i++) {
+  public List<NDArray> tables(int offset, int length, NDManager owner) {
+    float[] positions = new float[offset + length];
+    for (int i = 0; i < positions.length; i++) {
       positions[i] = i;
     }
     return List.of(owner.create(positions));

@@ -1,9 +1,11 @@
 package org.minillm.models;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import java.util.Arrays;
+import org.minillm.core.model.AttentionCache;
 import org.minillm.core.model.InputTap;
 import org.minillm.core.model.Positions;
 
@@ -26,24 +28,23 @@ record Attention(
   /** The table of {@link Positions} that {@link #mask} makes. */
   private static final int MASK = 0;
 
-  /** 0 where a row may look, minus infinity in its future: (length, length). */
-  static NDArray mask(int length, NDManager owner) {
-    float[] mask = new float[length * length];
+  /** 0 where a row may look, minus infinity in its future: (length, offset + length). */
+  static NDArray mask(int offset, int length, NDManager owner) {
+    int columns = offset + length;
+    float[] mask = new float[length * columns];
     for (int row = 0; row < length; row++) {
-      Arrays.fill(mask, row * length + row + 1, (row + 1) * length, Float.NEGATIVE_INFINITY);
+      int future = row * columns + offset + row + 1;
+      Arrays.fill(mask, future, (row + 1) * columns, Float.NEGATIVE_INFINITY);
     }
-    return owner.create(mask, new Shape(length, length));
+    return owner.create(mask, new Shape(length, columns));
   }
 
-  NDArray forward(NDArray input, Positions positions, InputTap tap) {
+  NDArray forward(NDArray input, Positions positions, AttentionCache cache, InputTap tap) {
     tap.accept(inputPoint, input);
     Projection.Projected projected = projection.apply(input);
+    NDList all = cache.append(scheme.turn(projected.keys(), positions), projected.values());
     NDArray heads =
-        attend(
-            scheme.turn(projected.queries(), positions),
-            scheme.turn(projected.keys(), positions),
-            projected.values(),
-            positions);
+        attend(scheme.turn(projected.queries(), positions), all.get(0), all.get(1), positions);
     tap.accept(outputPoint, heads);
     return output.apply(heads);
   }
@@ -53,7 +54,7 @@ record Attention(
    * are never repeated. Queries are scaled rather than scores: there are fewer of them.
    *
    * @param queries (batch, query heads, time, headDim)
-   * @param keys (batch, key-value heads, time, headDim)
+   * @param keys (batch, key-value heads, time so far, headDim)
    * @param values as keys
    * @return (batch, time, query heads * headDim)
    */
@@ -64,19 +65,20 @@ record Attention(
     long time = shape.get(2);
     long headDim = shape.get(3);
     long keyValueHeads = keys.getShape().get(1);
+    long timeSoFar = keys.getShape().get(2);
     long perKeyValue = heads / keyValueHeads;
     NDArray stacked = queries.reshape(batch, keyValueHeads, perKeyValue * time, headDim);
     NDArray scores =
         stacked
             .mul(1 / Math.sqrt(headDim))
             .matMul(keys.transpose(0, 1, 3, 2))
-            .reshape(batch, keyValueHeads, perKeyValue, time, time);
+            .reshape(batch, keyValueHeads, perKeyValue, time, timeSoFar);
     NDArray probabilities =
         scheme
             .bias(scores, positions)
             .addi(positions.tables().get(MASK))
             .softmax(-1)
-            .reshape(batch, keyValueHeads, perKeyValue * time, time);
+            .reshape(batch, keyValueHeads, perKeyValue * time, timeSoFar);
     return probabilities
         .matMul(values)
         .reshape(batch, heads, time, headDim)

@@ -15,8 +15,8 @@ interface PositionScheme {
   /** Attention knows only which tokens came before: positions were added to the embedding. */
   PositionScheme IN_THE_EMBEDDING = new PositionScheme() {};
 
-  /** Makes the tables for time steps 0 to length - 1 that all layers share. */
-  default List<NDArray> tables(int length, NDManager owner) {
+  /** Makes the tables for positions offset to offset + length - 1 that all layers share. */
+  default List<NDArray> tables(int offset, int length, NDManager owner) {
     return List.of();
   }
 
@@ -33,7 +33,7 @@ interface PositionScheme {
   /**
    * Adds to the scaled scores, in place.
    *
-   * @param scores (batch, key-value heads, query heads a key-value head, time, time)
+   * @param scores (batch, key-value heads, query heads a key-value head, time, time so far)
    */
   default NDArray bias(NDArray scores, Positions positions) {
     return scores;

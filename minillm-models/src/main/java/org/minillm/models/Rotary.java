@@ -74,17 +74,17 @@ final class Rotary implements PositionScheme {
    * is one swap of the halves.
    */
   @Override
-  public List<NDArray> tables(int length, NDManager owner) {
-    return List.of(table(length, owner, false), table(length, owner, true));
+  public List<NDArray> tables(int offset, int length, NDManager owner) {
+    return List.of(table(offset, length, owner, false), table(offset, length, owner, true));
   }
 
-  private NDArray table(int length, NDManager owner, boolean signedSine) {
+  private NDArray table(int offset, int length, NDManager owner, boolean signedSine) {
     int half = inverseFrequencies.length;
     float[] table = new float[length * 2 * half];
-    for (int position = 0; position < length; position++) {
+    for (int row = 0; row < length; row++) {
       for (int i = 0; i < half; i++) {
-        float angle = position * inverseFrequencies[i];
-        int first = position * 2 * half + i;
+        float angle = (offset + row) * inverseFrequencies[i];
+        int first = row * 2 * half + i;
         table[first] = (float) (signedSine ? -Math.sin(angle) : Math.cos(angle));
         table[first + half] = (float) (signedSine ? Math.sin(angle) : Math.cos(angle));
       }

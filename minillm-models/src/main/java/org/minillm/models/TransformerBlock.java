@@ -1,6 +1,7 @@
 package org.minillm.models;
 
 import ai.djl.ndarray.NDArray;
+import org.minillm.core.model.AttentionCache;
 import org.minillm.core.model.DecoderBlock;
 import org.minillm.core.model.InputTap;
 import org.minillm.core.model.Positions;
@@ -11,9 +12,10 @@ record TransformerBlock(
     implements DecoderBlock {
 
   @Override
-  public NDArray forward(NDArray hidden, Positions positions, InputTap tap) {
+  public NDArray forward(NDArray hidden, Positions positions, AttentionCache cache, InputTap tap) {
     NDArray attended =
-        placement.run(hidden, attentionNorm, input -> attention.forward(input, positions, tap));
+        placement.run(
+            hidden, attentionNorm, input -> attention.forward(input, positions, cache, tap));
     return placement.run(attended, mlpNorm, input -> mlp.forward(input, tap));
   }
 }

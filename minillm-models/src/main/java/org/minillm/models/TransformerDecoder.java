@@ -63,7 +63,8 @@ final class TransformerDecoder implements Decoder {
   }
 
   @Override
-  public NDArray embed(RowSource rows, WeightSource weights, int[][] ids, NDManager owner)
+  public NDArray embed(
+      RowSource rows, WeightSource weights, int[][] ids, int offset, NDManager owner)
       throws IOException {
     int time = ids[0].length;
     int[] flat = Arrays.stream(ids).flatMapToInt(Arrays::stream).toArray();
@@ -75,7 +76,7 @@ final class TransformerDecoder implements Decoder {
         embedded = table.projectIn().open(weights, scratch).apply(embedded);
       }
       if (table.learnedPositions() != null) {
-        embedded = embedded.add(learned(table.learnedPositions(), rows, time, scratch));
+        embedded = embedded.add(learned(table.learnedPositions(), rows, offset, time, scratch));
       }
       if (table.embeddingNorm() != null) {
         embedded = table.embeddingNorm().open(weights, scratch).apply(embedded);
@@ -86,22 +87,23 @@ final class TransformerDecoder implements Decoder {
   }
 
   private static NDArray learned(
-      ModelTable.LearnedPositions positions, RowSource rows, int time, NDManager owner)
+      ModelTable.LearnedPositions positions, RowSource rows, int offset, int time, NDManager owner)
       throws IOException {
     checkArgument(
-        time <= positions.length(),
+        offset + time <= positions.length(),
         "%s tokens in a row, but %s has %s positions (max_position_embeddings); use shorter windows",
-        time,
+        offset + time,
         positions.path(),
         positions.length());
-    int[] range = IntStream.range(positions.offset(), positions.offset() + time).toArray();
+    int[] range =
+        IntStream.range(0, time).map(step -> positions.offset() + offset + step).toArray();
     return rows.gather(positions.weight(), range, owner);
   }
 
   @Override
-  public Positions positions(int length, NDManager owner) {
-    NDList tables = new NDList(Attention.mask(length, owner));
-    tables.addAll(family.positions().tables(length, owner));
+  public Positions positions(int offset, int length, NDManager owner) {
+    NDList tables = new NDList(Attention.mask(offset, length, owner));
+    tables.addAll(family.positions().tables(offset, length, owner));
     return new Positions(tables);
   }
 

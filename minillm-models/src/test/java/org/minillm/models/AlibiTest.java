@@ -60,7 +60,7 @@ class AlibiTest {
       Alibi alibi = new Alibi(6);
       LayerShape shape = new LayerShape(2, 8, ImmutableIntArray.of(1, 4));
       NDList tables = new NDList(manager.zeros(new Shape(3, 3)));
-      tables.addAll(alibi.tables(3, manager));
+      tables.addAll(alibi.tables(0, 3, manager));
 
       // WHEN it adds to scores of 0: (batch, heads, 1, time, time)
       NDArray scores = manager.zeros(new Shape(1, 2, 1, 3, 3));

@@ -24,7 +24,11 @@ final class Goldens implements AutoCloseable {
   }
 
   static Goldens of(String name) throws IOException {
-    return new Goldens(Path.of("src/test/resources/goldens", name + ".safetensors"));
+    return in(Path.of("src/test/resources/goldens", name + ".safetensors"));
+  }
+
+  static Goldens in(Path file) throws IOException {
+    return new Goldens(file);
   }
 
   float[] floats(String name) {

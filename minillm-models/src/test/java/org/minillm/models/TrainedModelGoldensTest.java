@@ -11,6 +11,7 @@ import com.google.gson.JsonParser;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -19,6 +20,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.minillm.core.evaluation.Generation;
 import org.minillm.core.evaluation.MultipleChoice;
 import org.minillm.core.evaluation.Perplexity;
+import org.minillm.core.evaluation.Sampling;
 import org.minillm.core.evaluation.TaskItem;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.PassListener;
@@ -50,7 +52,7 @@ class TrainedModelGoldensTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = "tiny-llama")
+  @ValueSource(strings = {"tiny-llama", "tiny-opt", "tiny-bloom"})
   void greedyGenerationIsTheSameTokenForToken(String name) throws IOException {
     JsonObject golden = golden(name);
     try (CausalLm model = open(name);
@@ -60,7 +62,10 @@ class TrainedModelGoldensTest {
       assertThat(prompt).isEqualTo(ints(golden.getAsJsonArray("sentence_ids")));
 
       // WHEN it is continued
-      int[] added = Generation.greedy(model, prompt, 32, Set.of(), token -> {});
+      int[] added =
+          new Generation(model, Sampling.GREEDY, 32, Set.of())
+              .run(List.of(prompt), Generation.TokenListener.NONE)
+              .get(0);
 
       // THEN every token is the one that transformers chose
       assertThat(added).isEqualTo(ints(golden.getAsJsonArray("greedy_new_ids")));
@@ -69,7 +74,7 @@ class TrainedModelGoldensTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = "tiny-llama")
+  @ValueSource(strings = {"tiny-llama", "tiny-opt", "tiny-bloom"})
   void perplexityOfWikiTextIsTheSameWindowByWindow(String name) throws IOException {
     JsonObject golden = golden(name).getAsJsonObject("wikitext2_test");
     try (CausalLm model = open(name);
@@ -102,7 +107,14 @@ class TrainedModelGoldensTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"tiny-llama, arc_easy", "tiny-llama, piqa"})
+  @CsvSource({
+    "tiny-llama, arc_easy",
+    "tiny-llama, piqa",
+    "tiny-opt, arc_easy",
+    "tiny-opt, piqa",
+    "tiny-bloom, arc_easy",
+    "tiny-bloom, piqa"
+  })
   void choicesAreScoredAsInTheEvaluationHarness(String name, String task) throws IOException {
     JsonObject golden = golden(name).getAsJsonObject(task + "_first_50");
     try (CausalLm model = open(name);

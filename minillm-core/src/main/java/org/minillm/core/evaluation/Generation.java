@@ -2,81 +2,122 @@ package org.minillm.core.evaluation;
 
 import static com.google.common.base.Preconditions.checkArgument;
 
-import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDScope;
+import com.google.common.collect.ImmutableList;
 import com.google.common.primitives.Ints;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
-import java.util.function.IntConsumer;
+import java.util.TreeMap;
 import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.InputTap;
-import org.minillm.core.model.LanguageHead;
-import org.minillm.core.model.Sweep;
-import org.minillm.core.model.WeightTransform;
+import org.minillm.core.model.TokenReader;
 
 /**
- * Greedy generation: the most likely token each time. Every token runs the whole sequence again.
+ * Continues prompts. Keys and values of the tokens before are kept, so that a new token costs one
+ * token's work. Prompts of one length run together.
  */
 public final class Generation {
 
-  private Generation() {}
+  private final CausalLm model;
+  private final Sampling sampling;
+  private final int maxNewTokens;
+  private final Set<Integer> stopTokens;
 
   /**
-   * Continues a prompt.
+   * Sets up a generation.
    *
    * @param model the model; read only
-   * @param prompt at least one token id
-   * @param maxNewTokens stops after that many
-   * @param stopTokens stops after one of these, which is part of the result
-   * @param onToken shown every new token as it comes
-   * @return the new tokens
+   * @param sampling how the next token is chosen
+   * @param maxNewTokens a text ends after that many
+   * @param stopTokens a text ends after one of these, which is part of the result
+   */
+  public Generation(CausalLm model, Sampling sampling, int maxNewTokens, Set<Integer> stopTokens) {
+    checkArgument(maxNewTokens > 0, "max new tokens %s: expected at least 1", maxNewTokens);
+    this.model = model;
+    this.sampling = sampling;
+    this.maxNewTokens = maxNewTokens;
+    this.stopTokens = stopTokens;
+  }
+
+  /** Shown the tokens as they come. */
+  @FunctionalInterface
+  public interface TokenListener {
+
+    /** Sees nothing. */
+    TokenListener NONE = (prompt, token) -> {};
+
+    /**
+     * A token was chosen.
+     *
+     * @param prompt the number of the prompt that it continues
+     * @param token its id
+     */
+    void accept(int prompt, int token);
+  }
+
+  /**
+   * Continues prompts.
+   *
+   * @param prompts at least one token id each
+   * @param listener shown every new token as it comes
+   * @return the new tokens of every prompt
    * @throws IOException if the checkpoint cannot be read
    */
-  public static int[] greedy(
-      CausalLm model, int[] prompt, int maxNewTokens, Set<Integer> stopTokens, IntConsumer onToken)
-      throws IOException {
-    checkArgument(prompt.length > 0, "the prompt has no token: expected at least one");
-    checkArgument(maxNewTokens > 0, "max new tokens %s: expected at least 1", maxNewTokens);
-    List<Integer> sequence = new ArrayList<>(Ints.asList(prompt));
-    while (sequence.size() < prompt.length + maxNewTokens) {
-      int next = mostLikelyNext(model, Ints.toArray(sequence));
-      sequence.add(next);
-      onToken.accept(next);
-      if (stopTokens.contains(next)) {
-        break;
-      }
+  public ImmutableList<int[]> run(List<int[]> prompts, TokenListener listener) throws IOException {
+    Map<Integer, List<Integer>> byLength = new TreeMap<>();
+    for (int i = 0; i < prompts.size(); i++) {
+      checkArgument(prompts.get(i).length > 0, "prompt %s has no token", i);
+      byLength.computeIfAbsent(prompts.get(i).length, any -> new ArrayList<>()).add(i);
     }
-    return Ints.toArray(sequence.subList(prompt.length, sequence.size()));
+    int[][] results = new int[prompts.size()][];
+    for (List<Integer> numbers : byLength.values()) {
+      List<Text> texts = numbers.stream().map(i -> new Text(i, prompts.get(i))).toList();
+      extend(texts, listener);
+      texts.forEach(text -> results[text.number] = Ints.toArray(text.added));
+    }
+    return ImmutableList.copyOf(results);
   }
 
-  private static int mostLikelyNext(CausalLm model, int[] sequence) throws IOException {
-    try (Sweep sweep = new Sweep(model);
-        NDScope scope = new NDScope()) {
-      scope.suppressNotUsedWarning();
-      Sweep.Strand strand = sweep.add(List.of(sequence), WeightTransform.NONE, InputTap.NONE);
-      sweep.run(layer -> {});
-      NDArray last = sweep.normed(strand).get(0).get(":, -1");
-      Best best = new Best();
-      new LanguageHead(model)
-          .logits(last, (logits, firstId) -> best.consider(logits.toFloatArray(), firstId));
-      return best.id;
+  /** One prompt and what was added to it. */
+  private static final class Text {
+    private final int number;
+    private final int[] prompt;
+    private final List<Integer> added = new ArrayList<>();
+    private boolean ended;
+
+    Text(int number, int[] prompt) {
+      this.number = number;
+      this.prompt = prompt;
     }
   }
 
-  /** The largest logit so far; of equal ones the lower id. */
-  private static final class Best {
-    private int id;
-    private float logit = Float.NEGATIVE_INFINITY;
-
-    void consider(float[] logits, int firstId) {
-      for (int i = 0; i < logits.length; i++) {
-        if (logits[i] > logit) {
-          logit = logits[i];
-          id = firstId + i;
+  private void extend(List<Text> texts, TokenListener listener) throws IOException {
+    int capacity = texts.get(0).prompt.length + maxNewTokens;
+    try (TokenReader reader = new TokenReader(model, capacity)) {
+      float[][] logits = reader.read(texts.stream().map(text -> text.prompt).toArray(int[][]::new));
+      for (int step = 0; ; step++) {
+        int[][] next = new int[texts.size()][];
+        for (int row = 0; row < next.length; row++) {
+          next[row] = new int[] {choose(texts.get(row), logits[row], step, listener)};
         }
+        if (step + 1 == maxNewTokens || texts.stream().allMatch(text -> text.ended)) {
+          return;
+        }
+        logits = reader.read(next);
       }
     }
+  }
+
+  /** A text that has ended is read on with its last token, and what follows is not looked at. */
+  private int choose(Text text, float[] logits, int step, TokenListener listener) {
+    if (text.ended) {
+      return text.added.get(text.added.size() - 1);
+    }
+    int token = sampling.choose(logits, text.number, step);
+    text.added.add(token);
+    text.ended = stopTokens.contains(token);
+    listener.accept(text.number, token);
+    return token;
   }
 }

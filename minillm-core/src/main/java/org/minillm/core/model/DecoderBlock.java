@@ -12,8 +12,9 @@ public interface DecoderBlock {
    *
    * @param hidden FLOAT32, (batch, time, hidden_size)
    * @param positions what {@link Decoder#positions} made for this number of time steps
+   * @param cache keys and values of the tokens before; takes in those of these
    * @param tap shown the input of every linear layer
    * @return the new residual stream, of the same shape, on the manager of {@code hidden}
    */
-  NDArray forward(NDArray hidden, Positions positions, InputTap tap);
+  NDArray forward(NDArray hidden, Positions positions, AttentionCache cache, InputTap tap);
 }

@@ -5,6 +5,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.types.Shape;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
@@ -23,6 +24,7 @@ public final class LanguageHead {
   private final String tensor;
   private final int vocabulary;
   private final int chunkRows;
+  private final List<NDArray> kept = new ArrayList<>();
 
   /**
    * Opens the head of a model.
@@ -71,7 +73,23 @@ public final class LanguageHead {
     }
   }
 
+  /**
+   * Keeps the head in memory from now on, for those who ask for the logits of few tokens many
+   * times.
+   *
+   * @param owner where its float32 copy hangs
+   * @throws IOException if the head cannot be read
+   */
+  void keep(NDManager owner) throws IOException {
+    for (int from = 0; from < vocabulary; from += chunkRows) {
+      kept.add(readRows(from, owner));
+    }
+  }
+
   private NDArray readRows(int from, NDManager scratch) throws IOException {
+    if (!kept.isEmpty()) {
+      return kept.get(from / chunkRows);
+    }
     int to = Math.min(vocabulary, from + chunkRows);
     return model.checkpoint().readRows(tensor, from, to, scratch);
   }

@@ -115,7 +115,7 @@ public final class Sweep implements AutoCloseable {
           "windows of %s and of %s tokens in one strand, expected equal lengths",
           length,
           window.length);
-      requireInVocabulary(window);
+      requireInVocabulary(model, window);
     }
     Strand strand = new Strand(windows, transform, tap);
     for (int from = 0; from < windows.size(); from += strand.rowsPerBatch) {
@@ -127,13 +127,14 @@ public final class Sweep implements AutoCloseable {
                   model.checkpoint()::gatherRows,
                   model.checkpoint()::read,
                   windows.subList(from, to).toArray(int[][]::new),
+                  0,
                   manager));
     }
     strands.add(strand);
     return strand;
   }
 
-  private void requireInVocabulary(int[] window) {
+  static void requireInVocabulary(CausalLm model, int[] window) {
     int vocabulary = model.config().vocabSize();
     for (int id : window) {
       checkArgument(
@@ -171,7 +172,7 @@ public final class Sweep implements AutoCloseable {
         NDArray before = strand.hidden.get(i);
         try (NDScope scope = new NDScope()) {
           scope.suppressNotUsedWarning();
-          NDArray after = block.forward(before, tables, strand.tap);
+          NDArray after = block.forward(before, tables, AttentionCache.NONE, strand.tap);
           NDScope.unregister(after);
           strand.hidden.set(i, after);
         }
@@ -181,7 +182,7 @@ public final class Sweep implements AutoCloseable {
   }
 
   private Positions positionsFor(int length) {
-    return positions.computeIfAbsent(length, n -> model.decoder().positions(n, manager));
+    return positions.computeIfAbsent(length, n -> model.decoder().positions(0, n, manager));
   }
 
   /**

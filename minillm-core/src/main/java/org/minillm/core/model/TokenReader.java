@@ -1,0 +1,104 @@
+package org.minillm.core.model;
+
+import static com.google.common.base.Preconditions.checkArgument;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.NDScope;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Reads sequences a few tokens at a time and says what comes next. Keys and values of the tokens
+ * read are kept, so that each is computed once. Owns native memory: close it.
+ */
+public final class TokenReader implements AutoCloseable {
+
+  private final CausalLm model;
+  private final NDManager manager;
+  private final LanguageHead head;
+  private final List<KeyValueCache> caches = new ArrayList<>();
+  private int length;
+
+  /**
+   * Begins with empty sequences.
+   *
+   * @param model the model; used by one reader or sweep at a time
+   * @param capacity tokens that will be read at most
+   * @throws IOException if the language head cannot be read
+   */
+  public TokenReader(CausalLm model, int capacity) throws IOException {
+    this.model = model;
+    this.manager = model.newManager();
+    this.head = new LanguageHead(model);
+    if (model.residentLayers() == model.config().layers().size()) {
+      head.keep(manager);
+    }
+    for (int layer = 0; layer < model.config().layers().size(); layer++) {
+      caches.add(new KeyValueCache(capacity, manager));
+    }
+  }
+
+  /**
+   * Reads the next tokens of every sequence.
+   *
+   * @param ids token ids, (batch, time); the same batch every time
+   * @return the logits of the token after, (batch) times (vocabulary)
+   * @throws IOException if a layer cannot be read
+   * @throws IllegalArgumentException if an id is not in the vocabulary or the capacity is exceeded
+   */
+  public float[][] read(int[][] ids) throws IOException {
+    for (int[] row : ids) {
+      checkArgument(row.length > 0, "no token to read");
+      Sweep.requireInVocabulary(model, row);
+    }
+    try (NDManager scratch = model.newManager()) {
+      NDArray hidden = runLayers(ids, scratch);
+      length += ids[0].length;
+      NDArray last = hidden.get(":, -1:");
+      NDArray normed = model.decoder().finalHidden(model.checkpoint()::read, last);
+      return logits(normed.reshape(ids.length, -1), ids.length);
+    }
+  }
+
+  private NDArray runLayers(int[][] ids, NDManager scratch) throws IOException {
+    NDArray hidden =
+        model
+            .decoder()
+            .embed(model.checkpoint()::gatherRows, model.checkpoint()::read, ids, length, scratch);
+    Positions positions = model.decoder().positions(length, ids[0].length, scratch);
+    for (int layer = 0; layer < caches.size(); layer++) {
+      try (LayerWeights weights = model.layer(layer);
+          NDManager blockScratch = scratch.newSubManager()) {
+        DecoderBlock block = model.decoder().block(layer, weights, blockScratch);
+        try (NDScope scope = new NDScope()) {
+          scope.suppressNotUsedWarning();
+          hidden = block.forward(hidden, positions, caches.get(layer), InputTap.NONE);
+          NDScope.unregister(hidden);
+        }
+      }
+    }
+    return hidden;
+  }
+
+  private float[][] logits(NDArray hidden, int batch) throws IOException {
+    float[][] result = new float[batch][model.config().vocabSize()];
+    head.logits(
+        hidden,
+        (logits, firstId) -> {
+          float[] values = logits.toFloatArray();
+          int chunk = values.length / batch;
+          for (int row = 0; row < batch; row++) {
+            System.arraycopy(values, row * chunk, result[row], firstId, chunk);
+          }
+        });
+    return result;
+  }
+
+  /** Frees the keys and values. */
+  @Override
+  public void close() {
+    manager.close();
+  }
+}
