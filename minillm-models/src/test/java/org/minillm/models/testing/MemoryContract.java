@@ -17,7 +17,6 @@ import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.MemoryBudget;
 import org.minillm.core.model.PassListener;
-import org.minillm.core.model.WeightTransform;
 import org.minillm.core.pruning.PruningTarget;
 import org.minillm.core.pruning.StructuredPruner;
 import org.minillm.criteria.Fms;
@@ -38,13 +37,11 @@ interface MemoryContract extends FamilyModels {
     try (CausalLm model = CausalLm.open(folder)) {
       // GIVEN the losses of more windows than one micro-batch holds
       List<int[]> windows = Passes.windows(model).windows();
-      double[] together = Passes.run(model, windows, WeightTransform.NONE).negativeLogLikelihoods();
+      double[] together = Passes.negativeLogLikelihoods(model, windows);
 
       for (int w = 0; w < windows.size(); w += 13) {
         // WHEN a window runs alone
-        double alone =
-            Passes.run(model, List.of(windows.get(w)), WeightTransform.NONE)
-                .negativeLogLikelihoods()[0];
+        double alone = Passes.negativeLogLikelihoods(model, List.of(windows.get(w)))[0];
 
         // THEN its loss is the same
         assertThat(alone).as("window %d", w).isCloseTo(together[w], within(BATCHED));
@@ -86,7 +83,7 @@ interface MemoryContract extends FamilyModels {
   @MethodSource("models")
   default void oneBlockInMemoryGivesTheGradientPlanAndFilesOfAllToTheByte(
       Path folder, @TempDir Path temp) throws IOException {
-    Spsa spsa = new Spsa(3, Spsa.DEFAULT_EPSILON, 5, Direction.NORMAL, Spsa.Data.OWN);
+    Spsa spsa = new Spsa(2, Spsa.DEFAULT_EPSILON, 5, Direction.NORMAL, Spsa.Data.OWN);
     StructuredPruner pruner =
         StructuredPruner.builder(new Fms(), PruningTarget.of(0.3, KINDS.toArray(GroupKind[]::new)))
             .gradientEstimator(spsa)
@@ -97,7 +94,7 @@ interface MemoryContract extends FamilyModels {
         // WHEN the gradient is estimated, and the model is scored and cut
         CalibrationSet all = Passes.windows(model);
         CalibrationSet data =
-            new CalibrationSet(all.source(), all.window(), all.windows().subList(0, 6));
+            new CalibrationSet(all.source(), all.window(), all.windows().subList(0, 4));
         estimates.add(spsa.estimate(model, data, PassListener.SILENT));
         Path target = temp.resolve(budget.equals(ONE_BLOCK) ? "one" : "all");
         pruner.apply(model, pruner.plan(model, data), null, target);

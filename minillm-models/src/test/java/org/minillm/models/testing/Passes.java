@@ -6,7 +6,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import com.google.common.base.Strings;
 import com.google.common.collect.ImmutableList;
-import com.google.common.primitives.Floats;
+import com.google.common.collect.Iterables;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -31,8 +31,8 @@ final class Passes {
 
   private Passes() {}
 
-  /** What a model computes: the last hidden states of all windows, and all logits of the first. */
-  record Outputs(float[] hidden, float[] logits, double[] negativeLogLikelihoods) {}
+  /** What a model computes: the last hidden states of all windows, and the logits of the first. */
+  record Outputs(float[] hidden, float[] logits) {}
 
   static CalibrationSet windows(CausalLm model) {
     int length = Math.min(WINDOW, model.config().maxPositions());
@@ -52,12 +52,16 @@ final class Passes {
     try (Sweep sweep = new Sweep(model)) {
       Sweep.Strand strand = sweep.add(windows, transform, InputTap.NONE);
       sweep.run(layer -> {});
-      List<NDArray> batches = sweep.normed(strand);
-      List<float[]> hidden = batches.stream().map(NDArray::toFloatArray).toList();
-      return new Outputs(
-          Floats.concat(hidden.toArray(float[][]::new)),
-          firstLogits(model, batches.get(0)),
-          sweep.windowNegativeLogLikelihoods(List.of(strand)).get(0));
+      NDArray batch = Iterables.getOnlyElement(sweep.normed(strand));
+      return new Outputs(batch.toFloatArray(), firstLogits(model, batch));
+    }
+  }
+
+  static double[] negativeLogLikelihoods(CausalLm model, List<int[]> windows) throws IOException {
+    try (Sweep sweep = new Sweep(model)) {
+      Sweep.Strand strand = sweep.add(windows, WeightTransform.NONE, InputTap.NONE);
+      sweep.run(layer -> {});
+      return sweep.windowNegativeLogLikelihoods(List.of(strand)).get(0);
     }
   }
 
