@@ -170,7 +170,9 @@ final class PruneCommand implements Callable<Integer> {
         paramLabel = "P",
         defaultValue = "1",
         converter = OptionTypes.Count.class,
-        description = "SPSA probes; each costs two forward passes.")
+        description =
+            "SPSA probes. They share the calibration set, so that all of them cost two forward"
+                + " passes; --gradient spsa:data=all gives each the whole set.")
     int probes;
 
     @Option(
@@ -276,7 +278,7 @@ final class PruneCommand implements Callable<Integer> {
     }
     try (Tokenizer tokenizer = lm.tokenizer()) {
       return CalibrationSet.evenlySpaced(
-          calibration.toString(),
+          calibration.getFileName().toString(),
           tokenizer.encodeFile(calibration),
           measure.samples,
           measure.window);

@@ -1,0 +1,215 @@
+package org.minillm.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.minillm.demo.DemoData;
+
+/** What scripts rely on: the files that the commands write and the keys of their reports. */
+class CommandsTest {
+
+  @TempDir static Path temp;
+  private static Path model;
+  private static Path calibration;
+  private static Path evaluation;
+
+  @BeforeAll
+  static void extractTheDemo() throws IOException {
+    Path demo = DemoData.extract(temp.resolve("demo"));
+    model = DemoData.model(demo);
+    calibration = DemoData.calibration(demo);
+    evaluation = DemoData.evaluation(demo);
+  }
+
+  private static CommandRun run(Object... arguments) {
+    CommandRun run =
+        CommandRun.of(Stream.of(arguments).map(Object::toString).toArray(String[]::new));
+    assertThat(run.exitCode()).as(run.err()).isZero();
+    return run;
+  }
+
+  private static JsonObject json(Path file) throws IOException {
+    return JsonParser.parseString(Files.readString(file)).getAsJsonObject();
+  }
+
+  @Test
+  void pruneWritesASmallerModelAndAReport() throws IOException {
+    // WHEN a fifth of the channels is pruned by the paper's criterion
+    Path out = temp.resolve("fms");
+    Path report = temp.resolve("fms.json");
+    run(
+        "prune",
+        model,
+        "--out",
+        out,
+        "--ratio",
+        "0.2",
+        "--calibration",
+        calibration,
+        "--samples",
+        4,
+        "--probes",
+        2,
+        "--seed",
+        7,
+        "--json",
+        report);
+
+    // THEN the model is smaller by that and opens again
+    JsonObject found = json(report);
+    assertThat(found.get("prunable_ratio").getAsDouble()).isBetween(0.195, 0.205);
+    assertThat(found.get("model_ratio").getAsDouble()).isBetween(0.09, 0.11);
+    assertThat(found.get("parameters_before").getAsLong()).isEqualTo(2_410_176);
+    assertThat(found.get("parameters_after").getAsLong()).isEqualTo(2_175_168);
+    assertThat(found.get("forward_passes").getAsLong()).isEqualTo(3);
+    assertThat(found.get("criterion").getAsString()).isEqualTo("fms");
+    assertThat(found.get("gradient").getAsString()).isEqualTo("spsa");
+    assertThat(found.get("seed").getAsLong()).isEqualTo(7);
+    assertThat(found.keySet()).contains("seconds", "peak_rss_bytes");
+    assertThat(json(out.resolve("config.json")).get("intermediate_size").getAsInt()).isEqualTo(410);
+    assertThat(out.resolve("minillm-plan.json")).exists();
+    assertThat(out.resolve("minillm-manifest.json")).exists();
+    assertThat(out.resolve("tokenizer.json"))
+        .hasSameBinaryContentAs(model.resolve("tokenizer.json"));
+    assertThat(run("inspect", out).out()).contains("2,175,168 parameters", "410");
+  }
+
+  @Test
+  void criterionRunsOnlyThePassesThatItNeeds() throws IOException {
+    for (String[] expected : new String[][] {{"magnitude", "0"}, {"wanda", "1"}, {"fms", "3"}}) {
+      // WHEN
+      Path report = temp.resolve(expected[0] + "-passes.json");
+      run(
+          "prune",
+          model,
+          "--plan-only",
+          temp.resolve("p.json"),
+          "--criterion",
+          expected[0],
+          "--calibration",
+          calibration,
+          "--samples",
+          2,
+          "--json",
+          report);
+
+      // THEN
+      assertThat(json(report).get("forward_passes").getAsString()).isEqualTo(expected[1]);
+    }
+  }
+
+  @Test
+  void applyingAPlanWritesTheSameBytesAsPruning() throws IOException {
+    // GIVEN the plan of a pruned model
+    Path pruned = temp.resolve("pruned");
+    run("prune", model, "--out", pruned, "--criterion", "magnitude", "--groups", "both");
+
+    // WHEN it is applied to the dense model
+    Path applied = temp.resolve("applied");
+    run("apply", model, "--plan", pruned.resolve("minillm-plan.json"), "--out", applied);
+
+    // THEN every file is the same
+    try (Stream<Path> files = Files.list(pruned)) {
+      for (Path file : files.toList()) {
+        assertThat(applied.resolve(file.getFileName())).hasSameBinaryContentAs(file);
+      }
+    }
+  }
+
+  @Test
+  void evaluateReportsPerplexityAndItsProtocol() throws IOException {
+    // WHEN
+    Path report = temp.resolve("evaluate.json");
+    run("evaluate", model, "--perplexity", evaluation, "--max-windows", 4, "--json", report);
+
+    // THEN
+    JsonObject found = json(report);
+    assertThat(found.get("perplexity").getAsDouble()).isBetween(50.0, 150.0);
+    assertThat(found.get("tokens").getAsInt()).isEqualTo(4 * 128);
+    assertThat(found.get("predicted_tokens").getAsInt()).isEqualTo(4 * 127);
+    assertThat(found.get("windows").getAsInt()).isEqualTo(4);
+    assertThat(found.get("stride").getAsInt()).isEqualTo(128);
+    assertThat(found.get("special_tokens").getAsBoolean()).isFalse();
+  }
+
+  @Test
+  void evaluateAsksTasksOfBothForms() throws IOException {
+    // GIVEN one question of each form
+    Path task =
+        Files.writeString(
+            temp.resolve("two-forms.jsonl"),
+            """
+            {"context": "The capital of France is", "choices": [" Paris", " a fish"], "answer": 0}
+            {"contexts": ["He went to the", "The the of"], "continuation": " city", "answer": 0}
+            """);
+
+    // WHEN
+    Path report = temp.resolve("tasks.json");
+    CommandRun run = run("evaluate", model, "--tasks", task, "--json", report);
+
+    // THEN
+    assertThat(run.out()).contains("two_forms", "acc_norm");
+    assertThat(json(report).get("two_forms_items").getAsInt()).isEqualTo(2);
+    assertThat(json(report).get("two_forms_acc").getAsDouble()).isIn(0.0, 0.5, 1.0);
+  }
+
+  @Test
+  void generateGivesTheSameTextForTheSameSeed() {
+    // GIVEN
+    Object[] drawn = {
+      "generate",
+      model,
+      "--prompt",
+      "The history of",
+      "--max-new-tokens",
+      8,
+      "--temperature",
+      1,
+      "--top-k",
+      50,
+      "--top-p",
+      0.9,
+      "--seed",
+      3
+    };
+
+    // THEN
+    String first = run(drawn).out();
+    assertThat(first).startsWith("The history of");
+    assertThat(run(drawn).out()).isEqualTo(first);
+    drawn[drawn.length - 1] = 4;
+    assertThat(run(drawn).out()).isNotEqualTo(first);
+  }
+
+  @Test
+  void logitsAreOneTensorOfBatchTimeVocabulary() throws IOException {
+    // GIVEN
+    Path ids = Files.writeString(temp.resolve("ids.json"), "[[5, 6, 7], [8, 9, 10]]");
+    Path out = temp.resolve("logits.safetensors");
+
+    // WHEN
+    run("logits", model, "--ids", ids, "--out", out);
+
+    // THEN
+    byte[] bytes = Files.readAllBytes(out);
+    int header = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).getInt();
+    String head = new String(Arrays.copyOfRange(bytes, 8, 8 + header), StandardCharsets.UTF_8);
+    JsonObject logits =
+        JsonParser.parseString(head.strip()).getAsJsonObject().getAsJsonObject("logits");
+    assertThat(logits.get("dtype").getAsString()).isEqualTo("F32");
+    assertThat(logits.getAsJsonArray("shape").toString()).isEqualTo("[2,3,4096]");
+    assertThat(bytes).hasSize(8 + header + 2 * 3 * 4096 * 4);
+  }
+}
