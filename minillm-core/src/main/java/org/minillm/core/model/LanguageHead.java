@@ -82,16 +82,17 @@ public final class LanguageHead {
    */
   void keep(NDManager owner) throws IOException {
     for (int from = 0; from < vocabulary; from += chunkRows) {
-      kept.add(readRows(from, owner));
+      kept.add(load(from, owner));
     }
   }
 
   private NDArray readRows(int from, NDManager scratch) throws IOException {
-    if (!kept.isEmpty()) {
-      return kept.get(from / chunkRows);
-    }
+    return kept.isEmpty() ? load(from, scratch) : kept.get(from / chunkRows);
+  }
+
+  private NDArray load(int from, NDManager owner) throws IOException {
     int to = Math.min(vocabulary, from + chunkRows);
-    return model.checkpoint().readRows(tensor, from, to, scratch);
+    return model.checkpoint().readRows(tensor, from, to, owner);
   }
 
   /**
