@@ -29,10 +29,6 @@ import org.minillm.core.model.WeightTransform;
  */
 final class ContinuationScores {
 
-  /** Hidden states in memory at a time; more text takes several sweeps. */
-  private static final long HIDDEN_BYTES_PER_SWEEP = 64L << 20;
-
-  private static final int TOKENS_PER_BATCH = 1024;
   private static final int PADDING = 0;
 
   private final CausalLm model;
@@ -49,8 +45,7 @@ final class ContinuationScores {
   static double[] logLikelihoods(CausalLm model, List<Continuation> requests, PassListener listener)
       throws IOException {
     ContinuationScores run = new ContinuationScores(model, requests);
-    long tokensPerSweep =
-        Math.max(1, HIDDEN_BYTES_PER_SWEEP / Float.BYTES / model.config().hiddenSize());
+    long tokensPerSweep = Sweep.tokensPerSweep(model);
     List<Batch> sweep = new ArrayList<>();
     long tokens = 0;
     for (Batch batch : run.batches()) {
@@ -89,7 +84,7 @@ final class ContinuationScores {
     List<Batch> batches = new ArrayList<>();
     for (int from = 0; from < inputs.size(); ) {
       int length = inputs.get(from).length();
-      int to = Math.min(inputs.size(), from + Math.max(1, TOKENS_PER_BATCH / length));
+      int to = Math.min(inputs.size(), from + Math.max(1, Sweep.TOKENS_PER_BATCH / length));
       List<ImmutableIntArray> rows = inputs.subList(from, to);
       batches.add(
           new Batch(

@@ -27,9 +27,6 @@ import org.minillm.core.model.WeightTransform;
 public record Perplexity(
     String source, int window, ImmutableDoubleArray windowNegativeLogLikelihoods) {
 
-  /** Hidden states in memory at a time; more windows take several sweeps. */
-  private static final long HIDDEN_BYTES_PER_SWEEP = 64L << 20;
-
   /**
    * Measures a model.
    *
@@ -67,8 +64,7 @@ public record Perplexity(
 
   private static ImmutableDoubleArray measure(
       CausalLm model, List<int[]> windows, PassListener listener) throws IOException {
-    long windowBytes = (long) windows.get(0).length * model.config().hiddenSize() * Float.BYTES;
-    int perSweep = (int) Math.max(1, HIDDEN_BYTES_PER_SWEEP / windowBytes);
+    int perSweep = (int) Math.max(1, Sweep.tokensPerSweep(model) / windows.get(0).length);
     int sweeps = (windows.size() + perSweep - 1) / perSweep;
     listener.passStarted("perplexity", (long) sweeps * model.config().layers().size());
     ImmutableDoubleArray.Builder results = ImmutableDoubleArray.builder(windows.size());

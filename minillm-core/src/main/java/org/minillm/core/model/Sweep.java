@@ -35,7 +35,10 @@ public final class Sweep implements AutoCloseable {
    * Tokens that go through a block together. Fewer lose speed to the cost of single operations,
    * more only take memory.
    */
-  static final int TOKENS_PER_BATCH = 1024;
+  public static final int TOKENS_PER_BATCH = 1024;
+
+  /** Hidden states that one sweep holds; more text takes several sweeps. */
+  private static final long HIDDEN_BYTES = 64L << 20;
 
   private final CausalLm model;
   private final NDManager manager;
@@ -50,6 +53,16 @@ public final class Sweep implements AutoCloseable {
   public Sweep(CausalLm model) {
     this.model = model;
     this.manager = model.newManager();
+  }
+
+  /**
+   * Tells how much text one sweep should carry, so that its hidden states stay small.
+   *
+   * @param model the model
+   * @return tokens, at least 1
+   */
+  public static long tokensPerSweep(CausalLm model) {
+    return Math.max(1, HIDDEN_BYTES / Float.BYTES / model.config().hiddenSize());
   }
 
   /** Told when all strands have passed a layer. */
