@@ -37,7 +37,8 @@ public final class Passes {
   /** What a model computes: the last hidden states of all windows, and the logits of the first. */
   record Outputs(float[] hidden, float[] logits) {}
 
-  static CalibrationSet windows(CausalLm model) {
+  /** Windows of random tokens, more than one micro-batch. */
+  public static CalibrationSet windows(CausalLm model) {
     int length = Math.min(WINDOW, model.config().maxPositions());
     ImmutableList.Builder<int[]> windows = ImmutableList.builder();
     for (int w = 0; w < WINDOWS; w++) {
