@@ -92,6 +92,7 @@ public final class Main implements Runnable {
         .addSubcommand(new PruneCommand())
         .addSubcommand(new ApplyCommand())
         .addSubcommand(new EvaluateCommand())
+        .addSubcommand(new CompareCommand())
         .addSubcommand(new GenerateCommand())
         .addSubcommand(new LogitsCommand())
         .addSubcommand(completion())

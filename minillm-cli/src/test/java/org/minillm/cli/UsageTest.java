@@ -17,6 +17,7 @@ class UsageTest {
         "prune",
         "apply",
         "evaluate",
+        "compare",
         "generate",
         "logits",
         "generate-completion"
@@ -42,7 +43,7 @@ class UsageTest {
     // THEN
     assertThat(run.exitCode()).isZero();
     assertThat(run.out())
-        .contains("demo", "inspect", "prune", "apply", "evaluate", "generate", "logits");
+        .contains("demo", "inspect", "prune", "apply", "evaluate", "compare", "generate", "logits");
   }
 
   @ParameterizedTest
@@ -132,6 +133,8 @@ class UsageTest {
           apply M --out d                                    | --plan=FILE
           apply M --plan p                                   | --out=DIR
           evaluate M                                         | --perplexity=FILE
+          compare M                                          | PRUNED
+          compare M N                                        | --perplexity=FILE
           generate M                                         | --prompt=TEXT
           logits M --out o                                   | --ids=IDS
           logits M --ids i                                   | --out=FILE

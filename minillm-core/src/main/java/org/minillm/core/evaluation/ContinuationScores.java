@@ -22,10 +22,11 @@ import org.minillm.core.model.Sweep;
 import org.minillm.core.model.WeightTransform;
 
 /**
- * Scores continuations: log P(continuation | context), the sum over its tokens. What the model
- * reads is read once, however many continuations ask for it (all one-token choices of a question
- * share it), longest first, in batches of about equal length; a shorter row is padded on the right,
- * where a causal model does not look. Logits are computed at the scored positions only.
+ * Reads continuations of contexts: how likely they are, and which tokens would have been the most
+ * likely instead. What the model reads is read once, however many continuations ask for it (all
+ * one-token choices of a question share it), longest first, in batches of about equal length; a
+ * shorter row is padded on the right, where a causal model does not look. Logits are computed at
+ * the scored positions only.
  */
 final class ContinuationScores {
 
@@ -33,32 +34,77 @@ final class ContinuationScores {
 
   private final CausalLm model;
   private final List<Continuation> requests;
-  private final double[] scores;
+  private final PassListener listener;
 
-  private ContinuationScores(CausalLm model, List<Continuation> requests) {
+  private ContinuationScores(CausalLm model, List<Continuation> requests, PassListener listener) {
     this.model = model;
     this.requests = requests;
-    this.scores = new double[requests.size()];
+    this.listener = listener;
   }
 
-  /** Returns one log-likelihood a request, in nats. A step of the listener is a request. */
+  /**
+   * Returns log P(continuation | context) of each request, the sum over its tokens, in nats. A step
+   * of the listener is a request.
+   */
   static double[] logLikelihoods(CausalLm model, List<Continuation> requests, PassListener listener)
       throws IOException {
-    ContinuationScores run = new ContinuationScores(model, requests);
+    double[] scores = new double[requests.size()];
+    new ContinuationScores(model, requests, listener)
+        .read(
+            (batches, predictions) -> {
+              List<double[]> losses = new LanguageHead(model).negativeLogLikelihoods(predictions);
+              for (int i = 0; i < losses.size(); i++) {
+                double[] ofBatch = losses.get(i);
+                batches
+                    .get(i)
+                    .forEachPosition(
+                        requests, (asker, t, position) -> scores[asker] -= ofBatch[position]);
+              }
+            });
+    return scores;
+  }
+
+  /**
+   * Returns for each token of each continuation the most likely token in its place, of equally
+   * likely ones the lowest id. A step of the listener is a request.
+   */
+  static List<int[]> mostLikely(CausalLm model, List<Continuation> requests, PassListener listener)
+      throws IOException {
+    List<int[]> chosen =
+        requests.stream().map(request -> new int[request.continuation().length]).toList();
+    new ContinuationScores(model, requests, listener)
+        .read(
+            (batches, predictions) -> {
+              for (int i = 0; i < batches.size(); i++) {
+                int[] ofBatch = new LanguageHead(model).mostLikely(predictions.get(i).hidden());
+                batches
+                    .get(i)
+                    .forEachPosition(
+                        requests, (asker, t, position) -> chosen.get(asker)[t] = ofBatch[position]);
+              }
+            });
+    return chosen;
+  }
+
+  /** Takes what the language head is to read for some batches. */
+  private interface Reader {
+    void read(List<Batch> batches, List<LanguageHead.Predictions> predictions) throws IOException;
+  }
+
+  private void read(Reader reader) throws IOException {
     long tokensPerSweep = Sweep.tokensPerSweep(model);
     List<Batch> sweep = new ArrayList<>();
     long tokens = 0;
-    for (Batch batch : run.batches()) {
+    for (Batch batch : batches()) {
       if (!sweep.isEmpty() && tokens + batch.tokens() > tokensPerSweep) {
-        run.score(sweep, listener);
+        sweep(sweep, reader);
         sweep = new ArrayList<>();
         tokens = 0;
       }
       sweep.add(batch);
       tokens += batch.tokens();
     }
-    run.score(sweep, listener);
-    return run.scores;
+    sweep(sweep, reader);
   }
 
   /** Rows of about equal length; {@code askers} are the numbers of the requests of each row. */
@@ -67,6 +113,23 @@ final class ContinuationScores {
     long tokens() {
       return (long) rows.size() * rows.get(0).length;
     }
+
+    /** Goes over the positions that the language head reads, in their order. */
+    void forEachPosition(List<Continuation> requests, PositionConsumer consumer) {
+      int position = 0;
+      for (List<Integer> ofRow : askers) {
+        for (int asker : ofRow) {
+          for (int t = 0; t < requests.get(asker).continuation().length; t++) {
+            consumer.accept(asker, t, position++);
+          }
+        }
+      }
+    }
+  }
+
+  /** Sees that a position predicts token t of the continuation of a request. */
+  private interface PositionConsumer {
+    void accept(int asker, int t, int position);
   }
 
   private List<Batch> batches() {
@@ -102,7 +165,7 @@ final class ContinuationScores {
     return padded;
   }
 
-  private void score(List<Batch> batches, PassListener listener) throws IOException {
+  private void sweep(List<Batch> batches, Reader reader) throws IOException {
     try (Sweep sweep = new Sweep(model);
         NDScope scope = new NDScope()) {
       scope.suppressNotUsedWarning();
@@ -115,11 +178,11 @@ final class ContinuationScores {
       for (int i = 0; i < batches.size(); i++) {
         predictions.add(predictions(batches.get(i), sweep.normed(strands.get(i)).get(0)));
       }
-      List<double[]> losses = new LanguageHead(model).negativeLogLikelihoods(predictions);
-      for (int i = 0; i < batches.size(); i++) {
-        addUp(batches.get(i), losses.get(i), listener);
-      }
+      reader.read(batches, predictions);
     }
+    batches.stream()
+        .flatMap(batch -> batch.askers.stream())
+        .forEach(askers -> listener.stepsDone(askers.size()));
   }
 
   private LanguageHead.Predictions predictions(Batch batch, NDArray normed) {
@@ -145,17 +208,5 @@ final class ContinuationScores {
                 new Shape(positions.size()));
     return new LanguageHead.Predictions(
         normed.reshape(-1, width).get(index), Ints.toArray(targets));
-  }
-
-  private void addUp(Batch batch, double[] losses, PassListener listener) {
-    int position = 0;
-    for (List<Integer> askers : batch.askers) {
-      for (int asker : askers) {
-        for (int t = 0; t < requests.get(asker).continuation().length; t++) {
-          scores[asker] -= losses[position++];
-        }
-        listener.stepDone();
-      }
-    }
   }
 }
