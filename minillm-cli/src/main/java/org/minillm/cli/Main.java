@@ -95,6 +95,7 @@ public final class Main implements Runnable {
         .addSubcommand(new CompareCommand())
         .addSubcommand(new GenerateCommand())
         .addSubcommand(new LogitsCommand())
+        .addSubcommand(new CommandLine(new BenchCommand()).addSubcommand(new BenchQualityCommand()))
         .addSubcommand(completion())
         // a prompt may well begin with @
         .setExpandAtFiles(false);
