@@ -60,14 +60,13 @@ final class CompareCommand implements Callable<Integer> {
           "Missing required option: '--perplexity=FILE' (or '--tasks=FILE' or '--prompts=FILE')");
     }
     EvaluationSuite suite = options.suite();
-    List<String> texts = prompts.read();
     RunCost cost = RunCost.start();
     ModelComparison comparison = new ModelComparison();
     try (CliProgress progress = CliProgress.on(spec.commandLine().getErr())) {
-      ModelComparison.Column reference = measure(dense, suite, texts, null, progress);
+      ModelComparison.Column reference = measure(dense, suite, null, progress);
       comparison.add(reference);
       for (Path model : pruned) {
-        comparison.add(measure(model, suite, texts, reference, progress));
+        comparison.add(measure(model, suite, reference, progress));
       }
     }
     comparison.print(spec.commandLine().getOut());
@@ -79,7 +78,6 @@ final class CompareCommand implements Callable<Integer> {
   private ModelComparison.Column measure(
       Path folder,
       EvaluationSuite suite,
-      List<String> texts,
       ModelComparison.@Nullable Column reference,
       CliProgress progress)
       throws IOException {
@@ -90,25 +88,29 @@ final class CompareCommand implements Callable<Integer> {
             "%s: vocab_size %s, expected %s as %s has; only models of one tokenizer compare"
                 .formatted(folder, vocabulary, reference.vocabulary(), dense));
       }
-      EvaluationSuite.Result result = suite.measure(model, progress);
+      ModelComparison.Tokens tokens = reference == null ? tokens(model, suite) : reference.tokens();
       return new ModelComparison.Column(
           folder,
           vocabulary,
-          result,
-          texts.isEmpty() ? null : continued(model, texts, reference, progress));
+          tokens,
+          suite.measure(model, tokens.texts(), progress),
+          prompts.isGiven() ? continued(model, tokens.prompts(), reference, progress) : null);
+    }
+  }
+
+  private ModelComparison.Tokens tokens(CausalLm model, EvaluationSuite suite) throws IOException {
+    try (Tokenizer tokenizer = model.tokenizer()) {
+      return new ModelComparison.Tokens(
+          suite.tokens(tokenizer), prompts.read().stream().map(tokenizer::encode).toList());
     }
   }
 
   private ModelComparison.Continued continued(
       CausalLm model,
-      List<String> texts,
+      List<int[]> ids,
       ModelComparison.@Nullable Column reference,
       CliProgress progress)
       throws IOException {
-    List<int[]> ids;
-    try (Tokenizer tokenizer = model.tokenizer()) {
-      ids = texts.stream().map(tokenizer::encode).toList();
-    }
     progress.passStarted("generate", 1);
     Continuations own = Continuations.greedy(model, ids, prompts.maxNewTokens());
     progress.stepDone();

@@ -19,16 +19,24 @@ final class ModelComparison {
 
   private final List<Column> columns = new ArrayList<>();
 
+  /** What all models read: the first windows of the texts, and the prompts. */
+  record Tokens(List<int[]> texts, List<int[]> prompts) {}
+
   /**
    * What one model reached.
    *
    * @param folder the model
    * @param vocabulary the size of its vocabulary
+   * @param tokens what it read
    * @param result on texts and tasks
    * @param continued its continuations; null where there are no prompts
    */
   record Column(
-      Path folder, int vocabulary, EvaluationSuite.Result result, @Nullable Continued continued) {}
+      Path folder,
+      int vocabulary,
+      Tokens tokens,
+      EvaluationSuite.Result result,
+      @Nullable Continued continued) {}
 
   /** The continuations of one model, and how far they are those of the first. */
   record Continued(Continuations own, ContinuationAgreement agreement) {}

@@ -38,11 +38,12 @@ final class QualityBenchmark {
   private final MemoryBudget memory;
   private final EvaluationSuite suite;
   private final @Nullable CalibrationSet calibration;
+  private final ImmutableList<int[]> texts;
   private final Path scratch;
   private final String settings;
 
   /**
-   * Prepares a run: opens the model once, and takes the calibration windows.
+   * Prepares a run: opens the model once, and tokenises all texts.
    *
    * @param model the dense model
    * @param memory the budget of every step
@@ -60,6 +61,7 @@ final class QualityBenchmark {
     try (CausalLm dense = CausalLm.open(model, memory);
         Tokenizer tokenizer = dense.tokenizer()) {
       calibration = text.windows(tokenizer);
+      texts = suite.tokens(tokenizer);
       settings = settings(dense, text);
     }
   }
@@ -168,7 +170,7 @@ final class QualityBenchmark {
 
   private EvaluationSuite.Result measure(Path folder) throws IOException {
     try (CausalLm lm = CausalLm.open(folder, memory)) {
-      return suite.measure(lm, PassListener.SILENT);
+      return suite.measure(lm, texts, PassListener.SILENT);
     }
   }
 

@@ -1,36 +1,23 @@
 package org.minillm.core.evaluation;
 
-import static com.google.common.collect.ImmutableList.toImmutableList;
-
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.types.Shape;
-import com.google.common.primitives.ImmutableIntArray;
-import com.google.common.primitives.Ints;
 import java.io.IOException;
 import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.Comparator;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.InputTap;
+import org.minillm.core.model.ContextSweep;
 import org.minillm.core.model.LanguageHead;
 import org.minillm.core.model.PassListener;
 import org.minillm.core.model.Sweep;
-import org.minillm.core.model.WeightTransform;
 
 /**
  * Reads continuations of contexts: how likely they are, and which tokens would have been the most
- * likely instead. What the model reads is read once, however many continuations ask for it (all
- * one-token choices of a question share it), longest first, in batches of about equal length; a
- * shorter row is padded on the right, where a causal model does not look. Logits are computed at
- * the scored positions only.
+ * likely instead. A context is read once, however many continuations it has; a continuation reads
+ * its own tokens but the last. Logits are computed at the scored positions only.
  */
 final class ContinuationScores {
-
-  private static final int PADDING = 0;
 
   private final CausalLm model;
   private final List<Continuation> requests;
@@ -51,14 +38,13 @@ final class ContinuationScores {
     double[] scores = new double[requests.size()];
     new ContinuationScores(model, requests, listener)
         .read(
-            (batches, predictions) -> {
+            (positions, predictions) -> {
               List<double[]> losses = new LanguageHead(model).negativeLogLikelihoods(predictions);
               for (int i = 0; i < losses.size(); i++) {
-                double[] ofBatch = losses.get(i);
-                batches
-                    .get(i)
-                    .forEachPosition(
-                        requests, (asker, t, position) -> scores[asker] -= ofBatch[position]);
+                List<ContextBatch.Position> read = positions.get(i);
+                for (int p = 0; p < read.size(); p++) {
+                  scores[read.get(p).asker()] -= losses.get(i)[p];
+                }
               }
             });
     return scores;
@@ -74,28 +60,30 @@ final class ContinuationScores {
         requests.stream().map(request -> new int[request.continuation().length]).toList();
     new ContinuationScores(model, requests, listener)
         .read(
-            (batches, predictions) -> {
-              for (int i = 0; i < batches.size(); i++) {
-                int[] ofBatch = new LanguageHead(model).mostLikely(predictions.get(i).hidden());
-                batches
-                    .get(i)
-                    .forEachPosition(
-                        requests, (asker, t, position) -> chosen.get(asker)[t] = ofBatch[position]);
+            (positions, predictions) -> {
+              for (int i = 0; i < positions.size(); i++) {
+                int[] best = new LanguageHead(model).mostLikely(predictions.get(i).hidden());
+                List<ContextBatch.Position> read = positions.get(i);
+                for (int p = 0; p < read.size(); p++) {
+                  chosen.get(read.get(p).asker())[read.get(p).token()] = best[p];
+                }
               }
             });
     return chosen;
   }
 
-  /** Takes what the language head is to read for some batches. */
+  /** Takes what the language head is to read, and for whom. */
   private interface Reader {
-    void read(List<Batch> batches, List<LanguageHead.Predictions> predictions) throws IOException;
+    void read(
+        List<List<ContextBatch.Position>> positions, List<LanguageHead.Predictions> predictions)
+        throws IOException;
   }
 
   private void read(Reader reader) throws IOException {
     long tokensPerSweep = Sweep.tokensPerSweep(model);
-    List<Batch> sweep = new ArrayList<>();
+    List<ContextBatch> sweep = new ArrayList<>();
     long tokens = 0;
-    for (Batch batch : batches()) {
+    for (ContextBatch batch : ContextBatch.of(requests)) {
       if (!sweep.isEmpty() && tokens + batch.tokens() > tokensPerSweep) {
         sweep(sweep, reader);
         sweep = new ArrayList<>();
@@ -107,106 +95,41 @@ final class ContinuationScores {
     sweep(sweep, reader);
   }
 
-  /** Rows of about equal length; {@code askers} are the numbers of the requests of each row. */
-  private record Batch(List<int[]> rows, List<List<Integer>> askers) {
-
-    long tokens() {
-      return (long) rows.size() * rows.get(0).length;
-    }
-
-    /** Goes over the positions that the language head reads, in their order. */
-    void forEachPosition(List<Continuation> requests, PositionConsumer consumer) {
-      int position = 0;
-      for (List<Integer> ofRow : askers) {
-        for (int asker : ofRow) {
-          for (int t = 0; t < requests.get(asker).continuation().length; t++) {
-            consumer.accept(asker, t, position++);
-          }
-        }
-      }
-    }
-  }
-
-  /** Sees that a position predicts token t of the continuation of a request. */
-  private interface PositionConsumer {
-    void accept(int asker, int t, int position);
-  }
-
-  private List<Batch> batches() {
-    Map<ImmutableIntArray, List<Integer>> askers = new LinkedHashMap<>();
-    for (int i = 0; i < requests.size(); i++) {
-      askers
-          .computeIfAbsent(
-              ImmutableIntArray.copyOf(requests.get(i).input()), any -> new ArrayList<>())
-          .add(i);
-    }
-    List<ImmutableIntArray> inputs =
-        askers.keySet().stream()
-            .sorted(Comparator.comparingInt(ImmutableIntArray::length).reversed())
-            .collect(toImmutableList());
-    List<Batch> batches = new ArrayList<>();
-    for (int from = 0; from < inputs.size(); ) {
-      int length = inputs.get(from).length();
-      int to = Math.min(inputs.size(), from + Math.max(1, Sweep.TOKENS_PER_BATCH / length));
-      List<ImmutableIntArray> rows = inputs.subList(from, to);
-      batches.add(
-          new Batch(
-              rows.stream().map(row -> padded(row, length)).toList(),
-              rows.stream().map(askers::get).toList()));
-      from = to;
-    }
-    return batches;
-  }
-
-  private static int[] padded(ImmutableIntArray row, int length) {
-    int[] padded = new int[length];
-    Arrays.fill(padded, PADDING);
-    System.arraycopy(row.toArray(), 0, padded, 0, row.length());
-    return padded;
-  }
-
-  private void sweep(List<Batch> batches, Reader reader) throws IOException {
-    try (Sweep sweep = new Sweep(model);
+  private void sweep(List<ContextBatch> batches, Reader reader) throws IOException {
+    try (ContextSweep sweep = new ContextSweep(model);
         NDScope scope = new NDScope()) {
       scope.suppressNotUsedWarning();
-      List<Sweep.Strand> strands = new ArrayList<>();
-      for (Batch batch : batches) {
-        strands.add(sweep.add(batch.rows, WeightTransform.NONE, InputTap.NONE));
+      List<ContextSweep.Batch> added = new ArrayList<>();
+      for (ContextBatch batch : batches) {
+        added.add(sweep.add(batch.contexts(), batch.branches()));
       }
-      sweep.run(layer -> {});
+      sweep.run();
+      List<List<ContextBatch.Position>> positions = new ArrayList<>();
       List<LanguageHead.Predictions> predictions = new ArrayList<>();
       for (int i = 0; i < batches.size(); i++) {
-        predictions.add(predictions(batches.get(i), sweep.normed(strands.get(i)).get(0)));
-      }
-      reader.read(batches, predictions);
-    }
-    batches.stream()
-        .flatMap(batch -> batch.askers.stream())
-        .forEach(askers -> listener.stepsDone(askers.size()));
-  }
-
-  private LanguageHead.Predictions predictions(Batch batch, NDArray normed) {
-    long time = normed.getShape().get(1);
-    long width = normed.getShape().get(2);
-    List<Integer> positions = new ArrayList<>();
-    List<Integer> targets = new ArrayList<>();
-    for (int row = 0; row < batch.rows.size(); row++) {
-      for (int asker : batch.askers.get(row)) {
-        Continuation request = requests.get(asker);
-        int first = Math.toIntExact(row * time) + request.context().length - 1;
-        for (int t = 0; t < request.continuation().length; t++) {
-          positions.add(first + t);
-          targets.add(request.continuation()[t]);
+        ContextBatch batch = batches.get(i);
+        positions.add(batch.firstTokens());
+        predictions.add(predictions(batch.firstTokens(), added.get(i).normedContexts()));
+        for (int b = 0; b < batch.branches().size(); b++) {
+          positions.add(batch.furtherTokens().get(b));
+          predictions.add(
+              predictions(batch.furtherTokens().get(b), added.get(i).normedBranches(b)));
         }
       }
+      reader.read(positions, predictions);
     }
-    NDArray index =
-        normed
-            .getManager()
-            .create(
-                positions.stream().mapToLong(Integer::longValue).toArray(),
-                new Shape(positions.size()));
+    batches.forEach(batch -> listener.stepsDone(batch.firstTokens().size()));
+  }
+
+  private LanguageHead.Predictions predictions(
+      List<ContextBatch.Position> positions, NDArray normed) {
+    long[] rows = positions.stream().mapToLong(ContextBatch.Position::row).toArray();
+    int[] targets =
+        positions.stream()
+            .mapToInt(it -> requests.get(it.asker()).continuation()[it.token()])
+            .toArray();
+    NDArray index = normed.getManager().create(rows, new Shape(rows.length));
     return new LanguageHead.Predictions(
-        normed.reshape(-1, width).get(index), Ints.toArray(targets));
+        normed.reshape(-1, normed.getShape().get(2)).get(index), targets);
   }
 }

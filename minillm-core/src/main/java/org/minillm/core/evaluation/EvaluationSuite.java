@@ -8,7 +8,9 @@ import com.google.common.collect.Streams;
 import com.google.common.io.MoreFiles;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.PassListener;
@@ -75,18 +77,55 @@ public record EvaluationSuite(
    * @throws IllegalArgumentException if a text does not fill one window
    */
   public Result measure(CausalLm model, PassListener listener) throws IOException {
-    ImmutableList.Builder<Perplexity> perplexities = ImmutableList.builder();
-    ImmutableList.Builder<MultipleChoice> answers = ImmutableList.builder();
     try (Tokenizer tokenizer = model.tokenizer()) {
-      for (Path text : texts) {
-        perplexities.add(
-            Perplexity.measure(
-                model, text.toString(), tokenizer.encodeFile(text), window, maxWindows, listener));
-      }
-      for (Path task : tasks) {
-        answers.add(
-            MultipleChoice.measure(
-                model, tokenizer, nameOf(task), TaskItem.read(task, limit), listener));
+      return measure(model, tokens(tokenizer), listener);
+    }
+  }
+
+  /**
+   * Tokenises the texts, which takes longer than to measure a small model on their first windows:
+   * once is enough for all models of one tokenizer.
+   *
+   * @param tokenizer of the models
+   * @return of each text, which is tokenised whole, the tokens that are read
+   * @throws IOException if a text cannot be read
+   */
+  public ImmutableList<int[]> tokens(Tokenizer tokenizer) throws IOException {
+    ImmutableList.Builder<int[]> tokens = ImmutableList.builder();
+    for (Path text : texts) {
+      long read = (long) window * maxWindows;
+      int[] whole = tokenizer.encodeFile(text);
+      tokens.add(Arrays.copyOf(whole, (int) Math.min(whole.length, read)));
+    }
+    return tokens.build();
+  }
+
+  /**
+   * Measures a model on texts that were tokenised before.
+   *
+   * @param model the model; read only
+   * @param tokens what {@link #tokens} returned for a model with the same tokenizer
+   * @param listener told of the progress
+   * @return the results, in the order of the suite
+   * @throws IOException if the checkpoint or a file cannot be read
+   * @throws IllegalArgumentException if a text does not fill one window
+   */
+  public Result measure(CausalLm model, List<int[]> tokens, PassListener listener)
+      throws IOException {
+    ImmutableList.Builder<Perplexity> perplexities = ImmutableList.builder();
+    for (int i = 0; i < texts.size(); i++) {
+      perplexities.add(
+          Perplexity.measure(
+              model, texts.get(i).toString(), tokens.get(i), window, maxWindows, listener));
+    }
+    ImmutableList.Builder<MultipleChoice> answers = ImmutableList.builder();
+    if (!tasks.isEmpty()) {
+      try (Tokenizer tokenizer = model.tokenizer()) {
+        for (Path task : tasks) {
+          answers.add(
+              MultipleChoice.measure(
+                  model, tokenizer, nameOf(task), TaskItem.read(task, limit), listener));
+        }
       }
     }
     return new Result(
