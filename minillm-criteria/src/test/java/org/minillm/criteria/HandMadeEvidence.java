@@ -13,6 +13,7 @@ import org.minillm.core.calibration.ChannelStatistics;
 import org.minillm.core.calibration.Evidence;
 import org.minillm.core.calibration.JavaScoreBackend;
 import org.minillm.core.calibration.ScoreBackend;
+import org.minillm.core.calibration.TokenWeights;
 import org.minillm.core.model.TensorSlice;
 import org.minillm.core.pruning.ImportanceCriterion;
 
@@ -23,6 +24,7 @@ final class HandMadeEvidence implements BlockEvidence, AutoCloseable {
   private final Map<String, NDArray> weights = new HashMap<>();
   private final Map<String, NDArray> gradients = new HashMap<>();
   private final Map<String, ChannelStatistics> inputs = new HashMap<>();
+  private final Map<String, NDArray> moments = new HashMap<>();
   private final long tokens;
   private final Set<Evidence> collected;
 
@@ -60,10 +62,24 @@ final class HandMadeEvidence implements BlockEvidence, AutoCloseable {
     return Optional.ofNullable(gradients.get(slice.tensor()));
   }
 
+  /** The second moments at a tap point, whatever the token weights. */
+  HandMadeEvidence moments(String point, int channels, double... values) {
+    moments.put(point, manager.create(values, new Shape(channels, channels)));
+    return this;
+  }
+
   @Override
-  public ChannelStatistics inputs(TensorSlice slice) {
-    Preconditions.checkState(collected.contains(Evidence.INPUT_STATISTICS), "not asked for");
+  public ChannelStatistics inputs(TensorSlice slice, TokenWeights tokenWeights) {
+    Preconditions.checkState(
+        collected.contains(Evidence.statistics(tokenWeights)), "not asked for");
     return slice.isBias() ? ChannelStatistics.constantOne(tokens) : inputs.get(slice.input());
+  }
+
+  @Override
+  public NDArray secondMoments(TensorSlice consumer, TokenWeights tokenWeights) {
+    Preconditions.checkState(
+        collected.contains(Evidence.secondMoments(tokenWeights)), "not asked for");
+    return moments.get(consumer.input());
   }
 
   @Override

@@ -15,7 +15,7 @@ record TransformerBlock(
   public NDArray forward(NDArray hidden, Positions positions, AttentionCache cache, InputTap tap) {
     NDArray attended =
         placement.run(
-            hidden, attentionNorm, input -> attention.forward(input, positions, cache, tap));
-    return placement.run(attended, mlpNorm, input -> mlp.forward(input, tap));
+            hidden, attentionNorm, tap, input -> attention.forward(input, positions, cache, tap));
+    return placement.run(attended, mlpNorm, tap, input -> mlp.forward(input, tap));
   }
 }

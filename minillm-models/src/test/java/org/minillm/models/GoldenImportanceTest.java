@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.within;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import com.google.common.collect.ImmutableList;
-import com.google.common.collect.ImmutableMap;
 import com.google.common.collect.Iterables;
 import com.google.common.primitives.Doubles;
 import com.google.common.primitives.Floats;
@@ -24,13 +23,11 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.calibration.ChannelStatistics;
-import org.minillm.core.calibration.StatisticsPass;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.FloatView;
 import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.InputTap;
-import org.minillm.core.model.PassListener;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.Sweep;
 import org.minillm.core.model.TensorSlice;
@@ -39,6 +36,7 @@ import org.minillm.core.pruning.CutTable;
 import org.minillm.core.pruning.MaskedWeights;
 import org.minillm.core.pruning.ModelFingerprint;
 import org.minillm.core.pruning.PruningPlan;
+import org.minillm.models.testing.Passes;
 
 /** What importance scores are made of, against transformers in float64 on tiny-llama. */
 class GoldenImportanceTest {
@@ -71,8 +69,7 @@ class GoldenImportanceTest {
     try (Goldens goldens = Goldens.of("tiny-llama-importance");
         CausalLm model = open()) {
       // WHEN the statistics of the same tokens are gathered
-      ImmutableMap<String, ChannelStatistics> statistics =
-          StatisticsPass.run(model, calibration(goldens), PassListener.SILENT);
+      Map<String, ChannelStatistics> statistics = Passes.statistics(model, calibration(goldens));
 
       // THEN the tap point of each weight has the norms of its linear layer
       for (PruningGroup group : model.groups(Arrays.asList(GroupKind.values()))) {

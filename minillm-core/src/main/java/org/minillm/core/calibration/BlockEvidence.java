@@ -32,14 +32,37 @@ public interface BlockEvidence {
   Optional<NDArray> gradient(TensorSlice slice) throws IOException;
 
   /**
-   * Returns the statistics of the activations that a weight tensor multiplies.
+   * Returns the statistics of the activations that a weight tensor multiplies, all tokens counting
+   * the same.
    *
    * @param slice a slice of the group that is scored
    * @return one entry a column of the tensor; for a bias one entry, of the constant 1
    * @throws IllegalStateException if the criterion did not ask for {@link
    *     Evidence#INPUT_STATISTICS}
    */
-  ChannelStatistics inputs(TensorSlice slice);
+  default ChannelStatistics inputs(TensorSlice slice) {
+    return inputs(slice, TokenWeights.EQUAL);
+  }
+
+  /**
+   * Returns the statistics of the activations that a weight tensor multiplies.
+   *
+   * @param slice a slice of the group that is scored
+   * @param weights how much a token counts: each is multiplied by the root of its weight
+   * @return one entry a column of the tensor; for a bias one entry, of the constant 1
+   * @throws IllegalStateException if the criterion did not ask for {@link Evidence#statistics}
+   */
+  ChannelStatistics inputs(TensorSlice slice, TokenWeights weights);
+
+  /**
+   * Returns H = X^T X of the activations that the consumer multiplies, summed over the tokens.
+   *
+   * @param consumer the consumer of the group that is scored
+   * @param weights how much a token counts
+   * @return FLOAT64, (n, n) for n input columns; read-only, and gone when the layer is done
+   * @throws IllegalStateException if the criterion did not ask for {@link Evidence#secondMoments}
+   */
+  NDArray secondMoments(TensorSlice consumer, TokenWeights weights);
 
   /**
    * Returns where the array arithmetic of scores runs.

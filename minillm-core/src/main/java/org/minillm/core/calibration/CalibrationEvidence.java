@@ -1,114 +1,159 @@
 package org.minillm.core.calibration;
 
 import static com.google.common.base.Preconditions.checkState;
+import static com.google.common.collect.ImmutableSet.toImmutableSet;
 
+import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import com.google.common.collect.ImmutableMap;
+import ai.djl.ndarray.NDScope;
 import com.google.common.collect.ImmutableSet;
 import java.io.IOException;
+import java.util.Arrays;
 import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.PassListener;
+import org.minillm.core.model.Sweep;
 import org.minillm.core.model.TensorSlice;
 import org.minillm.core.model.WeightSource;
+import org.minillm.core.model.WeightTransform;
 
-/** Everything that was collected for all layers, and nothing that was not asked for. */
-public final class CalibrationEvidence {
+/**
+ * Runs the passes that the evidence asked for needs, and shows the evidence of each layer as soon
+ * as it is complete: a layer's activations, statistics and weights are in memory together, and gone
+ * when the next layer is at work.
+ *
+ * @param required what is collected; nothing else is
+ * @param gradient the estimate, {@link GradientEstimate#NONE} where none was asked for
+ * @param backend where scores are computed
+ */
+public record CalibrationEvidence(
+    ImmutableSet<Evidence> required, GradientEstimate gradient, ScoreBackend backend) {
 
-  private final ImmutableSet<Evidence> collected;
-  private final ImmutableMap<String, ChannelStatistics> statistics;
-  private final GradientEstimate gradient;
-  private final long tokens;
+  /** Shown the evidence of one layer after the other. */
+  @FunctionalInterface
+  public interface LayerVisitor {
 
-  private CalibrationEvidence(
-      Set<Evidence> collected,
-      ImmutableMap<String, ChannelStatistics> statistics,
-      GradientEstimate gradient,
-      long tokens) {
-    this.collected = ImmutableSet.copyOf(collected);
-    this.statistics = statistics;
-    this.gradient = gradient;
-    this.tokens = tokens;
+    /**
+     * A layer's evidence is complete.
+     *
+     * @param layer from 0
+     * @param evidence valid during the call
+     * @throws IOException if the checkpoint cannot be read
+     */
+    void visit(int layer, BlockEvidence evidence) throws IOException;
   }
 
   /**
-   * Runs the passes that the evidence asked for needs: none for none.
+   * Estimates the gradient, where it is asked for.
    *
    * @param model the model; read only
    * @param data the calibration set; may be null where no evidence is asked for
-   * @param required what to collect
+   * @param required what is to be collected
    * @param estimator makes the gradient; null where the gradient is to be 1 everywhere
+   * @param backend where scores are computed
    * @param listener told of the progress
-   * @return the evidence
+   * @return evidence whose other passes {@link #visitLayers} runs
    * @throws IOException if the checkpoint cannot be read
+   * @throws IllegalArgumentException if there is no calibration set and one is needed
    */
-  public static CalibrationEvidence collect(
+  public static CalibrationEvidence prepare(
       CausalLm model,
       @Nullable CalibrationSet data,
       Set<Evidence> required,
       @Nullable GradientEstimator estimator,
+      ScoreBackend backend,
       PassListener listener)
       throws IOException {
-    if (required.isEmpty()) {
-      return new CalibrationEvidence(required, ImmutableMap.of(), GradientEstimate.NONE, 0);
-    }
-    if (data == null) {
+    if (!required.isEmpty() && data == null) {
       throw new IllegalArgumentException(
           "no calibration set: the criterion needs " + required + "; give a calibration text");
     }
-    ImmutableMap<String, ChannelStatistics> statistics =
-        required.contains(Evidence.INPUT_STATISTICS)
-            ? StatisticsPass.run(model, data, listener)
-            : ImmutableMap.of();
     GradientEstimate gradient =
-        required.contains(Evidence.GRADIENT) && estimator != null
+        required.contains(Evidence.GRADIENT) && estimator != null && data != null
             ? estimator.estimate(model, data, listener)
             : GradientEstimate.NONE;
-    long tokens = (long) data.windows().size() * data.window();
-    return new CalibrationEvidence(required, statistics, gradient, tokens);
+    return new CalibrationEvidence(ImmutableSet.copyOf(required), gradient, backend);
   }
 
   /**
-   * Returns the gradient estimate.
-   *
-   * @return {@link GradientEstimate#NONE} where none was made
-   */
-  public GradientEstimate gradient() {
-    return gradient;
-  }
-
-  /**
-   * Counts the passes over the calibration set that were run.
+   * Counts the passes over the calibration set that are run.
    *
    * @return passes of all kinds
    */
   public long forwardPasses() {
-    return gradient.forwardPasses() + (statistics.isEmpty() ? 0 : 1);
+    return gradient.forwardPasses() + (EvidencePass.isNeededFor(required) ? 1 : 0);
   }
 
   /**
-   * Opens the evidence of one layer.
+   * Shows every layer: in one forward pass where the evidence takes one. The language head is not
+   * needed and not computed.
    *
-   * @param weights the layer's weights
-   * @param backend where scores are computed
-   * @param owner where materialised gradients hang
-   * @return valid as long as {@code weights} and {@code owner} are
+   * @param model the model; read only
+   * @param data the calibration set; may be null where no pass is needed
+   * @param listener told of the progress, a step a layer
+   * @param visitor shown the layers, from the first to the last
+   * @throws IOException if the checkpoint cannot be read
    */
-  public BlockEvidence ofBlock(WeightSource weights, ScoreBackend backend, NDManager owner) {
-    return new OfBlock(weights, backend, owner);
+  public void visitLayers(
+      CausalLm model, @Nullable CalibrationSet data, PassListener listener, LayerVisitor visitor)
+      throws IOException {
+    int layers = model.config().layers().size();
+    listener.passStarted("score", layers);
+    try (NDManager owner = NDManager.newBaseManager(Device.cpu(), CausalLm.ENGINE)) {
+      EvidencePass pass = new EvidencePass(required, consumerInputs(model), owner);
+      Sweep.LayerVisitor step =
+          (layer, weights) -> {
+            long tokens = data == null ? 0 : (long) data.windows().size() * data.window();
+            visit(visitor, layer, weights, pass, tokens);
+            pass.layerDone();
+            listener.stepDone();
+          };
+      if (data != null && EvidencePass.isNeededFor(required)) {
+        try (Sweep sweep = new Sweep(model)) {
+          sweep.add(data.windows(), WeightTransform.NONE, pass);
+          sweep.run(step);
+        }
+      } else {
+        for (int layer = 0; layer < layers; layer++) {
+          try (var weights = model.layer(layer)) {
+            step.visit(layer, weights);
+          }
+        }
+      }
+    }
+    listener.passDone();
+  }
+
+  private static ImmutableSet<String> consumerInputs(CausalLm model) {
+    return model.groups(Arrays.asList(GroupKind.values())).stream()
+        .map(group -> group.consumer().input())
+        .collect(toImmutableSet());
+  }
+
+  private void visit(
+      LayerVisitor visitor, int layer, WeightSource weights, EvidencePass pass, long tokens)
+      throws IOException {
+    try (NDManager scratch = NDManager.newBaseManager(Device.cpu(), CausalLm.ENGINE);
+        NDScope scope = new NDScope()) {
+      scope.suppressNotUsedWarning();
+      visitor.visit(layer, new OfBlock(weights, pass, tokens, scratch));
+    }
   }
 
   private final class OfBlock implements BlockEvidence {
     private final WeightSource weights;
-    private final ScoreBackend backend;
+    private final EvidencePass pass;
+    private final long tokens;
     private final NDManager owner;
 
-    OfBlock(WeightSource weights, ScoreBackend backend, NDManager owner) {
+    OfBlock(WeightSource weights, EvidencePass pass, long tokens, NDManager owner) {
       this.weights = weights;
-      this.backend = backend;
+      this.pass = pass;
+      this.tokens = tokens;
       this.owner = owner;
     }
 
@@ -124,14 +169,18 @@ public final class CalibrationEvidence {
     }
 
     @Override
-    public ChannelStatistics inputs(TensorSlice slice) {
-      requireCollected(Evidence.INPUT_STATISTICS);
+    public ChannelStatistics inputs(TensorSlice slice, TokenWeights tokenWeights) {
+      Evidence kind = requireCollected(Evidence.statistics(tokenWeights));
       if (slice.isBias()) {
         return ChannelStatistics.constantOne(tokens);
       }
-      ChannelStatistics found = statistics.get(slice.input());
-      checkState(found != null, "no statistics at %s, the input of %s", slice.input(), slice);
-      return found;
+      return found(pass.statistics(kind, slice.input()), slice);
+    }
+
+    @Override
+    public NDArray secondMoments(TensorSlice consumer, TokenWeights tokenWeights) {
+      Evidence kind = requireCollected(Evidence.secondMoments(tokenWeights));
+      return found(pass.moments(kind, consumer.input()), consumer);
     }
 
     @Override
@@ -139,11 +188,17 @@ public final class CalibrationEvidence {
       return backend;
     }
 
-    private void requireCollected(Evidence evidence) {
+    private Evidence requireCollected(Evidence evidence) {
       checkState(
-          collected.contains(evidence),
+          required.contains(evidence),
           "%s was not collected: the criterion's requires() does not name it",
           evidence);
+      return evidence;
+    }
+
+    private static <T> T found(@Nullable T found, TensorSlice slice) {
+      checkState(found != null, "nothing was seen at %s, the input of %s", slice.input(), slice);
+      return found;
     }
   }
 }

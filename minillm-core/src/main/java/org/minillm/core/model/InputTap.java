@@ -6,7 +6,8 @@ import ai.djl.ndarray.NDArray;
  * Watches the inputs of the linear layers of a block. Linear layers that read the same activations
  * share one tap point, named after the module path of the first of them: in a LLaMA block {@code
  * model.layers.3.self_attn.q_proj} (read by q, k and v), {@code ….self_attn.o_proj}, {@code
- * ….mlp.gate_proj} (gate and up) and {@code ….mlp.down_proj}.
+ * ….mlp.gate_proj} (gate and up) and {@code ….mlp.down_proj}. Also shown the residual stream around
+ * each sublayer.
  */
 @FunctionalInterface
 public interface InputTap {
@@ -21,4 +22,20 @@ public interface InputTap {
    * @param input FLOAT32, (batch, time, channels); owned by the caller and gone after the call
    */
   void accept(String point, NDArray input);
+
+  /**
+   * Called before a sublayer (attention, then the MLP) is computed.
+   *
+   * @param stream FLOAT32, (batch, time, hidden_size): what the sublayer's output will be added to;
+   *     owned by the caller and gone after the call
+   */
+  default void before(NDArray stream) {}
+
+  /**
+   * Called when a sublayer's output was added.
+   *
+   * @param sum FLOAT32, (batch, time, hidden_size): the stream and the output, before any norm that
+   *     may follow; owned by the caller and gone after the call
+   */
+  default void after(NDArray sum) {}
 }

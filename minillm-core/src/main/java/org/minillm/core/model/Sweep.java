@@ -77,6 +77,20 @@ public final class Sweep implements AutoCloseable {
     void layerDone(int layer);
   }
 
+  /** Works with a layer's weights when all strands have passed it. */
+  @FunctionalInterface
+  public interface LayerVisitor {
+
+    /**
+     * A layer is done.
+     *
+     * @param layer from 0
+     * @param weights of the layer, still in memory
+     * @throws IOException if the file cannot be read
+     */
+    void visit(int layer, WeightSource weights) throws IOException;
+  }
+
   /** Windows that go through the same weights. */
   public static final class Strand {
     private final List<int[]> windows;
@@ -165,13 +179,23 @@ public final class Sweep implements AutoCloseable {
    * @throws IOException if a layer cannot be read
    */
   public void run(LayerListener listener) throws IOException {
+    run((layer, weights) -> listener.layerDone(layer));
+  }
+
+  /**
+   * Runs all strands through all layers.
+   *
+   * @param visitor shown each layer when it is done
+   * @throws IOException if a layer cannot be read
+   */
+  public void run(LayerVisitor visitor) throws IOException {
     for (int layer = 0; layer < model.config().layers().size(); layer++) {
       try (LayerWeights weights = model.layer(layer)) {
         for (Strand strand : strands) {
           runLayer(strand, layer, weights);
         }
+        visitor.visit(layer, weights);
       }
-      listener.layerDone(layer);
     }
   }
 

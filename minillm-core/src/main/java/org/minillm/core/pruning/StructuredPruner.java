@@ -1,10 +1,8 @@
 package org.minillm.core.pruning;
 
-import ai.djl.Device;
-import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.NDScope;
-import com.google.common.collect.ImmutableList;
+import com.google.common.collect.ImmutableListMultimap;
 import com.google.common.collect.ImmutableSortedMap;
+import com.google.common.collect.Multimaps;
 import com.google.common.primitives.ImmutableDoubleArray;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -20,7 +18,6 @@ import org.minillm.core.calibration.JavaScoreBackend;
 import org.minillm.core.calibration.ScoreBackend;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupId;
-import org.minillm.core.model.LayerWeights;
 import org.minillm.core.model.PassListener;
 import org.minillm.core.model.PruningGroup;
 
@@ -72,10 +69,10 @@ public final class StructuredPruner implements Pruner {
 
   @Override
   public PruningPlan plan(CausalLm model, @Nullable CalibrationSet data) throws IOException {
-    ImmutableList<PruningGroup> groups = model.groups(target.kinds());
     CalibrationEvidence evidence =
-        CalibrationEvidence.collect(model, data, criterion.requires(), gradientEstimator, listener);
-    List<ScoredGroup> scored = score(model, groups, evidence);
+        CalibrationEvidence.prepare(
+            model, data, criterion.requires(), gradientEstimator, backend, listener);
+    List<ScoredGroup> scored = score(model, data, evidence);
     ImmutableSortedMap<GroupId, Integer> counts = allocation.unitsToKeep(scored, target);
     Map<GroupId, PruningPlan.KeptUnits> kept = new TreeMap<>();
     for (ScoredGroup group : scored) {
@@ -92,24 +89,24 @@ public final class StructuredPruner implements Pruner {
   }
 
   private List<ScoredGroup> score(
-      CausalLm model, List<PruningGroup> groups, CalibrationEvidence evidence) throws IOException {
+      CausalLm model, @Nullable CalibrationSet data, CalibrationEvidence evidence)
+      throws IOException {
+    ImmutableListMultimap<Integer, PruningGroup> byLayer =
+        Multimaps.index(model.groups(target.kinds()), group -> group.id().layer());
     List<ScoredGroup> scored = new ArrayList<>();
-    listener.passStarted("score", groups.size());
-    for (PruningGroup group : groups) {
-      try (LayerWeights weights = model.layer(group.id().layer());
-          NDManager scratch = NDManager.newBaseManager(Device.cpu(), CausalLm.ENGINE);
-          NDScope scope = new NDScope()) {
-        scope.suppressNotUsedWarning();
-        scored.add(
-            new ScoredGroup(
-                group.id(),
-                group.weightsPerUnit(model::elements),
-                ImmutableDoubleArray.copyOf(
-                    criterion.score(group, evidence.ofBlock(weights, backend, scratch)))));
-      }
-      listener.stepDone();
-    }
-    listener.passDone();
+    evidence.visitLayers(
+        model,
+        data,
+        listener,
+        (layer, block) -> {
+          for (PruningGroup group : byLayer.get(layer)) {
+            scored.add(
+                new ScoredGroup(
+                    group.id(),
+                    group.weightsPerUnit(model::elements),
+                    ImmutableDoubleArray.copyOf(criterion.score(group, block))));
+          }
+        });
     return scored;
   }
 

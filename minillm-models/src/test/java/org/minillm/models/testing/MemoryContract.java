@@ -12,7 +12,6 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.calibration.GradientEstimate;
-import org.minillm.core.calibration.StatisticsPass;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.MemoryBudget;
@@ -60,9 +59,9 @@ interface MemoryContract extends FamilyModels {
 
       // WHEN both gather statistics, the first from memory
       CalibrationSet data = Passes.windows(all);
-      StatisticsPass.run(all, data, PassListener.SILENT);
-      var fromMemory = StatisticsPass.run(all, data, PassListener.SILENT);
-      var fromFile = StatisticsPass.run(one, data, PassListener.SILENT);
+      Passes.statistics(all, data);
+      var fromMemory = Passes.statistics(all, data);
+      var fromFile = Passes.statistics(one, data);
 
       // THEN they are equal
       assertThat(fromFile.keySet()).isEqualTo(fromMemory.keySet());

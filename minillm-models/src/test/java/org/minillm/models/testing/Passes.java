@@ -10,7 +10,10 @@ import com.google.common.collect.Iterables;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import org.minillm.core.calibration.CalibrationSet;
+import org.minillm.core.calibration.ChannelStatistics;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.InputTap;
 import org.minillm.core.model.LanguageHead;
@@ -20,7 +23,7 @@ import org.minillm.core.model.WeightTransform;
 import org.minillm.core.random.CounterRng;
 
 /** Forward passes of the contract, over windows of random tokens. */
-final class Passes {
+public final class Passes {
 
   /** More than one micro-batch holds (1024 tokens). */
   private static final int WINDOWS = 40;
@@ -143,5 +146,25 @@ final class Passes {
       points.add(point);
       channels.add(input.getShape().getLastDimension());
     }
+  }
+
+  /** The statistics of the inputs at every tap point. */
+  public static Map<String, ChannelStatistics> statistics(CausalLm model, CalibrationSet data)
+      throws IOException {
+    Map<String, ChannelStatistics> statistics = new TreeMap<>();
+    try (Sweep sweep = new Sweep(model)) {
+      InputTap tap =
+          (point, input) ->
+              statistics
+                  .computeIfAbsent(
+                      point,
+                      any ->
+                          new ChannelStatistics(
+                              Math.toIntExact(input.getShape().getLastDimension())))
+                  .accumulate(input);
+      sweep.add(data.windows(), WeightTransform.NONE, tap);
+      sweep.run(layer -> {});
+    }
+    return statistics;
   }
 }
