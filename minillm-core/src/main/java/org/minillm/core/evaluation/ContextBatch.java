@@ -34,6 +34,12 @@ record ContextBatch(
   private static final int KEYS_PER_BATCH = 2 * Sweep.TOKENS_PER_BATCH;
 
   /**
+   * Padding of one batch of continuations at most: about what one batch more costs, in tokens of a
+   * small model.
+   */
+  private static final int PADDING_PER_BATCH = 64;
+
+  /**
    * Where a token is predicted.
    *
    * @param asker the number of the request
@@ -93,7 +99,7 @@ record ContextBatch(
     List<List<Position>> further = new ArrayList<>();
     for (int from = 0; from < longer.size(); ) {
       int time = longer.get(from).read.length;
-      int to = Math.min(longer.size(), from + Math.max(1, KEYS_PER_BATCH / (length + time)));
+      int to = end(longer, from, KEYS_PER_BATCH / (length + time));
       List<Longer> together = longer.subList(from, to);
       branches.add(
           new ContextSweep.Branches(
@@ -104,6 +110,21 @@ record ContextBatch(
     }
     return new ContextBatch(
         contexts.stream().map(ImmutableIntArray::toArray).toList(), first, branches, further);
+  }
+
+  /** Returns the end of a batch that begins with the longest; every batch has one row at least. */
+  private static int end(List<Longer> longer, int from, int mostRows) {
+    int time = longer.get(from).read.length;
+    int padding = 0;
+    int to = from + 1;
+    while (to < longer.size() && to - from < mostRows) {
+      padding += time - longer.get(to).read.length;
+      if (padding > PADDING_PER_BATCH) {
+        break;
+      }
+      to++;
+    }
+    return to;
   }
 
   private static List<Position> positions(List<Longer> rows, int time) {

@@ -1,6 +1,8 @@
 package org.minillm.core.evaluation;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDArrays;
+import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.types.Shape;
 import java.io.IOException;
@@ -104,32 +106,55 @@ final class ContinuationScores {
         added.add(sweep.add(batch.contexts(), batch.branches()));
       }
       sweep.run();
-      List<List<ContextBatch.Position>> positions = new ArrayList<>();
-      List<LanguageHead.Predictions> predictions = new ArrayList<>();
+      Gathered gathered = new Gathered();
       for (int i = 0; i < batches.size(); i++) {
         ContextBatch batch = batches.get(i);
-        positions.add(batch.firstTokens());
-        predictions.add(predictions(batch.firstTokens(), added.get(i).normedContexts()));
+        gathered.add(batch.firstTokens(), added.get(i).contexts());
         for (int b = 0; b < batch.branches().size(); b++) {
-          positions.add(batch.furtherTokens().get(b));
-          predictions.add(
-              predictions(batch.furtherTokens().get(b), added.get(i).normedBranches(b)));
+          gathered.add(batch.furtherTokens().get(b), added.get(i).branches(b));
         }
       }
-      reader.read(positions, predictions);
+      gathered.finish();
+      reader.read(gathered.positions, gathered.predictions);
     }
     batches.forEach(batch -> listener.stepsDone(batch.firstTokens().size()));
   }
 
-  private LanguageHead.Predictions predictions(
-      List<ContextBatch.Position> positions, NDArray normed) {
-    long[] rows = positions.stream().mapToLong(ContextBatch.Position::row).toArray();
-    int[] targets =
-        positions.stream()
-            .mapToInt(it -> requests.get(it.asker()).continuation()[it.token()])
-            .toArray();
-    NDArray index = normed.getManager().create(rows, new Shape(rows.length));
-    return new LanguageHead.Predictions(
-        normed.reshape(-1, normed.getShape().get(2)).get(index), targets);
+  /** What the language head is to read of many small batches, put together into few large ones. */
+  private final class Gathered {
+    private final List<List<ContextBatch.Position>> positions = new ArrayList<>();
+    private final List<LanguageHead.Predictions> predictions = new ArrayList<>();
+    private List<ContextBatch.Position> pending = new ArrayList<>();
+    private NDList hidden = new NDList();
+
+    void add(List<ContextBatch.Position> added, NDArray stream) throws IOException {
+      long[] rows = added.stream().mapToLong(ContextBatch.Position::row).toArray();
+      NDArray index = stream.getManager().create(rows, new Shape(rows.length));
+      hidden.add(stream.reshape(-1, stream.getShape().get(2)).get(index));
+      pending.addAll(added);
+      if (pending.size() >= Sweep.TOKENS_PER_BATCH) {
+        finish();
+      }
+    }
+
+    void finish() throws IOException {
+      if (pending.isEmpty()) {
+        return;
+      }
+      int[] targets =
+          pending.stream()
+              .mapToInt(it -> requests.get(it.asker()).continuation()[it.token()])
+              .toArray();
+      NDArray rows = NDArrays.concat(hidden);
+      NDArray normed =
+          model
+              .decoder()
+              .finalHidden(model.checkpoint()::read, rows.reshape(1, -1, rows.getShape().get(1)));
+      predictions.add(
+          new LanguageHead.Predictions(normed.reshape(-1, normed.getShape().get(2)), targets));
+      positions.add(pending);
+      pending = new ArrayList<>();
+      hidden = new NDList();
+    }
   }
 }

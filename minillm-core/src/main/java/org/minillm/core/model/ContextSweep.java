@@ -46,7 +46,7 @@ public final class ContextSweep implements AutoCloseable {
   public record Branches(ImmutableIntArray contexts, List<int[]> rows) {}
 
   /** Contexts of one length, and what continues them. */
-  public final class Batch {
+  public static final class Batch {
     private final int length;
     private final ImmutableList<Branches> branches;
     private final List<NDArray> hidden = new ArrayList<>();
@@ -57,24 +57,22 @@ public final class ContextSweep implements AutoCloseable {
     }
 
     /**
-     * Returns what the language head reads of the contexts.
+     * Returns the residual stream of the contexts.
      *
-     * @return FLOAT32, (contexts, time, width), owned by the sweep
-     * @throws IOException if the last norm cannot be read
+     * @return FLOAT32, (contexts, time, hidden_size), owned by the sweep
      */
-    public NDArray normedContexts() throws IOException {
-      return normed(hidden.get(0));
+    public NDArray contexts() {
+      return hidden.get(0);
     }
 
     /**
-     * Returns what the language head reads of some of the continuations.
+     * Returns the residual stream of some of the continuations.
      *
      * @param number from 0, as they were added
-     * @return FLOAT32, (rows, time, width), owned by the sweep
-     * @throws IOException if the last norm cannot be read
+     * @return FLOAT32, (rows, time, hidden_size), owned by the sweep
      */
-    public NDArray normedBranches(int number) throws IOException {
-      return normed(hidden.get(1 + number));
+    public NDArray branches(int number) {
+      return hidden.get(1 + number);
     }
   }
 
@@ -192,15 +190,6 @@ public final class ContextSweep implements AutoCloseable {
       if (kept != null) {
         kept.close();
       }
-    }
-  }
-
-  private NDArray normed(NDArray hidden) throws IOException {
-    try (NDScope scope = new NDScope()) {
-      scope.suppressNotUsedWarning();
-      NDArray normed = model.decoder().finalHidden(model.checkpoint()::read, hidden);
-      NDScope.unregister(normed);
-      return normed;
     }
   }
 

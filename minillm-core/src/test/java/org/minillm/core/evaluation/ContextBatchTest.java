@@ -75,4 +75,22 @@ class ContextBatchTest {
         .extracting(batch -> batch.contexts().size())
         .containsExactly(10, 10);
   }
+
+  @Test
+  void continuationsOfVeryDifferentLengthsArePaddedNoFurtherThanABatchCosts() {
+    // GIVEN continuations that read 70, 10 and 5 tokens of one context: padding of 60, then 65 more
+    int[] context = {1};
+    List<Continuation> requests =
+        List.of(
+            request(context, new int[71]),
+            request(context, new int[11]),
+            request(context, new int[6]));
+
+    // THEN the third has a batch of its own
+    ContextBatch batch = ContextBatch.of(requests).get(0);
+    assertThat(batch.branches())
+        .extracting(branches -> branches.rows().get(0).length)
+        .containsExactly(70, 5);
+    assertThat(batch.tokens()).isEqualTo(1 + 2 * 70 + 5);
+  }
 }
