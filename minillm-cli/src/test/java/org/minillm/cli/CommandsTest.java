@@ -145,6 +145,27 @@ class CommandsTest {
   }
 
   @Test
+  void evaluateNamesTheResultsOfSeveralTextsAfterThem() throws IOException {
+    // WHEN
+    Path report = temp.resolve("texts.json");
+    run(
+        "evaluate",
+        model,
+        "--perplexity",
+        evaluation + "," + calibration,
+        "--max-windows",
+        2,
+        "--json",
+        report);
+
+    // THEN
+    JsonObject found = json(report);
+    assertThat(found.keySet()).doesNotContain("perplexity");
+    assertThat(found.get("evaluation_perplexity").getAsDouble()).isPositive();
+    assertThat(found.get("calibration_source").getAsString()).isEqualTo(calibration.toString());
+  }
+
+  @Test
   void evaluateAsksTasksOfBothForms() throws IOException {
     // GIVEN one question of each form
     Path task =
@@ -191,6 +212,41 @@ class CommandsTest {
     assertThat(run(drawn).out()).isEqualTo(first);
     drawn[drawn.length - 1] = 4;
     assertThat(run(drawn).out()).isNotEqualTo(first);
+  }
+
+  @Test
+  void generateContinuesSeveralPromptsAsItContinuesEachAlone() throws IOException {
+    // GIVEN two prompts as options and one in a file
+    Path file = Files.writeString(temp.resolve("prompts.txt"), "\nThe city is known for\n");
+    Path report = temp.resolve("texts-of-prompts.json");
+
+    // WHEN
+    CommandRun several =
+        run(
+            "generate",
+            model,
+            "--prompt",
+            "The history of",
+            "--prompt",
+            "In the year",
+            "--prompts",
+            file,
+            "--max-new-tokens",
+            8,
+            "--json",
+            report);
+
+    // THEN each line is what the prompt alone gives
+    String[] prompts = {"The history of", "In the year", "The city is known for"};
+    StringBuilder alone = new StringBuilder();
+    for (String prompt : prompts) {
+      alone.append(run("generate", model, "--prompt", prompt, "--max-new-tokens", 8).out());
+    }
+    assertThat(several.out()).isEqualTo(alone.toString());
+    JsonObject found = json(report);
+    assertThat(found.get("prompt_3").getAsString()).isEqualTo("The city is known for");
+    assertThat(prompts[1] + found.get("text_2").getAsString()).isSubstringOf(several.out());
+    assertThat(found.get("new_tokens").getAsInt()).isPositive();
   }
 
   @Test
