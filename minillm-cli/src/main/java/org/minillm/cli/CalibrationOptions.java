@@ -12,6 +12,9 @@ import picocli.CommandLine.Option;
 /** The text that a model reads while it is measured and restored. */
 final class CalibrationOptions {
 
+  /** How the text that comes with the program is called in plans. */
+  static final String EMBEDDED = "WikiText-2";
+
   private static final int DEFAULT_SAMPLES = 128;
 
   @Option(
@@ -44,7 +47,7 @@ final class CalibrationOptions {
     try (Tokenizer tokenizer = model.tokenizer()) {
       int[] tokens =
           text == null ? tokenizer.encode(DemoData.calibrationText()) : tokenizer.encodeFile(text);
-      String source = text == null ? "WikiText-2" : text.getFileName().toString();
+      String source = text == null ? EMBEDDED : text.getFileName().toString();
       int wanted =
           samples == null
               ? Math.max(1, Math.min(DEFAULT_SAMPLES, tokens.length / window))

@@ -11,7 +11,6 @@ import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.calibration.GradientEstimator;
 import org.minillm.core.checkpoint.CheckpointWriter;
 import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.GroupKind;
 import org.minillm.core.plugin.ConfigurablePlugin;
 import org.minillm.core.plugin.Plugins;
 import org.minillm.core.pruning.Allocation;
@@ -48,11 +47,6 @@ final class PruneCommand implements Callable<Integer> {
   /** A reached ratio that is further from the one asked for deserves a word. */
   private static final double NOTABLE_DEVIATION = 0.01;
 
-  /** The recipe where nothing is chosen; docs/method.md says what it was measured against. */
-  private static final String BEST_CRITERION = "obs";
-
-  private static final String BEST_HEAD_CRITERION = "energy:tokens=stream";
-
   @Spec private CommandSpec spec;
 
   @Parameters(paramLabel = "MODEL", description = "Checkpoint folder; it is only read.")
@@ -88,7 +82,8 @@ final class PruneCommand implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     requireTarget();
-    StructuredPruner.Builder builder = pruner(restore.restoration());
+    StructuredPruner.Builder builder =
+        method().pruner(target.asTarget()).export(form.export()).overwrite(force);
     if (out != null) {
       CheckpointWriter.checkTarget(out, force, model);
     }
@@ -104,40 +99,38 @@ final class PruneCommand implements Callable<Integer> {
     return ExitCode.OK;
   }
 
-  private StructuredPruner.Builder pruner(@Nullable Restoration restoration) {
+  private PruningMethod method() {
+    Restoration restoration = restore.restoration();
     ImportanceCriterion criterion =
         chosen(
             "--criterion",
             ImportanceCriterion.class,
-            measure.criterion == null ? BEST_CRITERION : measure.criterion);
-    return StructuredPruner.builder(criterion, target.asTarget())
-        .criterion(GroupKind.ATTENTION_HEADS, headCriterion(criterion))
-        .allocation(chosen("--allocation", Allocation.class, allocation(restoration)))
-        .restoration(restoration)
-        .gradientEstimator(
-            measure.gradient.equals("none")
-                ? null
-                : chosen("--gradient", GradientEstimator.class, measure.gradient))
-        .export(form.export())
-        .overwrite(force);
+            measure.criterion == null ? PruningMethod.BEST_CRITERION : measure.criterion);
+    return new PruningMethod(
+        criterion.name(),
+        criterion,
+        headCriterion(criterion),
+        measure.gradient.equals(PruningMethod.NONE)
+            ? null
+            : chosen("--gradient", GradientEstimator.class, measure.gradient),
+        restoration,
+        chosen("--allocation", Allocation.class, allocation(restoration)));
   }
 
   private ImportanceCriterion headCriterion(ImportanceCriterion criterion) {
-    if (measure.headCriterion == null && measure.criterion != null) {
-      return criterion;
+    if (measure.headCriterion != null) {
+      return chosen("--head-criterion", ImportanceCriterion.class, measure.headCriterion);
     }
-    return chosen(
-        "--head-criterion",
-        ImportanceCriterion.class,
-        measure.headCriterion == null ? BEST_HEAD_CRITERION : measure.headCriterion);
+    return measure.criterion != null
+        ? criterion
+        : chosen("--head-criterion", ImportanceCriterion.class, PruningMethod.BEST_HEAD_CRITERION);
   }
 
-  /** Layers of different sizes pay only where what stays makes up for what goes. */
   private String allocation(@Nullable Restoration restoration) {
     if (target.allocation != null) {
       return target.allocation;
     }
-    return restoration == null ? "uniform" : "global";
+    return restoration == null ? "uniform" : PruningMethod.BEST_ALLOCATION;
   }
 
   private void requireTarget() {

@@ -6,27 +6,66 @@ import com.google.common.collect.Iterables;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.calibration.GradientEstimator;
+import org.minillm.core.model.GroupKind;
+import org.minillm.core.plugin.ConfigurablePlugin;
 import org.minillm.core.plugin.Plugins;
+import org.minillm.core.pruning.Allocation;
 import org.minillm.core.pruning.ImportanceCriterion;
 import org.minillm.core.pruning.PruningTarget;
+import org.minillm.core.pruning.Restoration;
 import org.minillm.core.pruning.StructuredPruner;
 
 /**
- * A way to prune, written in one word: {@code CRITERION} or {@code CRITERION@GRADIENT}, each with
- * its settings after a colon where wanted, such as {@code fms:aggregation=max@spsa:probes=16}. The
- * gradient is spsa where none is named, and none, which stands for 1 everywhere, where that is.
+ * A way to prune, written in one word: {@code
+ * CRITERION[/HEAD_CRITERION][@GRADIENT][+RESTORATION][~ALLOCATION]}, each with its settings after a
+ * colon where wanted, such as {@code fms:aggregation=max@spsa:probes=16} or {@code
+ * obs/energy:tokens=stream+least-squares:lambda=0.4~global:mix=0.5}. {@value #BEST} stands for the
+ * recipe that prune takes where nothing is chosen.
  *
  * @param spec as it was written
- * @param criterion scores the units
- * @param gradient estimates the gradient; null for none
+ * @param criterion scores the channels, and the heads where no other does
+ * @param headCriterion scores the heads
+ * @param gradient estimates the gradient; null for none, which stands for 1 everywhere; spsa where
+ *     none is named
+ * @param restoration makes up for what goes; null for none, the default
+ * @param allocation divides the ratio among the layers; uniform where none is named
  */
 record PruningMethod(
-    String spec, ImportanceCriterion criterion, @Nullable GradientEstimator gradient) {
+    String spec,
+    ImportanceCriterion criterion,
+    ImportanceCriterion headCriterion,
+    @Nullable GradientEstimator gradient,
+    @Nullable Restoration restoration,
+    Allocation allocation) {
+
+  /** The recipe where nothing is chosen; docs/method.md says what it was measured against. */
+  static final String BEST = "best";
+
+  /** Channels by what the others cannot make up for. */
+  static final String BEST_CRITERION = "obs";
+
+  /** Heads by the part of the residual stream that they make up. */
+  static final String BEST_HEAD_CRITERION = "energy:tokens=stream";
+
+  /** Fitted to the dense model's residual stream. */
+  static final String BEST_RESTORATION = "least-squares";
+
+  /** Layers of different sizes pay only where what stays makes up for what goes. */
+  static final String BEST_ALLOCATION = "global";
+
+  static final String NONE = "none";
 
   private static final String DEFAULT_GRADIENT = "spsa";
-  private static final String NO_GRADIENT = "none";
+  private static final String DEFAULT_ALLOCATION = "uniform";
+
+  private static final Pattern SPEC =
+      Pattern.compile(
+          "(?<criterion>[^/@+~]+)(/(?<heads>[^@+~]+))?(@(?<gradient>[^+~]+))?"
+              + "([+](?<restoration>[^~]+))?(~(?<allocation>.+))?");
 
   /**
    * Reads a method.
@@ -36,14 +75,45 @@ record PruningMethod(
    * @throws IllegalArgumentException if a part is not known; the message lists what is
    */
   static PruningMethod parse(String spec, Map<String, String> offered) {
-    List<String> parts = Splitter.on('@').limit(2).splitToList(spec);
-    String gradient = Iterables.get(parts, 1, DEFAULT_GRADIENT);
+    String expanded =
+        spec.equals(BEST)
+            ? BEST_CRITERION
+                + "/"
+                + BEST_HEAD_CRITERION
+                + "+"
+                + BEST_RESTORATION
+                + "~"
+                + BEST_ALLOCATION
+            : spec;
+    Matcher parts = SPEC.matcher(expanded);
+    if (!parts.matches()) {
+      throw new IllegalArgumentException(
+          "method \""
+              + spec
+              + "\": expected CRITERION, with /HEAD_CRITERION @GRADIENT +RESTORATION ~ALLOCATION"
+              + " after it in this order where wanted");
+    }
+    String criterion = parts.group("criterion");
     return new PruningMethod(
         spec,
-        Plugins.configured(ImportanceCriterion.class, parts.get(0), offered),
-        gradient.equals(NO_GRADIENT)
-            ? null
-            : Plugins.configured(GradientEstimator.class, gradient, offered));
+        Plugins.configured(ImportanceCriterion.class, criterion, offered),
+        Plugins.configured(
+            ImportanceCriterion.class, orElse(parts.group("heads"), criterion), offered),
+        unlessNone(
+            GradientEstimator.class, orElse(parts.group("gradient"), DEFAULT_GRADIENT), offered),
+        unlessNone(Restoration.class, orElse(parts.group("restoration"), NONE), offered),
+        Plugins.configured(
+            Allocation.class, orElse(parts.group("allocation"), DEFAULT_ALLOCATION), offered));
+  }
+
+  private static String orElse(@Nullable String given, String otherwise) {
+    return given == null ? otherwise : given;
+  }
+
+  /** Looks a plug-in up that can be left out. */
+  static <T extends ConfigurablePlugin<T>> @Nullable T unlessNone(
+      Class<T> kind, String text, Map<String, String> offered) {
+    return text.equals(NONE) ? null : Plugins.configured(kind, text, offered);
   }
 
   /**
@@ -53,7 +123,7 @@ record PruningMethod(
   static ImmutableList<PruningMethod> parseList(String list, Map<String, String> offered) {
     List<String> specs = new ArrayList<>();
     for (String part : Splitter.on(',').split(list)) {
-      boolean setting = part.matches("[^:@=]+=.*");
+      boolean setting = part.matches("[^:@=+~/]+=.*");
       if (setting && !specs.isEmpty()) {
         specs.set(specs.size() - 1, Iterables.getLast(specs) + "," + part);
       } else {
@@ -65,13 +135,12 @@ record PruningMethod(
         .collect(ImmutableList.toImmutableList());
   }
 
-  /** Tells whether it measures importance on a text. */
-  boolean needsCalibration() {
-    return !criterion.requires().isEmpty();
-  }
-
   /** Begins a pruner that does it. */
   StructuredPruner.Builder pruner(PruningTarget target) {
-    return StructuredPruner.builder(criterion, target).gradientEstimator(gradient);
+    return StructuredPruner.builder(criterion, target)
+        .criterion(GroupKind.ATTENTION_HEADS, headCriterion)
+        .gradientEstimator(gradient)
+        .restoration(restoration)
+        .allocation(allocation);
   }
 }

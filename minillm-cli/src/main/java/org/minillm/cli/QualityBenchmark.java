@@ -27,6 +27,7 @@ import org.minillm.core.model.Tokenizer;
 import org.minillm.core.pruning.PruningPlan;
 import org.minillm.core.pruning.PruningTarget;
 import org.minillm.core.pruning.StructuredPruner;
+import org.minillm.demo.DemoData;
 
 /**
  * Prunes one model in many ways and measures what is left: plan, cut to a scratch folder, open what
@@ -37,7 +38,7 @@ final class QualityBenchmark {
   private final Path model;
   private final MemoryBudget memory;
   private final EvaluationSuite suite;
-  private final @Nullable CalibrationSet calibration;
+  private final CalibrationSet calibration;
   private final ImmutableList<int[]> texts;
   private final Path scratch;
   private final String settings;
@@ -66,12 +67,16 @@ final class QualityBenchmark {
     }
   }
 
-  /** Where importance is measured; the file is null where no method asks for one. */
+  /** What the models read meanwhile; the file is null for the text that the program brings. */
   record CalibrationText(@Nullable Path file, int samples, int window, long seed) {
 
-    @Nullable CalibrationSet windows(Tokenizer tokenizer) throws IOException {
+    CalibrationSet windows(Tokenizer tokenizer) throws IOException {
       return file == null
-          ? null
+          ? CalibrationSet.evenlySpaced(
+              CalibrationOptions.EMBEDDED,
+              tokenizer.encode(DemoData.calibrationText()),
+              samples,
+              window)
           : CalibrationSet.evenlySpaced(
               file.getFileName().toString(), tokenizer.encodeFile(file), samples, window);
     }
@@ -97,10 +102,8 @@ final class QualityBenchmark {
     facts.add("config " + sha256(model.resolve("config.json")));
     facts.add("limit " + suite.limit());
     facts.add("window " + suite.window() + " of at most " + suite.maxWindows());
-    if (text.file != null) {
-      facts.add("calibration " + sha256(text.file));
-      facts.add("samples " + text.samples + " of " + text.window);
-    }
+    facts.add("calibration " + (text.file == null ? "" : sha256(text.file)));
+    facts.add("samples " + text.samples + " of " + text.window);
     facts.add("seed " + text.seed);
     for (Path file : suite.texts()) {
       facts.add("text " + EvaluationSuite.nameOf(file) + " " + sha256(file));
@@ -147,7 +150,7 @@ final class QualityBenchmark {
       double planned;
       try (CausalLm lm = CausalLm.open(model, memory)) {
         StructuredPruner pruner = cell.method.pruner(cell.target()).overwrite(true).build();
-        CalibrationSet data = cell.method.needsCalibration() ? calibration : null;
+        CalibrationSet data = pruner.readsText() ? calibration : null;
         plan = pruner.plan(lm, data);
         planned = cost.seconds();
         pruner.apply(lm, plan, data, scratch);

@@ -19,7 +19,8 @@ class PruningMethodTest {
     PruningMethod method = parse("fms");
     assertThat(method.criterion().name()).isEqualTo("fms");
     assertThat(Objects.requireNonNull(method.gradient()).name()).isEqualTo("spsa");
-    assertThat(method.needsCalibration()).isTrue();
+    assertThat(method.restoration()).isNull();
+    assertThat(method.allocation().name()).isEqualTo("uniform");
   }
 
   @Test
@@ -40,8 +41,33 @@ class PruningMethodTest {
   }
 
   @Test
-  void criterionOfTheWeightsAloneNeedsNoText() {
-    assertThat(parse("magnitude").needsCalibration()).isFalse();
+  void allPartsHaveTheirOwnSettings() {
+    // WHEN
+    PruningMethod method =
+        parse("obs:damping=0.2,tokens=stream/energy@none+least-squares:lambda=0.1~global:mix=1");
+
+    // THEN
+    assertThat(method.criterion().parameters())
+        .containsEntry("damping", "0.2")
+        .containsEntry("tokens", "stream");
+    assertThat(method.headCriterion().name()).isEqualTo("energy");
+    assertThat(method.gradient()).isNull();
+    assertThat(Objects.requireNonNull(method.restoration()).parameters())
+        .containsEntry("lambda", "0.1");
+    assertThat(method.allocation().parameters()).containsEntry("mix", "1.0");
+  }
+
+  @Test
+  void bestIsWhatPruneDoesUnasked() {
+    // WHEN
+    PruningMethod method = parse("best");
+
+    // THEN
+    assertThat(method.spec()).isEqualTo("best");
+    assertThat(method.criterion().name()).isEqualTo("obs");
+    assertThat(method.headCriterion().name()).isEqualTo("energy");
+    assertThat(Objects.requireNonNull(method.restoration()).name()).isEqualTo("least-squares");
+    assertThat(method.allocation().name()).isEqualTo("global");
   }
 
   @Test
