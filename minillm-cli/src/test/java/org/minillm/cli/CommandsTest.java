@@ -60,6 +60,10 @@ class CommandsTest {
         calibration,
         "--samples",
         4,
+        "--criterion",
+        "fms",
+        "--restore",
+        "none",
         "--probes",
         2,
         "--seed",
@@ -84,6 +88,47 @@ class CommandsTest {
     assertThat(out.resolve("tokenizer.json"))
         .hasSameBinaryContentAs(model.resolve("tokenizer.json"));
     assertThat(run("inspect", out).out()).contains("2,175,168 parameters", "410");
+  }
+
+  @Test
+  void pruneWithoutOptionsTakesTheBestRecipe() throws IOException {
+    // WHEN half of the channels go by the default, and by the paper's method
+    Path best = temp.resolve("best");
+    Path paper = temp.resolve("paper");
+    run("prune", model, "--out", best, "--ratio", "0.5", "--samples", 16);
+    run(
+        "prune", model, "--out", paper, "--ratio", "0.5", "--samples", 16, "--criterion", "fms",
+        "--restore", "none");
+
+    // THEN it is obs with least squares on the program's own text, and the better model
+    JsonObject facts = json(best.resolve("minillm-manifest.json")).getAsJsonObject("facts");
+    assertThat(facts.get("criterion").getAsString()).isEqualTo("obs");
+    assertThat(facts.get("restoration").getAsString()).isEqualTo("least-squares");
+    assertThat(facts.get("calibration.source").getAsString()).isEqualTo("WikiText-2");
+    assertThat(perplexity(best)).isLessThan(perplexity(paper));
+  }
+
+  @Test
+  void aPlanIsRestoredWhenItIsApplied() throws IOException {
+    // GIVEN the plan of a pruned model
+    Path pruned = temp.resolve("pruned");
+    run("prune", model, "--out", pruned, "--ratio", "0.5", "--samples", 16);
+
+    // WHEN it is applied to the dense model
+    Path applied = temp.resolve("applied");
+    run(
+        "apply", model, "--plan", pruned.resolve("minillm-plan.json"), "--out", applied,
+        "--samples", 16);
+
+    // THEN the weights are the same, restored ones included
+    assertThat(applied.resolve("model.safetensors"))
+        .hasSameBinaryContentAs(pruned.resolve("model.safetensors"));
+  }
+
+  private double perplexity(Path folder) throws IOException {
+    Path report = temp.resolve("perplexity.json");
+    run("evaluate", folder, "--perplexity", evaluation, "--max-windows", 16, "--json", report);
+    return json(report).get("perplexity").getAsDouble();
   }
 
   @Test

@@ -47,15 +47,14 @@ class PruneCommandTest {
   @Test
   void fillsInTheDefaultsWithoutAnyOptionOfTheirSections() {
     // WHEN
-    ParseResult parsed = parse("prune M --calibration c.txt --out d");
+    ParseResult parsed = parse("prune M --out d");
 
     // THEN
     assertThat(value(parsed, "--ratio")).isEqualTo(0.2);
     assertThat(value(parsed, "--groups")).isEqualTo(PrunedGroups.CHANNELS);
-    assertThat(value(parsed, "--criterion")).isEqualTo("fms");
+    assertThat(value(parsed, "--restore")).isEqualTo("least-squares");
     assertThat(value(parsed, "--gradient")).isEqualTo("spsa");
     assertThat(value(parsed, "--epsilon")).isEqualTo(1e-3);
-    assertThat(value(parsed, "--samples")).isEqualTo(32);
     assertThat(value(parsed, "--keep-layers")).isEqualTo(List.of());
   }
 

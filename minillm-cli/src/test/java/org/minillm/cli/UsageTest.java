@@ -64,11 +64,12 @@ class UsageTest {
           """
           --ratio             | 0.2
           --groups            | channels
-          --criterion         | fms
+          --criterion         | obs\\.
           --gradient          | spsa
           --probes            | 1
           --epsilon           | 1e-3
-          --samples           | 32
+          --samples           | 128, or as many as.*
+          --restore           | least-squares
           --window            | 128
           --multiple-of       | 1
           --seed              | 0
@@ -139,7 +140,6 @@ class UsageTest {
       textBlock =
           """
           inspect                                            | MODEL
-          prune M --out d                                    | --calibration=FILE
           prune M --calibration c                            | --out=DIR
           apply M --out d                                    | --plan=FILE
           apply M --plan p                                   | --out=DIR
@@ -151,7 +151,6 @@ class UsageTest {
           logits M --ids i                                   | --out=FILE
           bench                                              | quality
           bench quality M --out d --calibration c            | --perplexity=FILE
-          bench quality M --out d --perplexity p             | --calibration=FILE
           bench quality M --calibration c --perplexity p     | --out=DIR
           inspect M --seed 1                                 | --seed
           logits M --ids i --out o --json j                  | --json

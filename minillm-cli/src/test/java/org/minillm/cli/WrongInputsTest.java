@@ -138,7 +138,7 @@ class WrongInputsTest {
             "wanda",
             "--calibration",
             small.toString());
-    assertFails(run, 1, "short.txt", "6 tokens make 0 windows of 128", "expected 32", "longer");
+    assertFails(run, 1, "short.txt", "6 tokens make 0 windows of 128", "expected 1", "longer");
     assertThat(out).doesNotExist();
   }
 
