@@ -51,6 +51,15 @@ final class HandMadeEvidence implements BlockEvidence, AutoCloseable {
     return this;
   }
 
+  /** Several tokens with these activations, one token after the other. */
+  HandMadeEvidence tokens(String point, int channels, float... activations) {
+    ChannelStatistics statistics = new ChannelStatistics(channels);
+    statistics.accumulate(
+        manager.create(activations, new Shape(activations.length / channels, channels)));
+    inputs.put(point, statistics);
+    return this;
+  }
+
   @Override
   public NDArray weight(TensorSlice slice) {
     return weights.get(slice.tensor());
