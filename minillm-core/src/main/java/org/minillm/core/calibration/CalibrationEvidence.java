@@ -8,6 +8,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
 import com.google.common.collect.ImmutableSet;
+import com.google.common.collect.Sets;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.Optional;
@@ -16,6 +17,7 @@ import org.jspecify.annotations.Nullable;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.PassListener;
+import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.Sweep;
 import org.minillm.core.model.TensorSlice;
 import org.minillm.core.model.WeightSource;
@@ -31,7 +33,8 @@ import org.minillm.core.model.WeightTransform;
  * @param backend where scores are computed
  */
 public record CalibrationEvidence(
-    ImmutableSet<Evidence> required, GradientEstimate gradient, ScoreBackend backend) {
+    ImmutableSet<Evidence> required, GradientEstimate gradient, ScoreBackend backend)
+    implements AutoCloseable {
 
   /** Shown the evidence of one layer after the other. */
   @FunctionalInterface
@@ -53,17 +56,20 @@ public record CalibrationEvidence(
    * @param model the model; read only
    * @param data the calibration set; may be null where no evidence is asked for
    * @param required what is to be collected
+   * @param kinds the kinds of groups that will be scored
    * @param estimator makes the gradient; null where the gradient is to be 1 everywhere
    * @param backend where scores are computed
    * @param listener told of the progress
-   * @return evidence whose other passes {@link #visitLayers} runs
+   * @return evidence whose other passes {@link #visitLayers} runs; to be closed
    * @throws IOException if the checkpoint cannot be read
-   * @throws IllegalArgumentException if there is no calibration set and one is needed
+   * @throws IllegalArgumentException if there is no calibration set and one is needed, or a
+   *     gradient is asked for that the estimator does not make
    */
   public static CalibrationEvidence prepare(
       CausalLm model,
       @Nullable CalibrationSet data,
       Set<Evidence> required,
+      Set<GroupKind> kinds,
       @Nullable GradientEstimator estimator,
       ScoreBackend backend,
       PassListener listener)
@@ -72,11 +78,33 @@ public record CalibrationEvidence(
       throw new IllegalArgumentException(
           "no calibration set: the criterion needs " + required + "; give a calibration text");
     }
+    GradientRequest request = GradientRequest.of(required, kinds);
+    requireProvided(request, estimator);
     GradientEstimate gradient =
-        required.contains(Evidence.GRADIENT) && estimator != null && data != null
-            ? estimator.estimate(model, data, listener)
-            : GradientEstimate.NONE;
+        request.evidence().isEmpty() || estimator == null || data == null
+            ? GradientEstimate.NONE
+            : estimator.estimate(model, data, request, listener);
     return new CalibrationEvidence(ImmutableSet.copyOf(required), gradient, backend);
+  }
+
+  private static void requireProvided(
+      GradientRequest request, @Nullable GradientEstimator estimator) {
+    Set<Evidence> provided =
+        estimator == null ? Sets.immutableEnumSet(Evidence.GRADIENT) : estimator.provides();
+    Set<Evidence> missing = Sets.difference(request.evidence(), provided);
+    if (!missing.isEmpty()) {
+      throw new IllegalArgumentException(
+          String.format(
+              "the criterion needs %s, which the gradient estimator %s does not make; choose one"
+                  + " that does",
+              missing, estimator == null ? "none" : estimator.name()));
+    }
+  }
+
+  /** Frees what native memory the gradient holds. */
+  @Override
+  public void close() {
+    gradient.close();
   }
 
   /**
@@ -166,6 +194,14 @@ public record CalibrationEvidence(
     public Optional<NDArray> gradient(TensorSlice slice) throws IOException {
       requireCollected(Evidence.GRADIENT);
       return gradient.gradient(slice.tensor(), weight(slice).getShape(), owner);
+    }
+
+    @Override
+    public GateGradient gateGradient(PruningGroup group) {
+      requireCollected(Evidence.GATE_GRADIENT);
+      return gradient
+          .gates(group)
+          .orElseThrow(() -> new IllegalStateException("no gate gradient of " + group.id()));
     }
 
     @Override

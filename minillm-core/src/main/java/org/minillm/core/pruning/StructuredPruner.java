@@ -69,9 +69,22 @@ public final class StructuredPruner implements Pruner {
 
   @Override
   public PruningPlan plan(CausalLm model, @Nullable CalibrationSet data) throws IOException {
-    CalibrationEvidence evidence =
+    try (CalibrationEvidence evidence =
         CalibrationEvidence.prepare(
-            model, data, criterion.requires(), gradientEstimator, backend, listener);
+            model,
+            data,
+            criterion.requires(),
+            target.kinds(),
+            gradientEstimator,
+            backend,
+            listener)) {
+      return plan(model, data, evidence);
+    }
+  }
+
+  private PruningPlan plan(
+      CausalLm model, @Nullable CalibrationSet data, CalibrationEvidence evidence)
+      throws IOException {
     List<ScoredGroup> scored = score(model, data, evidence);
     ImmutableSortedMap<GroupId, Integer> counts = allocation.unitsToKeep(scored, target);
     Map<GroupId, PruningPlan.KeptUnits> kept = new TreeMap<>();
