@@ -226,6 +226,25 @@ class CriteriaTest {
   }
 
   @Test
+  void gateIsTheAbsoluteMeanGradientOfTheGate() {
+    Gate gate = new Gate();
+    try (HandMadeEvidence evidence =
+        new HandMadeEvidence(1, gate).gates(new double[] {-3, 2, 0}, new double[] {10, 5, 1})) {
+      assertThat(gate.score(MLP, evidence)).containsExactly(3, 2, 0);
+    }
+  }
+
+  @Test
+  void gateFisherIsTheMeanSquareOfTheGradientOfTheGate() {
+    GateFisher gateFisher = new GateFisher();
+    try (HandMadeEvidence evidence =
+        new HandMadeEvidence(1, gateFisher)
+            .gates(new double[] {-3, 2, 0}, new double[] {10, 5, -1})) {
+      assertThat(gateFisher.score(MLP, evidence)).containsExactly(10, 5, -1);
+    }
+  }
+
+  @Test
   void scoreThatIsNotFiniteNamesGroupAndUnit() {
     Magnitude magnitude = new Magnitude();
     try (HandMadeEvidence evidence = mlp(magnitude)) {
@@ -246,6 +265,8 @@ class CriteriaTest {
     assertThat(new Wanda().requires()).containsExactly(Evidence.INPUT_STATISTICS);
     assertThat(new Flap().requires()).containsExactly(Evidence.INPUT_STATISTICS);
     assertThat(new Taylor().requires()).containsExactly(Evidence.GRADIENT);
+    assertThat(new Gate().requires()).containsExactly(Evidence.GATE_GRADIENT);
+    assertThat(new GateFisher().requires()).containsExactly(Evidence.GATE_GRADIENT);
     assertThat(new Magnitude().requires()).isEmpty();
     assertThat(new RandomCriterion().requires()).isEmpty();
   }

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.Map;
 import java.util.ServiceLoader;
 import org.junit.jupiter.api.Test;
+import org.minillm.core.calibration.GradientEstimator;
 import org.minillm.core.plugin.Plugins;
 import org.minillm.core.pruning.ImportanceCriterion;
 
@@ -25,6 +26,9 @@ class CriterionLookUpTest {
     assertThat(Plugins.configured(ImportanceCriterion.class, "flap")).isEqualTo(new Flap());
     assertThat(Plugins.configured(ImportanceCriterion.class, "taylor"))
         .isEqualTo(new Taylor(Taylor.Form.ELEMENT));
+    assertThat(Plugins.configured(ImportanceCriterion.class, "gate")).isEqualTo(new Gate());
+    assertThat(Plugins.configured(ImportanceCriterion.class, "gate-fisher"))
+        .isEqualTo(new GateFisher());
     assertThat(Plugins.configured(ImportanceCriterion.class, "random"))
         .isEqualTo(new RandomCriterion(0));
   }
@@ -34,7 +38,8 @@ class CriterionLookUpTest {
     assertThatThrownBy(() -> Plugins.configured(ImportanceCriterion.class, "fsm"))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageStartingWith(
-            "no importance criterion \"fsm\"; there is flap, fms, magnitude, random, taylor, wanda; add the module");
+            "no importance criterion \"fsm\"; there is combination, flap, fms, gate, gate-fisher,"
+                + " magnitude, random, taylor, wanda; add the module");
   }
 
   @Test
@@ -76,11 +81,29 @@ class CriterionLookUpTest {
   }
 
   @Test
+  void gradientEstimatorsAreFoundByNameWithTheirSettings() {
+    assertThat(Plugins.configured(GradientEstimator.class, "backprop")).isEqualTo(new Backprop());
+    assertThat(Plugins.configured(GradientEstimator.class, "gates"))
+        .isEqualTo(new GateSpsa(4, 1e-3, 0));
+    assertThat(Plugins.configured(GradientEstimator.class, "gates:pairs=8,epsilon=0.01,seed=3"))
+        .isEqualTo(new GateSpsa(8, 0.01, 3));
+  }
+
+  @Test
+  void gatesTakeAtLeastTwoPairs() {
+    assertThatThrownBy(() -> Plugins.configured(GradientEstimator.class, "gates:pairs=1"))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("pairs 1: expected at least 2; a mean square takes products of two");
+  }
+
+  @Test
   void documentationHasALineForEach() throws IOException {
     // GIVEN
     String page = Files.readString(Path.of("../docs/criteria.md"));
 
     // THEN
+    assertThat(ServiceLoader.load(GradientEstimator.class))
+        .allSatisfy(estimator -> assertThat(page).contains("| `" + estimator.name() + "` |"));
     assertThat(ServiceLoader.load(ImportanceCriterion.class))
         .allSatisfy(criterion -> assertThat(page).contains("| `" + criterion.name() + "` |"));
   }
