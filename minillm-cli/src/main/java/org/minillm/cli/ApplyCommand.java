@@ -61,7 +61,8 @@ final class ApplyCommand implements Callable<Integer> {
     RunCost cost = RunCost.start();
     try (CliProgress progress = CliProgress.on(spec.commandLine().getErr());
         CausalLm lm = CausalLm.open(model, memory.budget())) {
-      PruningReport report = StructuredPruner.write(lm, read, form.export(), out, force, progress);
+      PruningReport report =
+          StructuredPruner.write(lm, read, null, form.export(), out, force, progress);
       CutSummary summary = new CutSummary(read, report);
       summary.print(spec.commandLine().getOut());
       spec.commandLine().getOut().println("written to " + out);

@@ -1,11 +1,8 @@
 package org.minillm.cli;
 
-import com.google.common.collect.ImmutableSet;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -14,18 +11,19 @@ import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.calibration.GradientEstimator;
 import org.minillm.core.checkpoint.CheckpointWriter;
 import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.Tokenizer;
 import org.minillm.core.plugin.ConfigurablePlugin;
 import org.minillm.core.plugin.Plugins;
+import org.minillm.core.pruning.Allocation;
 import org.minillm.core.pruning.ImportanceCriterion;
 import org.minillm.core.pruning.PruningPlan;
 import org.minillm.core.pruning.PruningReport;
-import org.minillm.core.pruning.PruningTarget;
+import org.minillm.core.pruning.Restoration;
 import org.minillm.core.pruning.StructuredPruner;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
-import picocli.CommandLine.Help;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -84,128 +82,10 @@ final class PruneCommand implements Callable<Integer> {
   @Mixin private JsonOption json;
 
   @ArgGroup(validate = false, heading = "%nWhat to remove:%n")
-  private Target target = new Target();
+  private TargetOptions target = new TargetOptions();
 
   @ArgGroup(validate = false, heading = "%nHow importance is measured:%n")
-  private Measure measure = new Measure();
-
-  /** How much goes, and within which bounds. */
-  static final class Target {
-
-    @Option(
-        names = "--ratio",
-        paramLabel = "R",
-        defaultValue = "0.2",
-        converter = OptionTypes.Ratio.class,
-        description = "Pruning ratio: the part of the parameters in the chosen groups to remove.")
-    double ratio;
-
-    @Option(
-        names = "--groups",
-        paramLabel = "KIND",
-        defaultValue = "channels",
-        converter = OptionTypes.Groups.class,
-        description =
-            "${COMPLETION-CANDIDATES}: MLP channels, key-value heads with their query heads, or"
-                + " both.")
-    PrunedGroups groups = PrunedGroups.CHANNELS;
-
-    @Option(
-        names = "--multiple-of",
-        paramLabel = "N",
-        defaultValue = "1",
-        converter = OptionTypes.Count.class,
-        description =
-            "Keep a multiple of N channels in each layer; hardware and quantisers like 32 or 256.")
-    int multipleOf;
-
-    @Option(
-        names = "--minimum-units",
-        paramLabel = "N",
-        defaultValue = "1",
-        converter = OptionTypes.Count.class,
-        description = "Keep at least N units in every group.")
-    int minimumUnits;
-
-    @Option(
-        names = "--keep-layers",
-        paramLabel = "L,L,...",
-        hideParamSyntax = true,
-        showDefaultValue = Help.Visibility.NEVER,
-        split = ",",
-        converter = OptionTypes.Index.class,
-        description = "Layers to leave whole, from 0, such as 0,1,29; the others give the more.")
-    List<Integer> keepLayers = new ArrayList<>();
-
-    PruningTarget asTarget() {
-      return new PruningTarget(
-          ratio, groups.kinds(), multipleOf, minimumUnits, ImmutableSet.copyOf(keepLayers));
-    }
-  }
-
-  /** Criterion, gradient and calibration. */
-  static final class Measure {
-
-    @Option(
-        names = "--criterion",
-        paramLabel = "NAME",
-        defaultValue = "fms",
-        description =
-            "Importance criterion, with its settings after a colon where wanted, such as"
-                + " fms:aggregation=max.")
-    String criterion = "";
-
-    @Option(
-        names = "--gradient",
-        paramLabel = "NAME",
-        defaultValue = "spsa",
-        description =
-            "The estimate of the loss gradient, for criteria that use one: spsa or, for gates, gates"
-                + " (forward passes only), or backprop, with its settings after a colon where"
-                + " wanted, such as spsa:direction=signs; or none, which stands for 1 everywhere.")
-    String gradient = "";
-
-    @Option(
-        names = "--probes",
-        paramLabel = "P",
-        defaultValue = "1",
-        converter = OptionTypes.Count.class,
-        description =
-            "SPSA probes. They share the calibration set, so that all of them cost two forward"
-                + " passes; --gradient spsa:data=all gives each the whole set.")
-    int probes;
-
-    @Option(
-        names = "--epsilon",
-        paramLabel = "E",
-        defaultValue = "1e-3",
-        converter = OptionTypes.Positive.class,
-        description = "Size of an SPSA probe's step.")
-    double epsilon;
-
-    @Option(
-        names = "--seed",
-        paramLabel = "S",
-        defaultValue = "0",
-        description = "Seed of all randomness; the same seed gives the same plan.")
-    long seed;
-
-    @Option(
-        names = "--samples",
-        paramLabel = "N",
-        defaultValue = "32",
-        converter = OptionTypes.Count.class,
-        description = "Calibration windows, evenly spaced over the text.")
-    int samples;
-
-    @Option(
-        names = "--window",
-        paramLabel = "T",
-        defaultValue = "128",
-        converter = OptionTypes.Window.class,
-        description = "Tokens a calibration window.")
-    int window;
-  }
+  private MeasureOptions measure = new MeasureOptions();
 
   @Override
   public Integer call() throws Exception {
@@ -216,21 +96,32 @@ final class PruneCommand implements Callable<Integer> {
         measure.gradient.equals("none")
             ? null
             : chosen("--gradient", GradientEstimator.class, measure.gradient);
-    requireCalibration(criterion);
+    ImportanceCriterion headCriterion =
+        measure.headCriterion == null
+            ? criterion
+            : chosen("--head-criterion", ImportanceCriterion.class, measure.headCriterion);
+    Restoration restoration =
+        measure.restoration.equals("none")
+            ? null
+            : chosen("--restore", Restoration.class, measure.restoration);
+    StructuredPruner.Builder builder =
+        StructuredPruner.builder(criterion, target.asTarget())
+            .criterion(GroupKind.ATTENTION_HEADS, headCriterion)
+            .allocation(chosen("--allocation", Allocation.class, target.allocation))
+            .restoration(restoration)
+            .gradientEstimator(estimator)
+            .export(form.export())
+            .overwrite(force);
+    boolean needsText = builder.build().readsText();
+    requireCalibration(criterion.name(), needsText);
     if (out != null) {
       CheckpointWriter.checkTarget(out, force, model);
     }
     RunCost cost = RunCost.start();
     try (CliProgress progress = CliProgress.on(spec.commandLine().getErr());
         CausalLm lm = CausalLm.open(model, memory.budget())) {
-      StructuredPruner pruner =
-          StructuredPruner.builder(criterion, target.asTarget())
-              .gradientEstimator(estimator)
-              .listener(progress)
-              .export(form.export())
-              .overwrite(force)
-              .build();
-      CalibrationSet data = calibrationSet(lm, criterion);
+      StructuredPruner pruner = builder.listener(progress).build();
+      CalibrationSet data = needsText ? calibrationSet(lm) : null;
       PruningPlan plan = pruner.plan(lm, data);
       write(pruner, lm, plan, data);
       report(new CutSummary(plan, PruningReport.of(lm, plan, form.export())), cost);
@@ -262,18 +153,17 @@ final class PruneCommand implements Callable<Integer> {
     }
   }
 
-  private void requireCalibration(ImportanceCriterion criterion) {
-    if (calibration == null && !criterion.requires().isEmpty()) {
+  private void requireCalibration(String criterion, boolean needsText) {
+    if (calibration == null && needsText) {
       throw usage(
           "Missing required option: '--calibration=FILE' (the criterion "
-              + criterion.name()
+              + criterion
               + " measures on a text)");
     }
   }
 
-  private @Nullable CalibrationSet calibrationSet(CausalLm lm, ImportanceCriterion criterion)
-      throws IOException {
-    if (calibration == null || criterion.requires().isEmpty()) {
+  private @Nullable CalibrationSet calibrationSet(CausalLm lm) throws IOException {
+    if (calibration == null) {
       return null;
     }
     try (Tokenizer tokenizer = lm.tokenizer()) {

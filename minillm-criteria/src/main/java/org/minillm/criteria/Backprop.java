@@ -12,7 +12,6 @@ import org.minillm.core.calibration.GradientEstimator;
 import org.minillm.core.calibration.GradientRequest;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.PassListener;
-import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.Sweep;
 
 /**
@@ -42,11 +41,10 @@ public record Backprop() implements GradientEstimator {
   public GradientEstimate estimate(
       CausalLm model, CalibrationSet data, GradientRequest request, PassListener listener)
       throws IOException {
-    List<PruningGroup> groups = model.groups(request.kinds());
     int rows = Math.max(1, Sweep.TOKENS_PER_BATCH / data.window());
     List<List<int[]>> batches = Lists.partition(data.windows(), rows);
     listener.passStarted(name(), 2L * model.config().layers().size() * batches.size());
-    GradientSums sums = new GradientSums(model, groups, request.evidence());
+    GradientSums sums = new GradientSums(model, request);
     try {
       for (List<int[]> windows : batches) {
         new BackwardPass(model, sums, listener).run(windows);

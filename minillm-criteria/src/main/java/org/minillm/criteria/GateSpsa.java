@@ -5,6 +5,7 @@ import static com.google.common.base.Preconditions.checkArgument;
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableListMultimap;
 import com.google.common.collect.ImmutableMap;
+import com.google.common.collect.ImmutableSet;
 import com.google.common.collect.Sets;
 import com.google.common.primitives.ImmutableDoubleArray;
 import java.io.IOException;
@@ -94,11 +95,11 @@ public record GateSpsa(int pairs, double epsilon, long seed) implements Gradient
   public GradientEstimate estimate(
       CausalLm model, CalibrationSet data, GradientRequest request, PassListener listener)
       throws IOException {
-    listener.passStarted(
-        name(), (long) model.config().layers().size() * pairs * request.kinds().size());
+    ImmutableSet<GroupKind> kinds = request.kinds(Evidence.GATE_GRADIENT);
+    listener.passStarted(name(), (long) model.config().layers().size() * pairs * kinds.size());
     ImmutableListMultimap.Builder<GroupKind, GateSpsaEstimate.Pair> measured =
         ImmutableListMultimap.builder();
-    for (GroupKind kind : request.kinds()) {
+    for (GroupKind kind : kinds) {
       ImmutableList<PruningGroup> groups = model.groups(List.of(kind));
       for (int pair = 0; pair < pairs; pair++) {
         long own = CounterRng.bits(seed, CounterRng.stream("gates " + kind.id()), pair);
@@ -107,8 +108,7 @@ public record GateSpsa(int pairs, double epsilon, long seed) implements Gradient
       }
     }
     listener.passDone();
-    return new GateSpsaEstimate(
-        measured.build(), provenance(), 2L * pairs * request.kinds().size());
+    return new GateSpsaEstimate(measured.build(), provenance(), 2L * pairs * kinds.size());
   }
 
   /** Measures the slope of every window's loss along its own z. */

@@ -11,15 +11,14 @@ import ai.djl.ndarray.types.Shape;
 import com.google.common.collect.ImmutableMap;
 import com.google.common.primitives.ImmutableDoubleArray;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.calibration.Evidence;
 import org.minillm.core.calibration.GateGradient;
 import org.minillm.core.calibration.GradientEstimate;
+import org.minillm.core.calibration.GradientRequest;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupId;
 import org.minillm.core.model.PruningGroup;
@@ -40,25 +39,17 @@ final class GradientSums implements GradientEstimate {
   /** The sums of one group. */
   private record GateSums(double[] sum, double[] squares) {}
 
-  /**
-   * Begins at zero.
-   *
-   * @param wanted GRADIENT for the weights of the groups, GATE_GRADIENT for their gates
-   */
-  GradientSums(CausalLm model, List<PruningGroup> groups, Set<Evidence> wanted) {
-    if (wanted.contains(Evidence.GRADIENT)) {
-      for (PruningGroup group : groups) {
-        for (TensorSlice slice : group.slices()) {
-          weights.computeIfAbsent(
-              slice.tensor(), tensor -> zeros(model.decoder().tensors().get(tensor)));
-        }
+  /** Begins at zero. */
+  GradientSums(CausalLm model, GradientRequest request) {
+    for (PruningGroup group : model.groups(request.kinds(Evidence.GRADIENT))) {
+      for (TensorSlice slice : group.slices()) {
+        weights.computeIfAbsent(
+            slice.tensor(), tensor -> zeros(model.decoder().tensors().get(tensor)));
       }
     }
     gated =
-        wanted.contains(Evidence.GATE_GRADIENT)
-            ? groups.stream()
-                .collect(toImmutableMap(group -> group.consumer().input(), Function.identity()))
-            : ImmutableMap.of();
+        model.groups(request.kinds(Evidence.GATE_GRADIENT)).stream()
+            .collect(toImmutableMap(group -> group.consumer().input(), Function.identity()));
   }
 
   private NDArray zeros(Shape shape) {

@@ -131,7 +131,7 @@ class CombinationTest {
         .hasMessage("of \"flap\": expected at least two criteria, joined by +");
     assertThatThrownBy(() -> configured("combination:of=flap+wnda"))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageStartingWith("no importance criterion \"wnda\"; there is combination, flap,");
+        .hasMessageStartingWith("no importance criterion \"wnda\"; there is combination, energy,");
     assertThatThrownBy(() -> configured("combination").requires())
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("such as combination:of=wanda+flap");

@@ -38,8 +38,8 @@ class CriterionLookUpTest {
     assertThatThrownBy(() -> Plugins.configured(ImportanceCriterion.class, "fsm"))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageStartingWith(
-            "no importance criterion \"fsm\"; there is combination, flap, fms, gate, gate-fisher,"
-                + " magnitude, random, taylor, wanda; add the module");
+            "no importance criterion \"fsm\"; there is combination, energy, flap, fms, gate,"
+                + " gate-fisher, magnitude, obs, random, taylor, wanda; add the module");
   }
 
   @Test

@@ -9,11 +9,11 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableSet;
+import com.google.common.collect.ImmutableSetMultimap;
 import java.io.IOException;
 import java.nio.FloatBuffer;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -54,11 +54,14 @@ class BackpropTest {
   /** A step along the gradient: large against the rounding of the loss, small against its bend. */
   private static final double STEP = 2e-3;
 
-  private static final Set<GroupKind> ALL_KINDS = EnumSet.allOf(GroupKind.class);
-  private static final GradientRequest EVERYTHING =
-      GradientRequest.of(EnumSet.of(Evidence.GRADIENT, Evidence.GATE_GRADIENT), ALL_KINDS);
   private static final GradientRequest GATES =
-      GradientRequest.of(EnumSet.of(Evidence.GATE_GRADIENT), ALL_KINDS);
+      GradientRequest.of(Evidence.GATE_GRADIENT, GroupKind.values());
+  private static final GradientRequest EVERYTHING =
+      new GradientRequest(
+          ImmutableSetMultimap.<Evidence, GroupKind>builder()
+              .putAll(Evidence.GRADIENT, GroupKind.values())
+              .putAll(Evidence.GATE_GRADIENT, GroupKind.values())
+              .build());
 
   @TempDir static Path temp;
 

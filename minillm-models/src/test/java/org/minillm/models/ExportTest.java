@@ -79,7 +79,7 @@ class ExportTest {
 
   private Path write(CausalLm model, PruningPlan plan, Export export) throws IOException {
     Path target = temp.resolve(export.toString());
-    StructuredPruner.write(model, plan, export, target, false, PassListener.SILENT);
+    StructuredPruner.write(model, plan, null, export, target, false, PassListener.SILENT);
     return target;
   }
 
@@ -180,7 +180,7 @@ class ExportTest {
                     Map.of(),
                     Map.of())
                 .withKept(heads, ImmutableIntArray.of(1, 3));
-        StructuredPruner.write(pruned, second, Export.CUT, twice, false, PassListener.SILENT);
+        StructuredPruner.write(pruned, second, null, Export.CUT, twice, false, PassListener.SILENT);
       }
 
       // THEN it is the model with the heads 4 and 7, and their slopes
@@ -188,6 +188,7 @@ class ExportTest {
       StructuredPruner.write(
           dense,
           nothing.withKept(heads, ImmutableIntArray.of(4, 7)),
+          null,
           Export.CUT,
           direct,
           false,

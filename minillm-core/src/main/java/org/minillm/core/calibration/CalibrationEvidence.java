@@ -8,6 +8,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
 import com.google.common.collect.ImmutableSet;
+import com.google.common.collect.SetMultimap;
 import com.google.common.collect.Sets;
 import java.io.IOException;
 import java.util.Arrays;
@@ -55,8 +56,7 @@ public record CalibrationEvidence(
    *
    * @param model the model; read only
    * @param data the calibration set; may be null where no evidence is asked for
-   * @param required what is to be collected
-   * @param kinds the kinds of groups that will be scored
+   * @param required what is to be collected, for each kind of group that will be scored
    * @param estimator makes the gradient; null where the gradient is to be 1 everywhere
    * @param backend where scores are computed
    * @param listener told of the progress
@@ -68,23 +68,23 @@ public record CalibrationEvidence(
   public static CalibrationEvidence prepare(
       CausalLm model,
       @Nullable CalibrationSet data,
-      Set<Evidence> required,
-      Set<GroupKind> kinds,
+      SetMultimap<GroupKind, Evidence> required,
       @Nullable GradientEstimator estimator,
       ScoreBackend backend,
       PassListener listener)
       throws IOException {
-    if (!required.isEmpty() && data == null) {
+    ImmutableSet<Evidence> collected = Sets.immutableEnumSet(required.values());
+    if (!collected.isEmpty() && data == null) {
       throw new IllegalArgumentException(
-          "no calibration set: the criterion needs " + required + "; give a calibration text");
+          "no calibration set: the criterion needs " + collected + "; give a calibration text");
     }
-    GradientRequest request = GradientRequest.of(required, kinds);
+    GradientRequest request = GradientRequest.within(required);
     requireProvided(request, estimator);
     GradientEstimate gradient =
         request.evidence().isEmpty() || estimator == null || data == null
             ? GradientEstimate.NONE
             : estimator.estimate(model, data, request, listener);
-    return new CalibrationEvidence(ImmutableSet.copyOf(required), gradient, backend);
+    return new CalibrationEvidence(collected, gradient, backend);
   }
 
   private static void requireProvided(

@@ -65,6 +65,11 @@ public final class Sweep implements AutoCloseable {
     return Math.max(1, HIDDEN_BYTES / Float.BYTES / model.config().hiddenSize());
   }
 
+  /** Windows of some length that go through a block together. */
+  static int rowsPerBatch(int length) {
+    return Math.max(1, TOKENS_PER_BATCH / length);
+  }
+
   /** Told when all strands have passed a layer. */
   @FunctionalInterface
   public interface LayerListener {
@@ -103,7 +108,7 @@ public final class Sweep implements AutoCloseable {
       this.windows = windows;
       this.transform = transform;
       this.tap = tap;
-      this.rowsPerBatch = Math.max(1, TOKENS_PER_BATCH / windows.get(0).length);
+      this.rowsPerBatch = rowsPerBatch(windows.get(0).length);
     }
 
     /**

@@ -2,11 +2,12 @@ package org.minillm.core.pruning;
 
 import com.google.common.collect.ImmutableSortedMap;
 import java.util.List;
+import java.util.Optional;
 import org.minillm.core.model.GroupId;
-import org.minillm.core.plugin.Plugin;
+import org.minillm.core.plugin.ConfigurablePlugin;
 
 /** Decides how many units each group keeps. Which ones is decided by their scores alone. */
-public interface Allocation extends Plugin {
+public interface Allocation extends ConfigurablePlugin<Allocation> {
 
   /**
    * Decides the counts.
@@ -17,4 +18,14 @@ public interface Allocation extends Plugin {
    * @throws IllegalArgumentException if the bounds leave nothing to remove; the message says which
    */
   ImmutableSortedMap<GroupId, Integer> unitsToKeep(List<ScoredGroup> groups, PruningTarget target);
+
+  /**
+   * Says by which scores the groups are compared, where those that choose the units within a group
+   * are not fit for it.
+   *
+   * @return a criterion of its own; empty where {@link #unitsToKeep} is given the pruner's scores
+   */
+  default Optional<ImportanceCriterion> criterion() {
+    return Optional.empty();
+  }
 }

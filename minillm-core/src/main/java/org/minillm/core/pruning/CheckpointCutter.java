@@ -1,5 +1,7 @@
 package org.minillm.core.pruning;
 
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableMap;
 import com.google.common.collect.ImmutableSortedMap;
@@ -8,11 +10,14 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 import org.minillm.core.checkpoint.Checkpoint;
 import org.minillm.core.checkpoint.CheckpointWriter;
+import org.minillm.core.checkpoint.ScratchTensors;
 import org.minillm.core.checkpoint.TensorInfo;
 import org.minillm.core.checkpoint.TensorOutput;
 import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.FloatView;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.PassListener;
 
@@ -29,24 +34,54 @@ final class CheckpointCutter {
   private final CausalLm model;
   private final PruningPlan plan;
   private final CutTable table;
+  private final @Nullable Refit refit;
   private final Export export;
   private final PassListener listener;
 
-  CheckpointCutter(CausalLm model, PruningPlan plan, Export export, PassListener listener)
+  CheckpointCutter(
+      CausalLm model, PruningPlan plan, @Nullable Refit refit, Export export, PassListener listener)
       throws IOException {
     plan.requireMadeFor(StructuredPruner.fingerprint(model));
     this.model = model;
     this.plan = plan;
     this.table = CutTable.of(plan, model.groups(Arrays.asList(GroupKind.values())));
+    this.refit = refit;
     this.export = export;
     this.listener = listener;
   }
 
   PruningReport write(Path target, boolean overwrite) throws IOException {
+    CheckpointWriter.checkTarget(target, overwrite, model.checkpoint().folder());
+    // the plan's own folder is a disk with room for the result; the target itself appears whole
+    try (ScratchTensors restored = new ScratchTensors(target.toAbsolutePath().getParent())) {
+      if (refit != null) {
+        restore(refit, restored);
+      }
+      return write(target, overwrite, restored);
+    }
+  }
+
+  private void restore(Refit run, ScratchTensors restored) throws IOException {
+    RestorationPass.Sink sink =
+        (name, weight) -> {
+          TensorInfo dense = model.checkpoint().tensor(name);
+          CutTable.Cut cut = table.cut(name).orElseThrow();
+          TensorInfo info = export == Export.CUT ? cut.of(dense) : dense;
+          try (NDManager owner = weight.getManager().newSubManager()) {
+            NDArray written = export == Export.CUT ? weight : cut.spread(weight, owner);
+            restored.put(info, FloatView.of(written));
+          }
+        };
+    new RestorationPass(model, table, run.restoration(), sink).run(run.data(), listener);
+  }
+
+  private PruningReport write(Path target, boolean overwrite, ScratchTensors restored)
+      throws IOException {
     Checkpoint source = model.checkpoint();
     ImmutableList.Builder<TensorOutput> outputs = ImmutableList.builder();
     for (TensorInfo tensor : source.tensors().values()) {
-      outputs.add(cut(source, tensor));
+      Optional<TensorOutput> ready = restored.output(tensor.name());
+      outputs.add(ready.isPresent() ? ready.get() : cut(source, tensor));
     }
     ImmutableList<TensorOutput> all = outputs.build();
     listener.passStarted("write", all.stream().mapToLong(output -> output.info().bytes()).sum());
@@ -70,6 +105,7 @@ final class CheckpointCutter {
     return ImmutableSortedMap.<String, String>naturalOrder()
         .putAll(plan.provenance())
         .put("export", export.toString())
+        .putAll(refit == null ? ImmutableMap.of("restoration", "none") : refit.provenance())
         .buildOrThrow();
   }
 

@@ -2,15 +2,19 @@ package org.minillm.core.pruning;
 
 import static com.google.common.base.Preconditions.checkArgument;
 
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import com.google.common.collect.ImmutableMap;
 import com.google.common.primitives.ImmutableIntArray;
+import java.nio.FloatBuffer;
 import java.util.BitSet;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.IntStream;
 import org.minillm.core.checkpoint.TensorInfo;
+import org.minillm.core.model.FloatView;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.TensorSlice;
 
@@ -44,6 +48,26 @@ public record CutTable(ImmutableMap<String, Cut> cuts) {
       long[] shape = tensor.shape().getShape().clone();
       shape[axis] = kept.length();
       return new TensorInfo(tensor.name(), tensor.type(), new Shape(shape));
+    }
+
+    /**
+     * Puts the kept columns where they were in the dense tensor.
+     *
+     * @param columns FLOAT32, (out, kept)
+     * @param owner where the result hangs
+     * @return FLOAT32, (out, size), with zeros between
+     */
+    NDArray spread(NDArray columns, NDManager owner) {
+      int rows = Math.toIntExact(columns.getShape().get(0));
+      NDArray dense = owner.zeros(new Shape(rows, size));
+      FloatBuffer from = FloatView.of(columns);
+      FloatBuffer to = FloatView.of(dense);
+      for (int row = 0; row < rows; row++) {
+        for (int i = 0; i < kept.length(); i++) {
+          to.put(row * size + kept.get(i), from.get(row * kept.length() + i));
+        }
+      }
+      return dense;
     }
 
     /**

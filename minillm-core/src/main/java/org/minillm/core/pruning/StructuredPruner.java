@@ -1,23 +1,30 @@
 package org.minillm.core.pruning;
 
 import com.google.common.collect.ImmutableListMultimap;
+import com.google.common.collect.ImmutableMap;
+import com.google.common.collect.ImmutableSetMultimap;
 import com.google.common.collect.ImmutableSortedMap;
 import com.google.common.collect.Multimaps;
 import com.google.common.primitives.ImmutableDoubleArray;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
+import org.minillm.core.calibration.BlockEvidence;
 import org.minillm.core.calibration.CalibrationEvidence;
 import org.minillm.core.calibration.CalibrationSet;
+import org.minillm.core.calibration.Evidence;
 import org.minillm.core.calibration.GradientEstimator;
 import org.minillm.core.calibration.JavaScoreBackend;
 import org.minillm.core.calibration.ScoreBackend;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupId;
+import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.PassListener;
 import org.minillm.core.model.PruningGroup;
 
@@ -37,22 +44,26 @@ import org.minillm.core.model.PruningGroup;
 public final class StructuredPruner implements Pruner {
 
   private final ImportanceCriterion criterion;
+  private final ImmutableMap<GroupKind, ImportanceCriterion> criteriaOfKinds;
   private final PruningTarget target;
   private final @Nullable GradientEstimator gradientEstimator;
   private final Allocation allocation;
   private final ScoreBackend backend;
   private final PassListener listener;
   private final Export export;
+  private final @Nullable Restoration restoration;
   private final boolean overwrite;
 
   private StructuredPruner(Builder builder) {
     this.criterion = builder.criterion;
+    this.criteriaOfKinds = ImmutableMap.copyOf(builder.criteriaOfKinds);
     this.target = builder.target;
     this.gradientEstimator = builder.gradientEstimator;
     this.allocation = builder.allocation;
     this.backend = builder.backend;
     this.listener = builder.listener;
     this.export = builder.export;
+    this.restoration = builder.restoration;
     this.overwrite = builder.overwrite;
   }
 
@@ -71,13 +82,7 @@ public final class StructuredPruner implements Pruner {
   public PruningPlan plan(CausalLm model, @Nullable CalibrationSet data) throws IOException {
     try (CalibrationEvidence evidence =
         CalibrationEvidence.prepare(
-            model,
-            data,
-            criterion.requires(),
-            target.kinds(),
-            gradientEstimator,
-            backend,
-            listener)) {
+            model, data, requires(), gradientEstimator, backend, listener)) {
       return plan(model, data, evidence);
     }
   }
@@ -85,8 +90,10 @@ public final class StructuredPruner implements Pruner {
   private PruningPlan plan(
       CausalLm model, @Nullable CalibrationSet data, CalibrationEvidence evidence)
       throws IOException {
-    List<ScoredGroup> scored = score(model, data, evidence);
-    ImmutableSortedMap<GroupId, Integer> counts = allocation.unitsToKeep(scored, target);
+    List<ScoredGroup> scored = new ArrayList<>();
+    List<ScoredGroup> compared = new ArrayList<>();
+    score(model, data, evidence, scored, compared);
+    ImmutableSortedMap<GroupId, Integer> counts = allocation.unitsToKeep(compared, target);
     Map<GroupId, PruningPlan.KeptUnits> kept = new TreeMap<>();
     for (ScoredGroup group : scored) {
       kept.put(
@@ -101,26 +108,60 @@ public final class StructuredPruner implements Pruner {
     return ModelFingerprint.of(model.config(), model.checkpoint().sha256OfSamples());
   }
 
-  private List<ScoredGroup> score(
-      CausalLm model, @Nullable CalibrationSet data, CalibrationEvidence evidence)
+  private ImportanceCriterion criterion(GroupKind kind) {
+    return criteriaOfKinds.getOrDefault(kind, criterion);
+  }
+
+  private ImmutableSetMultimap<GroupKind, Evidence> requires() {
+    ImmutableSetMultimap.Builder<GroupKind, Evidence> required = ImmutableSetMultimap.builder();
+    for (GroupKind kind : target.kinds()) {
+      required.putAll(kind, criterion(kind).requires());
+      allocation.criterion().ifPresent(comparing -> required.putAll(kind, comparing.requires()));
+    }
+    return required.build();
+  }
+
+  /**
+   * Tells whether {@link #plan} and {@link #apply} need a calibration set.
+   *
+   * @return false where the weights alone decide and nothing is restored
+   */
+  public boolean readsText() {
+    return restoration != null || !requires().isEmpty();
+  }
+
+  /** Scores all groups: to choose units within them, and to compare the groups. */
+  private void score(
+      CausalLm model,
+      @Nullable CalibrationSet data,
+      CalibrationEvidence evidence,
+      List<ScoredGroup> scored,
+      List<ScoredGroup> compared)
       throws IOException {
     ImmutableListMultimap<Integer, PruningGroup> byLayer =
         Multimaps.index(model.groups(target.kinds()), group -> group.id().layer());
-    List<ScoredGroup> scored = new ArrayList<>();
     evidence.visitLayers(
         model,
         data,
         listener,
         (layer, block) -> {
           for (PruningGroup group : byLayer.get(layer)) {
-            scored.add(
-                new ScoredGroup(
-                    group.id(),
-                    group.weightsPerUnit(model::elements),
-                    ImmutableDoubleArray.copyOf(criterion.score(group, block))));
+            ImportanceCriterion own = criterion(group.id().kind());
+            ImportanceCriterion comparing = allocation.criterion().orElse(own);
+            ScoredGroup result = scored(model, group, own, block);
+            scored.add(result);
+            compared.add(comparing.equals(own) ? result : scored(model, group, comparing, block));
           }
         });
-    return scored;
+  }
+
+  private static ScoredGroup scored(
+      CausalLm model, PruningGroup group, ImportanceCriterion criterion, BlockEvidence evidence)
+      throws IOException {
+    return new ScoredGroup(
+        group.id(),
+        group.weightsPerUnit(model::elements),
+        ImmutableDoubleArray.copyOf(criterion.score(group, evidence)));
   }
 
   private ImmutableSortedMap<String, String> provenance(
@@ -128,11 +169,20 @@ public final class StructuredPruner implements Pruner {
     Map<String, String> facts = new TreeMap<>();
     facts.put("criterion", criterion.name());
     criterion.parameters().forEach((name, value) -> facts.put("criterion." + name, value));
+    criteriaOfKinds.forEach(
+        (kind, chosen) -> {
+          if (target.kinds().contains(kind) && !chosen.equals(criterion)) {
+            String key = "criterion." + kind.toString().toLowerCase(Locale.ROOT);
+            facts.put(key, chosen.name());
+            chosen.parameters().forEach((name, value) -> facts.put(key + "." + name, value));
+          }
+        });
     facts.putAll(evidence.gradient().provenance());
-    if (data != null && !criterion.requires().isEmpty()) {
+    if (data != null && !requires().isEmpty()) {
       facts.putAll(data.provenance());
     }
     facts.put("allocation", allocation.name());
+    allocation.parameters().forEach((name, value) -> facts.put("allocation." + name, value));
     facts.put("score_backend", backend.name());
     facts.put("forward_passes", Long.toString(evidence.forwardPasses()));
     facts.put("target.ratio", Double.toString(target.ratio()));
@@ -146,7 +196,18 @@ public final class StructuredPruner implements Pruner {
   public PruningReport apply(
       CausalLm model, PruningPlan plan, @Nullable CalibrationSet data, Path target)
       throws IOException {
-    return write(model, plan, export, target, overwrite, listener);
+    return write(model, plan, refit(data), export, target, overwrite, listener);
+  }
+
+  private @Nullable Refit refit(@Nullable CalibrationSet data) {
+    if (restoration == null) {
+      return null;
+    }
+    if (data == null) {
+      throw new IllegalArgumentException(
+          "no calibration set: " + restoration.name() + " needs one; give a calibration text");
+    }
+    return new Refit(restoration, data);
   }
 
   /**
@@ -155,6 +216,7 @@ public final class StructuredPruner implements Pruner {
    *
    * @param model the model that the plan was made for
    * @param plan which units stay
+   * @param refit restores what stays; null to leave it as it is, to the bit
    * @param export the form of the result
    * @param target the folder to write
    * @param overwrite whether an existing target is replaced
@@ -166,28 +228,44 @@ public final class StructuredPruner implements Pruner {
   public static PruningReport write(
       CausalLm model,
       PruningPlan plan,
+      @Nullable Refit refit,
       Export export,
       Path target,
       boolean overwrite,
       PassListener listener)
       throws IOException {
-    return new CheckpointCutter(model, plan, export, listener).write(target, overwrite);
+    return new CheckpointCutter(model, plan, refit, export, listener).write(target, overwrite);
   }
 
   /** Gathers the choices of a {@link StructuredPruner}. */
   public static final class Builder {
     private final ImportanceCriterion criterion;
     private final PruningTarget target;
+    private final Map<GroupKind, ImportanceCriterion> criteriaOfKinds =
+        new EnumMap<>(GroupKind.class);
     private @Nullable GradientEstimator gradientEstimator;
     private Allocation allocation = new UniformAllocation();
     private ScoreBackend backend = new JavaScoreBackend();
     private PassListener listener = PassListener.SILENT;
     private Export export = Export.CUT;
+    private @Nullable Restoration restoration;
     private boolean overwrite;
 
     private Builder(ImportanceCriterion criterion, PruningTarget target) {
       this.criterion = criterion;
       this.target = target;
+    }
+
+    /**
+     * Chooses another criterion for one kind of group.
+     *
+     * @param kind the groups that it scores
+     * @param chosen the criterion
+     * @return this
+     */
+    public Builder criterion(GroupKind kind, ImportanceCriterion chosen) {
+      criteriaOfKinds.put(kind, chosen);
+      return this;
     }
 
     /**
@@ -242,6 +320,17 @@ public final class StructuredPruner implements Pruner {
      */
     public Builder export(Export chosen) {
       this.export = chosen;
+      return this;
+    }
+
+    /**
+     * Chooses how what stays makes up for what goes.
+     *
+     * @param chosen the restoration; null for none, which is the default
+     * @return this
+     */
+    public Builder restoration(@Nullable Restoration chosen) {
+      this.restoration = chosen;
       return this;
     }
 

@@ -1,0 +1,204 @@
+package org.minillm.core.linalg;
+
+import static com.google.common.base.Preconditions.checkArgument;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.NDScope;
+import ai.djl.ndarray.index.NDIndex;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * The factor L of a symmetric positive definite matrix A = L L^T, in double, and what it solves.
+ * Blocked: blocks on the diagonal are factored and inverted in Java, all else is matrix products of
+ * the engine, which therefore are nearly all of the work (Golub and Van Loan, Matrix Computations,
+ * 4.2). The factor has a result for every positive definite matrix and none for any other, within
+ * rounding.
+ */
+public final class Cholesky implements AutoCloseable {
+
+  /** Large enough that products dominate, small enough that the work in Java is nothing. */
+  static final int BLOCK = 96;
+
+  private static final double RISE = 10;
+
+  /** Of the mean diagonal: above rounding in double, below what a fit would notice. */
+  private static final double LEAST_RISE = 1e-10;
+
+  private final NDManager manager;
+  private final int size;
+  // below the diagonal blocks: L; on and above them: what the algorithm left
+  private final NDArray factor;
+  private final List<NDArray> inverseDiagonalBlocks = new ArrayList<>();
+
+  private Cholesky(NDManager manager, NDArray matrix) {
+    this.manager = manager;
+    this.size = Math.toIntExact(matrix.getShape().get(0));
+    this.factor = matrix.duplicate();
+    factor.attach(manager);
+    NDScope.unregister(factor);
+  }
+
+  /**
+   * Factors a matrix.
+   *
+   * @param matrix FLOAT64, (n, n), symmetric; left as it is
+   * @return the factor, with n x n x 8 bytes of its own; to be closed; empty where the matrix is
+   *     not positive definite
+   */
+  public static Optional<Cholesky> of(NDArray matrix) {
+    Shape shape = matrix.getShape();
+    checkArgument(
+        matrix.getDataType() == DataType.FLOAT64
+            && shape.dimension() == 2
+            && shape.get(0) == shape.get(1),
+        "a matrix %s of %s, expected a square one of float64",
+        shape,
+        matrix.getDataType());
+    NDManager manager = matrix.getManager().newSubManager();
+    Cholesky cholesky = new Cholesky(manager, matrix);
+    if (cholesky.factorise()) {
+      return Optional.of(cholesky);
+    }
+    cholesky.close();
+    return Optional.empty();
+  }
+
+  /**
+   * Factors A + diag(ridge). Where that is not positive definite for rounding (dead channels, fewer
+   * tokens than channels), the ridge rises tenfold, and at least by a part of the mean diagonal,
+   * until it is.
+   *
+   * @param matrix A, FLOAT64, (n, n), symmetric and positive semidefinite; left as it is
+   * @param ridge n numbers, none negative
+   * @return the factor, to be closed
+   * @throws ArithmeticException if the matrix holds a number that is not finite
+   */
+  public static Cholesky ofRidged(NDArray matrix, double[] ridge) {
+    double mean = matrix.diagonal().mean().getDouble();
+    if (!Double.isFinite(mean)) {
+      throw new ArithmeticException(
+          "second moments of the activations are not finite; check the checkpoint");
+    }
+    double[] rising = ridge.clone();
+    // a matrix of zeros alone has the factor 1
+    double least = mean > 0 ? LEAST_RISE * mean : 1;
+    while (true) {
+      try (NDScope scope = new NDScope()) {
+        scope.suppressNotUsedWarning();
+        NDArray diagonal = matrix.getManager().create(rising, new Shape(rising.length, 1));
+        NDArray eye = matrix.getManager().eye(rising.length, rising.length, 0, DataType.FLOAT64);
+        Optional<Cholesky> factor = of(matrix.add(eye.muli(diagonal)));
+        if (factor.isPresent()) {
+          return factor.get();
+        }
+      }
+      double floor = least;
+      Arrays.setAll(rising, i -> Math.max(RISE * rising[i], floor));
+      least *= RISE;
+    }
+  }
+
+  private boolean factorise() {
+    for (int from = 0; from < size; from += BLOCK) {
+      int to = Math.min(size, from + BLOCK);
+      try (NDScope scope = new NDScope()) {
+        scope.suppressNotUsedWarning();
+        double[] block = part(factor, from, to, from, to).toDoubleArray();
+        if (!TriangularBlock.factorise(block, to - from)) {
+          return false;
+        }
+        TriangularBlock.invert(block, to - from);
+        NDArray inverse = manager.create(block, new Shape(to - from, to - from));
+        NDScope.unregister(inverse);
+        inverseDiagonalBlocks.add(inverse);
+        if (to < size) {
+          NDArray panel = part(factor, to, size, from, to).matMul(inverse.transpose());
+          factor.set(index(to, size, from, to), panel);
+          part(factor, to, size, to, size).subi(panel.matMul(panel.transpose()));
+        }
+      }
+    }
+    return true;
+  }
+
+  private static NDIndex index(int fromRow, int toRow, int fromColumn, int toColumn) {
+    return new NDIndex().addSliceDim(fromRow, toRow).addSliceDim(fromColumn, toColumn);
+  }
+
+  /** A view: what is written to it is in the array. */
+  private static NDArray part(NDArray of, int fromRow, int toRow, int fromColumn, int toColumn) {
+    return of.get(index(fromRow, toRow, fromColumn, toColumn));
+  }
+
+  /**
+   * Solves A X = B.
+   *
+   * @param rightSides B, FLOAT64, (n, m)
+   * @return X, FLOAT64, (n, m), a new array on the manager of {@code rightSides}
+   */
+  public NDArray solve(NDArray rightSides) {
+    NDArray solution = forward(rightSides);
+    int columns = Math.toIntExact(solution.getShape().get(1));
+    for (int block = inverseDiagonalBlocks.size() - 1; block >= 0; block--) {
+      int from = block * BLOCK;
+      int to = Math.min(size, from + BLOCK);
+      try (NDScope scope = new NDScope()) {
+        scope.suppressNotUsedWarning();
+        NDArray rows = part(solution, from, to, 0, columns);
+        if (to < size) {
+          NDArray below = part(factor, to, size, from, to).transpose();
+          rows.subi(below.matMul(part(solution, to, size, 0, columns)));
+        }
+        NDArray inverse = inverseDiagonalBlocks.get(block);
+        solution.set(index(from, to, 0, columns), inverse.transpose().matMul(rows));
+      }
+    }
+    return solution;
+  }
+
+  /** Solves L Y = B. */
+  private NDArray forward(NDArray rightSides) {
+    NDArray solution = rightSides.duplicate();
+    int columns = Math.toIntExact(solution.getShape().get(1));
+    for (int block = 0; block < inverseDiagonalBlocks.size(); block++) {
+      int from = block * BLOCK;
+      int to = Math.min(size, from + BLOCK);
+      try (NDScope scope = new NDScope()) {
+        scope.suppressNotUsedWarning();
+        NDArray rows = part(solution, from, to, 0, columns);
+        if (from > 0) {
+          NDArray left = part(factor, from, to, 0, from);
+          rows.subi(left.matMul(part(solution, 0, from, 0, columns)));
+        }
+        solution.set(index(from, to, 0, columns), inverseDiagonalBlocks.get(block).matMul(rows));
+      }
+    }
+    return solution;
+  }
+
+  /**
+   * Returns the diagonal of the inverse of A.
+   *
+   * @return n numbers
+   */
+  public double[] inverseDiagonal() {
+    try (NDScope scope = new NDScope()) {
+      scope.suppressNotUsedWarning();
+      // A^-1 = L^-T L^-1: its diagonal is the sums of squares of the columns of L^-1
+      NDArray inverse = forward(factor.getManager().eye(size, size, 0, DataType.FLOAT64));
+      return inverse.square().sum(new int[] {0}).toDoubleArray();
+    }
+  }
+
+  /** Frees the factor. */
+  @Override
+  public void close() {
+    manager.close();
+  }
+}

@@ -1,0 +1,141 @@
+package org.minillm.core.model;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.NDScope;
+import com.google.common.collect.Lists;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.IntFunction;
+
+/**
+ * The residual streams of the dense and of the pruned model over the same windows, in micro-batches
+ * and layer by layer. Until the first layer in which they differ there is one stream for both.
+ *
+ * <p>Owns both: windows x length x hidden_size x 4 bytes each.
+ */
+public final class TwinStreams implements AutoCloseable {
+
+  private final CausalLm model;
+  private final NDManager manager;
+  private final Positions positions;
+  private List<NDArray> dense = new ArrayList<>();
+  private List<NDArray> pruned;
+  private boolean diverged;
+
+  /**
+   * Embeds the windows.
+   *
+   * @param model the dense model
+   * @param windows token ids, all of the same length
+   * @throws IOException if the embedding cannot be read
+   */
+  public TwinStreams(CausalLm model, List<int[]> windows) throws IOException {
+    this.model = model;
+    this.manager = model.newManager();
+    int length = windows.get(0).length;
+    this.positions = model.decoder().positions(0, length, manager);
+    for (List<int[]> rows : Lists.partition(windows, Sweep.rowsPerBatch(length))) {
+      rows.forEach(window -> Sweep.requireInVocabulary(model, window));
+      dense.add(
+          model
+              .decoder()
+              .embed(
+                  model.checkpoint()::gatherRows,
+                  model.checkpoint()::read,
+                  rows.toArray(int[][]::new),
+                  0,
+                  manager));
+    }
+    this.pruned = dense;
+  }
+
+  /**
+   * Makes a manager for what lives beside the streams.
+   *
+   * @return closed by the caller, or with the streams
+   */
+  public NDManager newManager() {
+    return manager.newSubManager();
+  }
+
+  /**
+   * Takes the dense stream through a layer. The pruned one stays before it.
+   *
+   * @param layer from 0
+   * @param weights of the layer
+   * @param tap watches
+   * @throws IOException if the layer cannot be read
+   */
+  public void advanceDense(int layer, WeightSource weights, InputTap tap) throws IOException {
+    List<NDArray> before = dense;
+    dense = forward(before, layer, weights, WeightTransform.NONE, batch -> tap);
+    if (before != pruned) {
+      before.forEach(NDArray::close);
+    }
+  }
+
+  /**
+   * Lets the pruned stream pass a layer without moving it on.
+   *
+   * @param layer the layer that it stands before
+   * @param weights of the layer
+   * @param transform makes them the pruned model's
+   * @param taps watches each micro-batch, by number
+   * @throws IOException if the layer cannot be read
+   */
+  public void showPruned(
+      int layer, WeightSource weights, WeightTransform transform, IntFunction<InputTap> taps)
+      throws IOException {
+    forward(pruned, layer, weights, transform, taps).forEach(NDArray::close);
+  }
+
+  /**
+   * Takes the pruned stream through a layer after the dense one. As long as the streams are one and
+   * the layer is whole, it follows for nothing.
+   *
+   * @param layer the layer that it stands before
+   * @param weights of the layer
+   * @param transform makes them the pruned model's
+   * @throws IOException if the layer cannot be read
+   */
+  public void advancePruned(int layer, WeightSource weights, WeightTransform transform)
+      throws IOException {
+    List<NDArray> before = pruned;
+    diverged |= transform != WeightTransform.NONE;
+    pruned = diverged ? forward(before, layer, weights, transform, batch -> InputTap.NONE) : dense;
+    before.forEach(NDArray::close);
+  }
+
+  private List<NDArray> forward(
+      List<NDArray> streams,
+      int layer,
+      WeightSource weights,
+      WeightTransform transform,
+      IntFunction<InputTap> taps)
+      throws IOException {
+    List<NDArray> after = new ArrayList<>();
+    try (NDManager scratch = manager.newSubManager()) {
+      WeightSource transformed =
+          (tensor, owner) -> transform.apply(tensor, weights.read(tensor, owner), scratch);
+      DecoderBlock block = model.decoder().block(layer, transformed, scratch);
+      for (int i = 0; i < streams.size(); i++) {
+        try (NDScope scope = new NDScope()) {
+          scope.suppressNotUsedWarning();
+          NDArray result =
+              block.forward(streams.get(i), positions, AttentionCache.NONE, taps.apply(i));
+          NDScope.unregister(result);
+          after.add(result);
+        }
+      }
+    }
+    return after;
+  }
+
+  /** Frees the streams. */
+  @Override
+  public void close() {
+    manager.close();
+  }
+}

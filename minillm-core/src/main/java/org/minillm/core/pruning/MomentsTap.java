@@ -1,0 +1,108 @@
+package org.minillm.core.pruning;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import com.google.common.primitives.ImmutableIntArray;
+import org.jspecify.annotations.Nullable;
+import org.minillm.core.calibration.SecondMoments;
+import org.minillm.core.model.InputTap;
+import org.minillm.core.model.TensorSlice;
+
+/** Gathers {@link Restoration.Moments} of one consumer while the pruned stream passes it. */
+final class MomentsTap {
+
+  private final Restoration restoration;
+  private final String point;
+  private final NDArray kept;
+  private final NDArray removed;
+  private final NDArray removedWeights;
+  private final SecondMoments inputs;
+  private final SecondMoments residuals;
+
+  /**
+   * Begins the sums of a consumer.
+   *
+   * @param restoration says which sums
+   * @param consumer the consumer
+   * @param cut which of its columns stay
+   * @param weight the dense consumer, FLOAT32, (out, n)
+   * @param owner where the sums hang
+   */
+  MomentsTap(
+      Restoration restoration,
+      TensorSlice consumer,
+      CutTable.Cut cut,
+      NDArray weight,
+      NDManager owner) {
+    this.restoration = restoration;
+    this.point = consumer.input();
+    this.kept = indices(cut.kept(), owner);
+    this.removed = indices(cut.removed(), owner);
+    NDArray transposed = weight.transpose();
+    this.removedWeights = transposed.get(removed);
+    removedWeights.attach(owner);
+    transposed.close();
+    long columns = cut.kept().length();
+    this.inputs = new SecondMoments(columns, columns, owner);
+    this.residuals = new SecondMoments(weight.getShape().get(0), columns, owner);
+  }
+
+  private static NDArray indices(ImmutableIntArray numbers, NDManager owner) {
+    return owner.create(numbers.stream().asLongStream().toArray());
+  }
+
+  /** Watches one micro-batch; {@code denseSum} is the dense stream after the consumer. */
+  InputTap batch(NDArray denseSum) {
+    return new Batch(denseSum);
+  }
+
+  Restoration.Moments moments() {
+    return new Restoration.Moments(inputs.sum(), residuals.sum());
+  }
+
+  private final class Batch implements InputTap {
+    private final NDArray denseSum;
+    private @Nullable NDArray weightRoots;
+    private @Nullable NDArray input;
+
+    Batch(NDArray denseSum) {
+      this.denseSum = denseSum;
+    }
+
+    @Override
+    public void before(NDArray stream) {
+      weightRoots = restoration.tokens().roots(stream);
+      input = null;
+    }
+
+    @Override
+    public void accept(String tapPoint, NDArray channels) {
+      if (tapPoint.equals(point)) {
+        input = channels;
+      }
+    }
+
+    @Override
+    public void after(NDArray sum) {
+      if (input == null) {
+        return;
+      }
+      // (channels, tokens): choosing rows is cheaper than choosing columns
+      NDArray channels = weighted(input).transpose();
+      NDArray x = channels.get(kept).transpose();
+      NDArray missing =
+          restoration.target() == Restoration.Target.RESIDUAL
+              ? weighted(denseSum.sub(sum))
+              : channels.get(removed).transpose().matMul(removedWeights);
+      inputs.add(x, x);
+      residuals.add(missing, x);
+      input = null;
+    }
+
+    /** Rows of tokens, times the roots of their weights. */
+    private NDArray weighted(NDArray tokens) {
+      NDArray rows = weightRoots == null ? tokens : tokens.mul(weightRoots);
+      return rows.reshape(-1, tokens.getShape().getLastDimension());
+    }
+  }
+}

@@ -1,0 +1,24 @@
+package org.minillm.core.pruning;
+
+import com.google.common.collect.ImmutableSortedMap;
+import java.util.Map;
+import java.util.TreeMap;
+import org.minillm.core.calibration.CalibrationSet;
+
+/**
+ * A restoration and the text that it is fitted to.
+ *
+ * @param restoration how the consumers are changed
+ * @param data what the model reads meanwhile
+ */
+public record Refit(Restoration restoration, CalibrationSet data) {
+
+  /** What was done, for the manifest. */
+  ImmutableSortedMap<String, String> provenance() {
+    Map<String, String> facts = new TreeMap<>();
+    facts.put("restoration", restoration.name());
+    restoration.parameters().forEach((name, value) -> facts.put("restoration." + name, value));
+    data.provenance().forEach((name, value) -> facts.put("restoration." + name, value));
+    return ImmutableSortedMap.copyOf(facts);
+  }
+}

@@ -1,0 +1,52 @@
+package org.minillm.core.pruning;
+
+import ai.djl.ndarray.NDArray;
+import org.minillm.core.calibration.TokenWeights;
+import org.minillm.core.plugin.ConfigurablePlugin;
+
+/**
+ * Makes up for what was removed by changing the columns of the consumer that stay, from forward
+ * passes alone: adds no tensor, so the result stays an ordinary checkpoint. Stateless.
+ */
+public interface Restoration extends ConfigurablePlugin<Restoration> {
+
+  /** What the restored consumer is to reproduce. */
+  enum Target {
+    /** What it would compute on the same inputs if no unit had been removed. */
+    OWN,
+
+    /** The residual stream of the dense model after it: makes up for the layers before, too. */
+    RESIDUAL
+  }
+
+  /**
+   * Says what is to be reproduced.
+   *
+   * @return the target
+   */
+  Target target();
+
+  /**
+   * Says how much a token counts.
+   *
+   * @return the weights of the tokens in {@link Moments}
+   */
+  TokenWeights tokens();
+
+  /**
+   * What the calibration tokens say about one consumer of the pruned model, summed over them.
+   *
+   * @param inputs FLOAT64, (k, k): X^T X of the k input columns that stay
+   * @param residuals FLOAT64, (out, k): R^T X, R what is missing of the target while the columns
+   *     that stay are as they were
+   */
+  record Moments(NDArray inputs, NDArray residuals) {}
+
+  /**
+   * Computes what to add to the columns that stay.
+   *
+   * @param moments of the consumer
+   * @return FLOAT64, (out, k), on the manager of the moments
+   */
+  NDArray correction(Moments moments);
+}

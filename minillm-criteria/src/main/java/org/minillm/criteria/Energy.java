@@ -1,0 +1,59 @@
+package org.minillm.criteria;
+
+import com.google.common.collect.ImmutableMap;
+import com.google.common.collect.Sets;
+import java.io.IOException;
+import java.util.Map;
+import java.util.Set;
+import org.minillm.core.calibration.BlockEvidence;
+import org.minillm.core.calibration.Evidence;
+import org.minillm.core.calibration.ScoreBackend.Reduction;
+import org.minillm.core.calibration.TokenWeights;
+import org.minillm.core.model.PruningGroup;
+import org.minillm.core.model.TensorSlice;
+import org.minillm.core.pruning.ImportanceCriterion;
+
+/**
+ * What a unit adds to the residual stream: {@code sum_t w_t x_tj^2 * ||W_:j||^2}, x_j the input
+ * channels and W_:j the columns of the consumer that the unit owns, summed over these. The limit of
+ * {@link Obs} for a large damping. One forward pass and two numbers a channel.
+ *
+ * @param tokens w: EQUAL makes it a sum of squares; STREAM compares what is added with the stream
+ *     that it is added to, so that scores of different layers can be compared
+ */
+public record Energy(TokenWeights tokens) implements ImportanceCriterion {
+
+  /** Equal tokens; for {@link java.util.ServiceLoader}. */
+  public Energy() {
+    this(TokenWeights.EQUAL);
+  }
+
+  @Override
+  public String name() {
+    return "energy";
+  }
+
+  @Override
+  public Map<String, String> parameters() {
+    return ImmutableMap.of("tokens", Parameters.id(tokens));
+  }
+
+  @Override
+  public ImportanceCriterion with(Map<String, String> changes) {
+    return new Energy(new Parameters(this, changes).choice("tokens", TokenWeights.class));
+  }
+
+  @Override
+  public Set<Evidence> requires() {
+    return Sets.immutableEnumSet(Evidence.statistics(tokens));
+  }
+
+  @Override
+  public double[] score(PruningGroup group, BlockEvidence evidence) throws IOException {
+    TensorSlice consumer = group.consumer();
+    double[] norms = evidence.inputs(consumer, tokens).norms();
+    return evidence
+        .backend()
+        .reduce(consumer, evidence.weight(consumer), null, norms, 2, Reduction.SUM);
+  }
+}

@@ -1,0 +1,176 @@
+package org.minillm.criteria;
+
+import static com.google.common.base.Preconditions.checkArgument;
+
+import com.google.common.collect.ImmutableMap;
+import com.google.common.collect.ImmutableSortedMap;
+import com.google.common.collect.Sets;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import org.minillm.core.calibration.TokenWeights;
+import org.minillm.core.model.GroupId;
+import org.minillm.core.model.GroupKind;
+import org.minillm.core.pruning.Allocation;
+import org.minillm.core.pruning.ImportanceCriterion;
+import org.minillm.core.pruning.PruningTarget;
+import org.minillm.core.pruning.ScoredGroup;
+import org.minillm.core.pruning.UniformAllocation;
+
+/**
+ * Compares the units of all layers: those whose removal costs least for each weight that goes are
+ * removed first, whatever their layer. Units are compared by {@link Energy} with tokens weighted by
+ * the stream, the part of the residual stream that a unit makes up. Heads are allocated so
+ * altogether (layers have few of them, and equal parts of few are none); channels by a mixture with
+ * equal parts, {@code (1 - mix) * uniform + mix * global}.
+ *
+ * <p>Each kind loses the target's ratio of its own weights.
+ *
+ * @param mix of the channels, 0 to 1
+ */
+public record GlobalAllocation(double mix) implements Allocation {
+
+  /** Half way, the best of the reference at a ratio of 50%. */
+  public static final double DEFAULT_MIX = 0.5;
+
+  private static final double ROUNDING_SLACK = 1e-9;
+
+  // Checks the range.
+  public GlobalAllocation {
+    checkArgument(mix >= 0 && mix <= 1, "mix %s: expected a number between 0 and 1", mix);
+  }
+
+  /** Half way; for {@link java.util.ServiceLoader}. */
+  public GlobalAllocation() {
+    this(DEFAULT_MIX);
+  }
+
+  @Override
+  public String name() {
+    return "global";
+  }
+
+  @Override
+  public Map<String, String> parameters() {
+    return ImmutableMap.of("mix", Double.toString(mix));
+  }
+
+  @Override
+  public Allocation with(Map<String, String> changes) {
+    return new GlobalAllocation(new Parameters(this, changes).number("mix"));
+  }
+
+  @Override
+  public Optional<ImportanceCriterion> criterion() {
+    return Optional.of(new Energy(TokenWeights.STREAM));
+  }
+
+  @Override
+  public ImmutableSortedMap<GroupId, Integer> unitsToKeep(
+      List<ScoredGroup> groups, PruningTarget target) {
+    Map<GroupId, Integer> kept = new TreeMap<>();
+    for (GroupKind kind : target.kinds()) {
+      List<ScoredGroup> ofKind = groups.stream().filter(g -> g.id().kind() == kind).toList();
+      kept.putAll(kind == GroupKind.MLP_CHANNELS ? mixed(ofKind, target) : global(ofKind, target));
+    }
+    return ImmutableSortedMap.copyOf(kept);
+  }
+
+  private Map<GroupId, Integer> mixed(List<ScoredGroup> groups, PruningTarget target) {
+    Map<GroupId, Integer> uniform =
+        new UniformAllocation().unitsToKeep(groups, ofKind(target, GroupKind.MLP_CHANNELS));
+    Map<GroupId, Integer> global = global(groups, target);
+    Map<GroupId, Double> wanted = new HashMap<>();
+    for (ScoredGroup group : groups) {
+      wanted.put(group.id(), (1 - mix) * uniform.get(group.id()) + mix * global.get(group.id()));
+    }
+    return rounded(groups, target, wanted);
+  }
+
+  private static PruningTarget ofKind(PruningTarget target, GroupKind kind) {
+    return new PruningTarget(
+        target.ratio(),
+        Sets.immutableEnumSet(kind),
+        target.multipleOf(),
+        target.minimumUnits(),
+        target.keepLayers());
+  }
+
+  /** Whole steps down, then a step up for those that lost most by it until the sum is right. */
+  private static Map<GroupId, Integer> rounded(
+      List<ScoredGroup> groups, PruningTarget target, Map<GroupId, Double> wanted) {
+    Map<GroupId, Integer> kept = new TreeMap<>();
+    List<ScoredGroup> givers = new ArrayList<>();
+    double owed = 0;
+    for (ScoredGroup group : groups) {
+      double count = wanted.get(group.id());
+      if (count >= group.units()) {
+        kept.put(group.id(), group.units());
+        continue;
+      }
+      int down = (int) (count / target.multipleOf() + ROUNDING_SLACK) * target.multipleOf();
+      kept.put(group.id(), Math.max(down, least(group, target)));
+      owed += (count - kept.get(group.id())) * group.weightsPerUnit();
+      givers.add(group);
+    }
+    givers.sort(
+        Comparator.comparingDouble((ScoredGroup g) -> kept.get(g.id()) - wanted.get(g.id()))
+            .thenComparing(ScoredGroup::id));
+    for (ScoredGroup group : givers) {
+      double step = (double) target.multipleOf() * group.weightsPerUnit();
+      if (owed + ROUNDING_SLACK * step < step / 2) {
+        break;
+      }
+      kept.merge(group.id(), target.multipleOf(), Integer::sum);
+      owed -= step;
+    }
+    return kept;
+  }
+
+  private static int least(ScoredGroup group, PruningTarget target) {
+    return Math.min(group.units(), target.minimumUnits());
+  }
+
+  private record Candidate(ScoredGroup group, double cost) {}
+
+  /** Removes the units that cost least for each weight, lower layers first among equals. */
+  private static Map<GroupId, Integer> global(List<ScoredGroup> groups, PruningTarget target) {
+    Map<GroupId, Integer> kept = new TreeMap<>();
+    List<Candidate> candidates = new ArrayList<>();
+    long weights = 0;
+    for (ScoredGroup group : groups) {
+      kept.put(group.id(), group.units());
+      weights += group.weights();
+      if (!target.keepLayers().contains(group.id().layer())) {
+        double[] scores = group.scores().toArray();
+        Arrays.sort(scores);
+        for (int i = 0; i < scores.length - least(group, target); i++) {
+          candidates.add(new Candidate(group, scores[i] / group.weightsPerUnit()));
+        }
+      }
+    }
+    candidates.sort(Comparator.comparingDouble(Candidate::cost).thenComparing(c -> c.group().id()));
+    double owed = target.ratio() * weights;
+    for (Candidate candidate : candidates) {
+      double unit = candidate.group().weightsPerUnit();
+      if (owed < unit / 2) {
+        return kept;
+      }
+      kept.merge(candidate.group().id(), -1, Integer::sum);
+      owed -= unit;
+    }
+    checkArgument(
+        owed < candidates.get(0).group().weightsPerUnit() / 2.0,
+        "pruning ratio %s cannot be reached with at least %s units a group and %s layers left"
+            + " whole; ask for less or loosen these bounds",
+        target.ratio(),
+        target.minimumUnits(),
+        target.keepLayers().size());
+    return kept;
+  }
+}

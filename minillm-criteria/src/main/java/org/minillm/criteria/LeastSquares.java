@@ -1,0 +1,73 @@
+package org.minillm.criteria;
+
+import static com.google.common.base.Preconditions.checkArgument;
+
+import ai.djl.ndarray.NDArray;
+import com.google.common.collect.ImmutableMap;
+import java.util.Arrays;
+import java.util.Map;
+import org.minillm.core.calibration.TokenWeights;
+import org.minillm.core.linalg.Cholesky;
+import org.minillm.core.pruning.Restoration;
+
+/**
+ * Ridge least squares on the correction of a consumer: with X the inputs that stay, R what is
+ * missing of the target, {@code W'_K = W_K + R^T X (X^T X + lambda m I)^-1}, m the mean of the
+ * diagonal of X^T X. Solved in double.
+ *
+ * @param lambda the ridge, relative to the mean second moment; more keeps the weights closer to
+ *     what they were
+ * @param target what is reproduced
+ * @param tokens how much a token counts
+ */
+public record LeastSquares(double lambda, Target target, TokenWeights tokens)
+    implements Restoration {
+
+  /** The ridge of the best sequential figures of the reference. */
+  public static final double DEFAULT_LAMBDA = 0.4;
+
+  // Checks the range.
+  public LeastSquares {
+    checkArgument(
+        lambda > 0 && lambda < Double.POSITIVE_INFINITY,
+        "lambda %s: expected a positive number",
+        lambda);
+  }
+
+  /** Lambda 0.4, the residual target; for {@link java.util.ServiceLoader}. */
+  public LeastSquares() {
+    this(DEFAULT_LAMBDA, Target.RESIDUAL, TokenWeights.EQUAL);
+  }
+
+  @Override
+  public String name() {
+    return "least-squares";
+  }
+
+  @Override
+  public Map<String, String> parameters() {
+    return ImmutableMap.of(
+        "lambda", Double.toString(lambda),
+        "target", Parameters.id(target),
+        "tokens", Parameters.id(tokens));
+  }
+
+  @Override
+  public Restoration with(Map<String, String> changes) {
+    Parameters parameters = new Parameters(this, changes);
+    return new LeastSquares(
+        parameters.number("lambda"),
+        parameters.choice("target", Target.class),
+        parameters.choice("tokens", TokenWeights.class));
+  }
+
+  @Override
+  public NDArray correction(Moments moments) {
+    double[] ridge = moments.inputs().diagonal().toDoubleArray();
+    Arrays.fill(ridge, lambda * Arrays.stream(ridge).average().orElse(0));
+    try (Cholesky factor = Cholesky.ofRidged(moments.inputs(), ridge)) {
+      // (X^T X + ridge) C^T = (R^T X)^T
+      return factor.solve(moments.residuals().transpose()).transpose();
+    }
+  }
+}
