@@ -10,10 +10,12 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM, BloomConfig, OPTConfig
+from transformers import AutoModelForCausalLM, BloomConfig, OPTConfig, Qwen2Config
 
 OPT = dict(vocab_size=20, hidden_size=12, num_hidden_layers=2, num_attention_heads=3, ffn_dim=10,
            max_position_embeddings=16, pad_token_id=1)
+QWEN2 = dict(vocab_size=20, hidden_size=16, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
+             intermediate_size=10, max_position_embeddings=16)
 BLOOM = dict(vocab_size=20, hidden_size=12, n_layer=2, n_head=6)
 
 MODELS = {
@@ -24,6 +26,7 @@ MODELS = {
     "opt-untied": OPTConfig(**OPT, tie_word_embeddings=False),
     "bloom-six-heads-postln": BloomConfig(**BLOOM, apply_residual_connection_post_layernorm=True),
     "bloom-epsilon-untied": BloomConfig(**BLOOM, layer_norm_epsilon=0.1, tie_word_embeddings=False),
+    "qwen2": Qwen2Config(**QWEN2),
 }
 # published checkpoints lack the prefix
 BARE = {"opt-decoder-prefix": ("opt-no-bias", "model."), "bloom-no-prefix": ("bloom-six-heads-postln", "transformer.")}

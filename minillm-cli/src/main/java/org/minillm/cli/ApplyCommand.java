@@ -6,6 +6,8 @@ import org.minillm.core.checkpoint.CheckpointWriter;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.pruning.PruningPlan;
 import org.minillm.core.pruning.PruningReport;
+import org.minillm.core.pruning.Refit;
+import org.minillm.core.pruning.Restoration;
 import org.minillm.core.pruning.StructuredPruner;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -50,6 +52,8 @@ final class ApplyCommand implements Callable<Integer> {
   @Option(names = "--force", description = "Replace what is at DIR.")
   private boolean force;
 
+  @Mixin private CalibrationOptions calibration;
+  @Mixin private RestoreOption restore;
   @Mixin private ExportOption form;
   @Mixin private MemoryOption memory;
   @Mixin private JsonOption json;
@@ -57,12 +61,20 @@ final class ApplyCommand implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     CheckpointWriter.checkTarget(out, force, model);
+    Restoration restoration = restore.restoration();
     PruningPlan read = PruningPlan.read(plan);
     RunCost cost = RunCost.start();
     try (CliProgress progress = CliProgress.on(spec.commandLine().getErr());
         CausalLm lm = CausalLm.open(model, memory.budget())) {
       PruningReport report =
-          StructuredPruner.write(lm, read, null, form.export(), out, force, progress);
+          StructuredPruner.write(
+              lm,
+              read,
+              restoration == null ? null : new Refit(restoration, calibration.read(lm)),
+              form.export(),
+              out,
+              force,
+              progress);
       CutSummary summary = new CutSummary(read, report);
       summary.print(spec.commandLine().getOut());
       spec.commandLine().getOut().println("written to " + out);

@@ -1,10 +1,13 @@
 package org.minillm.cli;
 
-import com.google.common.base.Stopwatch;
+import java.io.IOException;
+import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import java.util.stream.Stream;
 import org.minillm.core.evaluation.Generation;
 import org.minillm.core.evaluation.Sampling;
 import org.minillm.core.model.CausalLm;
@@ -21,11 +24,15 @@ import picocli.CommandLine.Spec;
 /** {@code minillm generate}. */
 @Command(
     name = "generate",
-    header = "Continues a prompt.",
+    header = "Continues prompts.",
     description =
-        "Takes the most likely token each time, unless a temperature is given. The same prompt and"
-            + " seed give the same text.",
-    footer = "  minillm generate MODEL --prompt 'The history of' --max-new-tokens 20")
+        "Takes the most likely token each time, unless a temperature is given. The same prompts and"
+            + " seed give the same texts. One prompt is continued before your eyes; several are"
+            + " worked on together and printed at the end, in their order.",
+    footer = {
+      "  minillm generate MODEL --prompt 'The history of' --max-new-tokens 20",
+      "  minillm generate MODEL --prompts prompts.txt --json texts.json"
+    })
 final class GenerateCommand implements Callable<Integer> {
 
   @Spec private CommandSpec spec;
@@ -35,18 +42,11 @@ final class GenerateCommand implements Callable<Integer> {
 
   @Option(
       names = "--prompt",
-      required = true,
       paramLabel = "TEXT",
-      description = "The text to continue.")
-  private String prompt;
+      description = "A text to continue; may be given several times.")
+  private List<String> prompt = new ArrayList<>();
 
-  @Option(
-      names = "--max-new-tokens",
-      paramLabel = "N",
-      defaultValue = "32",
-      converter = OptionTypes.Count.class,
-      description = "Tokens to add at most; the end-of-sequence token ends earlier.")
-  private int maxNewTokens;
+  @Mixin private PromptOptions prompts;
 
   @Option(
       names = "--temperature",
@@ -82,32 +82,61 @@ final class GenerateCommand implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     Sampling sampling = sampling();
+    if (prompt.isEmpty() && !prompts.isGiven()) {
+      throw new ParameterException(
+          spec.commandLine(), "Missing required option: '--prompt=TEXT' (or '--prompts=FILE')");
+    }
+    List<String> texts = Stream.concat(prompt.stream(), prompts.read().stream()).toList();
     RunCost cost = RunCost.start();
+    JsonReport report = new JsonReport().put("model", model.toString());
     try (CausalLm lm = CausalLm.open(model, memory.budget());
         Tokenizer tokenizer = lm.tokenizer()) {
-      int[] tokens = tokenizer.encode(prompt);
-      Stopwatch stopwatch = Stopwatch.createStarted();
-      int[] added =
-          new Generation(lm, sampling, maxNewTokens, lm.endTokens())
-              .run(List.of(tokens), Generation.TokenListener.NONE)
-              .get(0);
-      double perSecond = added.length / (stopwatch.elapsed().toNanos() * 1e-9);
-      String text = tokenizer.decode(added);
-      spec.commandLine().getOut().println(prompt + text);
+      Generation generation = new Generation(lm, sampling, prompts.maxNewTokens(), lm.endTokens());
+      List<int[]> ids = texts.stream().map(tokenizer::encode).toList();
+      Continuations continued =
+          texts.size() == 1
+              ? streamed(generation, texts.get(0), ids, tokenizer)
+              : printed(generation, texts, ids, tokenizer);
+      int added = continued.tokens().stream().mapToInt(tokens -> tokens.length).sum();
       spec.commandLine()
           .getErr()
-          .printf(Locale.ROOT, "%d tokens, %.1f a second%n", added.length, perSecond);
-      json.write(
-          cost.addTo(
-              new JsonReport()
-                  .put("model", model.toString())
-                  .put("prompt", prompt)
-                  .put("text", text)
-                  .put("prompt_tokens", tokens.length)
-                  .put("new_tokens", added.length)
-                  .put("tokens_per_second", perSecond)));
+          .printf(Locale.ROOT, "%d tokens, %.1f a second%n", added, continued.perSecond());
+      for (int i = 0; i < texts.size(); i++) {
+        // the keys of the usual case, one prompt, have no number
+        String number = texts.size() == 1 ? "" : "_" + (i + 1);
+        report
+            .put("prompt" + number, texts.get(i))
+            .put("text" + number, tokenizer.decode(continued.tokens().get(i)))
+            .put("prompt_tokens" + number, ids.get(i).length);
+      }
+      report.put("new_tokens", added).put("tokens_per_second", continued.perSecond());
     }
+    json.write(cost.addTo(report));
     return ExitCode.OK;
+  }
+
+  private Continuations streamed(
+      Generation generation, String text, List<int[]> ids, Tokenizer tokenizer) throws IOException {
+    PrintWriter out = spec.commandLine().getOut();
+    out.print(text);
+    out.flush();
+    StreamedText stream = new StreamedText(tokenizer::decode, out);
+    Continuations continued =
+        Continuations.of(generation, ids, (number, token) -> stream.accept(token));
+    stream.finish();
+    return continued;
+  }
+
+  private Continuations printed(
+      Generation generation, List<String> texts, List<int[]> ids, Tokenizer tokenizer)
+      throws IOException {
+    Continuations continued = Continuations.of(generation, ids, Generation.TokenListener.NONE);
+    for (int i = 0; i < texts.size(); i++) {
+      spec.commandLine()
+          .getOut()
+          .println(texts.get(i) + tokenizer.decode(continued.tokens().get(i)));
+    }
+    return continued;
   }
 
   private Sampling sampling() {

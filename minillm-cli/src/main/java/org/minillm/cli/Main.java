@@ -92,8 +92,10 @@ public final class Main implements Runnable {
         .addSubcommand(new PruneCommand())
         .addSubcommand(new ApplyCommand())
         .addSubcommand(new EvaluateCommand())
+        .addSubcommand(new CompareCommand())
         .addSubcommand(new GenerateCommand())
         .addSubcommand(new LogitsCommand())
+        .addSubcommand(new CommandLine(new BenchCommand()).addSubcommand(new BenchQualityCommand()))
         .addSubcommand(completion())
         // a prompt may well begin with @
         .setExpandAtFiles(false);

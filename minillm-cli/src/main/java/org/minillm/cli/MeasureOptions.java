@@ -3,32 +3,24 @@ package org.minillm.cli;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
-/** Criterion, gradient and calibration. */
+/** Criterion, gradient and restoration. */
 final class MeasureOptions {
 
   @Option(
       names = "--criterion",
       paramLabel = "NAME",
-      defaultValue = "fms",
       description =
           "Importance criterion, with its settings after a colon where wanted, such as"
-              + " fms:aggregation=max.")
-  String criterion = "";
+              + " fms:aggregation=max. Default: obs.")
+  @Nullable String criterion;
 
   @Option(
       names = "--head-criterion",
       paramLabel = "NAME",
-      description = "Importance criterion of the heads. Default: that of --criterion.")
-  @Nullable String headCriterion;
-
-  @Option(
-      names = "--restore",
-      paramLabel = "NAME",
-      defaultValue = "none",
       description =
-          "How the columns that stay make up for those that go, with its settings after a colon"
-              + " where wanted: none, or least-squares:lambda=0.4.")
-  String restoration = "";
+          "Importance criterion of the heads. Default: energy:tokens=stream where --criterion is"
+              + " not given, else that of --criterion.")
+  @Nullable String headCriterion;
 
   @Option(
       names = "--gradient",
@@ -64,20 +56,4 @@ final class MeasureOptions {
       defaultValue = "0",
       description = "Seed of all randomness; the same seed gives the same plan.")
   long seed;
-
-  @Option(
-      names = "--samples",
-      paramLabel = "N",
-      defaultValue = "32",
-      converter = OptionTypes.Count.class,
-      description = "Calibration windows, evenly spaced over the text.")
-  int samples;
-
-  @Option(
-      names = "--window",
-      paramLabel = "T",
-      defaultValue = "128",
-      converter = OptionTypes.Window.class,
-      description = "Tokens a calibration window.")
-  int window;
 }

@@ -12,7 +12,6 @@ import org.minillm.core.calibration.GradientEstimator;
 import org.minillm.core.checkpoint.CheckpointWriter;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupKind;
-import org.minillm.core.model.Tokenizer;
 import org.minillm.core.plugin.ConfigurablePlugin;
 import org.minillm.core.plugin.Plugins;
 import org.minillm.core.pruning.Allocation;
@@ -49,18 +48,15 @@ final class PruneCommand implements Callable<Integer> {
   /** A reached ratio that is further from the one asked for deserves a word. */
   private static final double NOTABLE_DEVIATION = 0.01;
 
+  /** The recipe where nothing is chosen; docs/method.md says what it was measured against. */
+  private static final String BEST_CRITERION = "obs";
+
+  private static final String BEST_HEAD_CRITERION = "energy:tokens=stream";
+
   @Spec private CommandSpec spec;
 
   @Parameters(paramLabel = "MODEL", description = "Checkpoint folder; it is only read.")
   private Path model;
-
-  @Option(
-      names = "--calibration",
-      paramLabel = "FILE",
-      description =
-          "UTF-8 text on which importance is measured. Required, unless the criterion looks at the"
-              + " weights alone.")
-  private @Nullable Path calibration;
 
   @Option(
       names = "--out",
@@ -77,6 +73,8 @@ final class PruneCommand implements Callable<Integer> {
   @Option(names = "--force", description = "Replace what is at DIR.")
   private boolean force;
 
+  @Mixin private CalibrationOptions calibration;
+  @Mixin private RestoreOption restore;
   @Mixin private ExportOption form;
   @Mixin private MemoryOption memory;
   @Mixin private JsonOption json;
@@ -90,30 +88,7 @@ final class PruneCommand implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     requireTarget();
-    ImportanceCriterion criterion =
-        chosen("--criterion", ImportanceCriterion.class, measure.criterion);
-    GradientEstimator estimator =
-        measure.gradient.equals("none")
-            ? null
-            : chosen("--gradient", GradientEstimator.class, measure.gradient);
-    ImportanceCriterion headCriterion =
-        measure.headCriterion == null
-            ? criterion
-            : chosen("--head-criterion", ImportanceCriterion.class, measure.headCriterion);
-    Restoration restoration =
-        measure.restoration.equals("none")
-            ? null
-            : chosen("--restore", Restoration.class, measure.restoration);
-    StructuredPruner.Builder builder =
-        StructuredPruner.builder(criterion, target.asTarget())
-            .criterion(GroupKind.ATTENTION_HEADS, headCriterion)
-            .allocation(chosen("--allocation", Allocation.class, target.allocation))
-            .restoration(restoration)
-            .gradientEstimator(estimator)
-            .export(form.export())
-            .overwrite(force);
-    boolean needsText = builder.build().readsText();
-    requireCalibration(criterion.name(), needsText);
+    StructuredPruner.Builder builder = pruner(restore.restoration());
     if (out != null) {
       CheckpointWriter.checkTarget(out, force, model);
     }
@@ -121,12 +96,48 @@ final class PruneCommand implements Callable<Integer> {
     try (CliProgress progress = CliProgress.on(spec.commandLine().getErr());
         CausalLm lm = CausalLm.open(model, memory.budget())) {
       StructuredPruner pruner = builder.listener(progress).build();
-      CalibrationSet data = needsText ? calibrationSet(lm) : null;
+      CalibrationSet data = pruner.readsText() ? calibration.read(lm) : null;
       PruningPlan plan = pruner.plan(lm, data);
       write(pruner, lm, plan, data);
       report(new CutSummary(plan, PruningReport.of(lm, plan, form.export())), cost);
     }
     return ExitCode.OK;
+  }
+
+  private StructuredPruner.Builder pruner(@Nullable Restoration restoration) {
+    ImportanceCriterion criterion =
+        chosen(
+            "--criterion",
+            ImportanceCriterion.class,
+            measure.criterion == null ? BEST_CRITERION : measure.criterion);
+    return StructuredPruner.builder(criterion, target.asTarget())
+        .criterion(GroupKind.ATTENTION_HEADS, headCriterion(criterion))
+        .allocation(chosen("--allocation", Allocation.class, allocation(restoration)))
+        .restoration(restoration)
+        .gradientEstimator(
+            measure.gradient.equals("none")
+                ? null
+                : chosen("--gradient", GradientEstimator.class, measure.gradient))
+        .export(form.export())
+        .overwrite(force);
+  }
+
+  private ImportanceCriterion headCriterion(ImportanceCriterion criterion) {
+    if (measure.headCriterion == null && measure.criterion != null) {
+      return criterion;
+    }
+    return chosen(
+        "--head-criterion",
+        ImportanceCriterion.class,
+        measure.headCriterion == null ? BEST_HEAD_CRITERION : measure.headCriterion);
+  }
+
+  /** Layers of different sizes pay only where what stays makes up for what goes. */
+  private String allocation(@Nullable Restoration restoration) {
+    if (target.allocation != null) {
+      return target.allocation;
+    }
+    return restoration == null ? "uniform" : "global";
   }
 
   private void requireTarget() {
@@ -150,28 +161,6 @@ final class PruneCommand implements Callable<Integer> {
       return Plugins.configured(kind, text, options);
     } catch (IllegalArgumentException e) {
       throw usage("Invalid value for option '" + option + "': " + e.getMessage());
-    }
-  }
-
-  private void requireCalibration(String criterion, boolean needsText) {
-    if (calibration == null && needsText) {
-      throw usage(
-          "Missing required option: '--calibration=FILE' (the criterion "
-              + criterion
-              + " measures on a text)");
-    }
-  }
-
-  private @Nullable CalibrationSet calibrationSet(CausalLm lm) throws IOException {
-    if (calibration == null) {
-      return null;
-    }
-    try (Tokenizer tokenizer = lm.tokenizer()) {
-      return CalibrationSet.evenlySpaced(
-          calibration.getFileName().toString(),
-          tokenizer.encodeFile(calibration),
-          measure.samples,
-          measure.window);
     }
   }
 

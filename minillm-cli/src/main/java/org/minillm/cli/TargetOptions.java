@@ -3,6 +3,7 @@ package org.minillm.cli;
 import com.google.common.collect.ImmutableSet;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.minillm.core.pruning.PruningTarget;
 import picocli.CommandLine.Help;
 import picocli.CommandLine.Option;
@@ -31,11 +32,11 @@ final class TargetOptions {
   @Option(
       names = "--allocation",
       paramLabel = "NAME",
-      defaultValue = "uniform",
       description =
           "How the ratio is divided among the layers, with its settings after a colon where"
-              + " wanted: uniform, or global:mix=0.5.")
-  String allocation = "";
+              + " wanted, such as global:mix=0.3. Default: global where something is restored, else"
+              + " uniform.")
+  @Nullable String allocation;
 
   @Option(
       names = "--multiple-of",

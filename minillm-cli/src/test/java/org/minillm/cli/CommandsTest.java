@@ -111,6 +111,59 @@ class CommandsTest {
   }
 
   @Test
+  void gradientsOfGatesAreMeasuredWithoutAndWithBackPropagation() throws IOException {
+    for (String[] expected :
+        new String[][] {{"gates:pairs=2", "gates", "4"}, {"backprop", "backprop", "2"}}) {
+      // WHEN
+      Path report = temp.resolve(expected[1] + ".json");
+      run(
+          "prune",
+          model,
+          "--plan-only",
+          temp.resolve("p.json"),
+          "--groups",
+          "heads",
+          "--criterion",
+          "gate-fisher",
+          "--gradient",
+          expected[0],
+          "--calibration",
+          calibration,
+          "--samples",
+          2,
+          "--json",
+          report);
+
+      // THEN
+      assertThat(json(report).get("gradient").getAsString()).isEqualTo(expected[1]);
+      assertThat(json(report).get("forward_passes").getAsString()).isEqualTo(expected[2]);
+    }
+  }
+
+  @Test
+  void aCombinationIsWrittenIntoThePlanAsItIsGiven() throws IOException {
+    // WHEN
+    Path plan = temp.resolve("combination.json");
+    run(
+        "prune",
+        model,
+        "--plan-only",
+        plan,
+        "--criterion",
+        "combination:of=taylor:form=vector+flap,by=rank_sum",
+        "--gradient",
+        "none",
+        "--calibration",
+        calibration,
+        "--samples",
+        2);
+
+    // THEN
+    assertThat(json(plan).getAsJsonObject("provenance").get("criterion.of").getAsString())
+        .isEqualTo("taylor:form=vector+flap");
+  }
+
+  @Test
   void applyingAPlanWritesTheSameBytesAsPruning() throws IOException {
     // GIVEN the plan of a pruned model
     Path pruned = temp.resolve("pruned");
@@ -142,6 +195,27 @@ class CommandsTest {
     assertThat(found.get("windows").getAsInt()).isEqualTo(4);
     assertThat(found.get("stride").getAsInt()).isEqualTo(128);
     assertThat(found.get("special_tokens").getAsBoolean()).isFalse();
+  }
+
+  @Test
+  void evaluateNamesTheResultsOfSeveralTextsAfterThem() throws IOException {
+    // WHEN
+    Path report = temp.resolve("texts.json");
+    run(
+        "evaluate",
+        model,
+        "--perplexity",
+        evaluation + "," + calibration,
+        "--max-windows",
+        2,
+        "--json",
+        report);
+
+    // THEN
+    JsonObject found = json(report);
+    assertThat(found.keySet()).doesNotContain("perplexity");
+    assertThat(found.get("evaluation_perplexity").getAsDouble()).isPositive();
+    assertThat(found.get("calibration_source").getAsString()).isEqualTo(calibration.toString());
   }
 
   @Test
@@ -191,6 +265,41 @@ class CommandsTest {
     assertThat(run(drawn).out()).isEqualTo(first);
     drawn[drawn.length - 1] = 4;
     assertThat(run(drawn).out()).isNotEqualTo(first);
+  }
+
+  @Test
+  void generateContinuesSeveralPromptsAsItContinuesEachAlone() throws IOException {
+    // GIVEN two prompts as options and one in a file
+    Path file = Files.writeString(temp.resolve("prompts.txt"), "\nThe city is known for\n");
+    Path report = temp.resolve("texts-of-prompts.json");
+
+    // WHEN
+    CommandRun several =
+        run(
+            "generate",
+            model,
+            "--prompt",
+            "The history of",
+            "--prompt",
+            "In the year",
+            "--prompts",
+            file,
+            "--max-new-tokens",
+            8,
+            "--json",
+            report);
+
+    // THEN each line is what the prompt alone gives
+    String[] prompts = {"The history of", "In the year", "The city is known for"};
+    StringBuilder alone = new StringBuilder();
+    for (String prompt : prompts) {
+      alone.append(run("generate", model, "--prompt", prompt, "--max-new-tokens", 8).out());
+    }
+    assertThat(several.out()).isEqualTo(alone.toString());
+    JsonObject found = json(report);
+    assertThat(found.get("prompt_3").getAsString()).isEqualTo("The city is known for");
+    assertThat(prompts[1] + found.get("text_2").getAsString()).isSubstringOf(several.out());
+    assertThat(found.get("new_tokens").getAsInt()).isPositive();
   }
 
   @Test

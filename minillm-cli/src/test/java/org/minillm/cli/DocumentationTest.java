@@ -56,7 +56,10 @@ class DocumentationTest {
   }
 
   private static boolean needsNoFiles(ParseResult parsed) {
-    ParseResult command = parsed.hasSubcommand() ? parsed.subcommand() : parsed;
+    ParseResult command = parsed;
+    while (command.hasSubcommand()) {
+      command = command.subcommand();
+    }
     return command.isUsageHelpRequested()
         || command.isVersionHelpRequested()
         || command.commandSpec().positionalParameters().isEmpty()
@@ -102,11 +105,16 @@ class DocumentationTest {
     assertThat(file.relativeLinks()).allMatch(file::leadsSomewhere, "leads somewhere");
   }
 
+  private static Stream<CommandLine> subcommands(CommandLine command) {
+    return command.getSubcommands().values().stream()
+        .flatMap(sub -> Stream.concat(Stream.of(sub), subcommands(sub)));
+  }
+
   @Test
   void cliPageNamesExactlyTheOptionsThatExist() {
     // GIVEN
     Set<String> existing =
-        Main.commandLine().getSubcommands().values().stream()
+        subcommands(Main.commandLine())
             .map(CommandLine::getCommandSpec)
             .flatMap(spec -> spec.options().stream())
             .map(OptionSpec::names)

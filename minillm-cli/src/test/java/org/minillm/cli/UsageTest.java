@@ -17,13 +17,16 @@ class UsageTest {
         "prune",
         "apply",
         "evaluate",
+        "compare",
         "generate",
         "logits",
+        "bench",
+        "bench quality",
         "generate-completion"
       })
   void everySubcommandExplainsItself(String subcommand) {
     // WHEN
-    CommandRun run = CommandRun.of(subcommand, "--help");
+    CommandRun run = CommandRun.of((subcommand + " --help").split(" "));
 
     // THEN
     assertThat(run.exitCode()).isZero();
@@ -42,7 +45,16 @@ class UsageTest {
     // THEN
     assertThat(run.exitCode()).isZero();
     assertThat(run.out())
-        .contains("demo", "inspect", "prune", "apply", "evaluate", "generate", "logits");
+        .contains(
+            "demo",
+            "inspect",
+            "prune",
+            "apply",
+            "evaluate",
+            "compare",
+            "generate",
+            "logits",
+            "bench");
   }
 
   @ParameterizedTest
@@ -132,9 +144,15 @@ class UsageTest {
           apply M --out d                                    | --plan=FILE
           apply M --plan p                                   | --out=DIR
           evaluate M                                         | --perplexity=FILE
+          compare M                                          | PRUNED
+          compare M N                                        | --perplexity=FILE
           generate M                                         | --prompt=TEXT
           logits M --out o                                   | --ids=IDS
           logits M --ids i                                   | --out=FILE
+          bench                                              | quality
+          bench quality M --out d --calibration c            | --perplexity=FILE
+          bench quality M --out d --perplexity p             | --calibration=FILE
+          bench quality M --calibration c --perplexity p     | --out=DIR
           inspect M --seed 1                                 | --seed
           logits M --ids i --out o --json j                  | --json
           demo extra                                         | extra

@@ -2,6 +2,7 @@ package org.minillm.criteria;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.ndarray.types.Shape;
 import java.io.IOException;
@@ -9,6 +10,7 @@ import java.util.List;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
 import org.minillm.core.calibration.Evidence;
+import org.minillm.core.calibration.TokenWeights;
 import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.PruningGroup;
@@ -21,6 +23,9 @@ class CriteriaTest {
   private static final Offset<Double> ROUNDING = Offset.offset(1e-12);
 
   /** LLaMA's MLP: hidden size 2, 3 channels. */
+  /** A root and its square in double. */
+  private static final double RELATIVE_ROUNDING = 1e-12;
+
   private static final PruningGroup MLP =
       new PruningGroup(
           new GroupId(3, GroupKind.MLP_CHANNELS),
@@ -94,6 +99,59 @@ class CriteriaTest {
     // THEN
     assertThat(scoreMlp(new Magnitude(), true))
         .containsExactly(Math.sqrt(11), Math.sqrt(27), Math.sqrt(17));
+  }
+
+  @Test
+  void energyIsTheSquareOfWhatTheConsumerIsFed() throws IOException {
+    // GIVEN columns of down (1 0), (-1 4), (2 -3) and input norms 1, 10, 100
+    // THEN
+    assertThat(scoreMlp(new Energy(), false)).containsExactly(1, 17 * 100, 13 * 10_000);
+  }
+
+  @Test
+  void energyOfAHeadIsThatOfAllItsChannels() throws IOException {
+    // GIVEN key-value heads of 2 query heads of 2 channels, input norms 1 to 8
+    Energy energy = new Energy(TokenWeights.STREAM);
+    try (HandMadeEvidence evidence = new HandMadeEvidence(1, energy)) {
+      evidence
+          .weight("o", new Shape(1, 8), 1, 1, -1, 1, 0, 0, 2, 0)
+          .input("o", 1, 2, 3, 4, 5, 6, 7, 8);
+
+      // WHEN they are scored
+      // THEN 1 + 4 + 9 + 16 and (2 * 7)^2
+      assertThat(energy.score(ATTENTION, evidence)).containsExactly(30, 196);
+    }
+  }
+
+  @Test
+  void obsDividesByTheDiagonalOfTheInverseOfTheDampedMoments() throws IOException {
+    // GIVEN H with a correlated pair, its diagonal added once more: [[4, 1], [1, 4]] and 8,
+    // the inverse of which has the diagonal 4/15, 4/15, 1/8; columns of down with 1, 17 and 13
+    Obs obs = new Obs(1, Obs.Ridge.DIAGONAL, TokenWeights.EQUAL);
+    try (HandMadeEvidence evidence = mlp(obs)) {
+      evidence.moments("down", 3, 2, 1, 0, 1, 2, 0, 0, 0, 4);
+
+      // WHEN
+      double[] scores = obs.score(MLP, evidence);
+
+      // THEN
+      assertThat(scores)
+          .containsExactly(
+              new double[] {15 / 4.0, 17 * 15 / 4.0, 13 * 8}, within(RELATIVE_ROUNDING * 104));
+    }
+  }
+
+  @Test
+  void obsCanBeDampedByTheMeanOfTheDiagonal() throws IOException {
+    // GIVEN H = diag(1, 2, 3) and the ridge 0.5 * 2
+    Obs obs = new Obs(0.5, Obs.Ridge.MEAN, TokenWeights.STREAM);
+    try (HandMadeEvidence evidence = mlp(obs)) {
+      evidence.moments("down", 3, 1, 0, 0, 0, 2, 0, 0, 0, 3);
+
+      // WHEN, THEN
+      assertThat(obs.score(MLP, evidence))
+          .containsExactly(new double[] {2, 17 * 3, 13 * 4}, within(RELATIVE_ROUNDING * 52));
+    }
   }
 
   @Test

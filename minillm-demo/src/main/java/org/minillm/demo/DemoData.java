@@ -4,6 +4,7 @@ import com.google.common.collect.ImmutableList;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -70,6 +71,16 @@ public final class DemoData {
    */
   public static Path calibration(Path folder) {
     return folder.resolve(CALIBRATION);
+  }
+
+  /**
+   * Returns the calibration text without extracting anything.
+   *
+   * @return the text of {@link #calibration}
+   * @throws IOException if the jar is broken
+   */
+  public static String calibrationText() throws IOException {
+    return new String(read(CALIBRATION), StandardCharsets.UTF_8);
   }
 
   /**

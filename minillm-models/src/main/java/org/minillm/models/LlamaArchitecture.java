@@ -21,6 +21,7 @@ public final class LlamaArchitecture implements Architecture {
 
   @Override
   public Decoder decoder(JsonObject config, Set<String> tensors) {
-    return new TransformerDecoder(LlamaConfig.parse(config, tensors));
+    return new TransformerDecoder(
+        LlamaConfig.parse(config, tensors, LlamaConfig.Biases.asConfigured(config)));
   }
 }

@@ -8,14 +8,13 @@ import java.util.Set;
 import org.minillm.core.model.LayerShape;
 import org.minillm.core.model.ModelConfig;
 
-/** What config.json says of a LLaMA model. */
+/** What config.json says of a LLaMA model, or of a family that differs from it in its biases. */
 record LlamaConfig(
     JsonObject json,
     ModelConfig sizes,
     String prefix,
     double normEpsilon,
-    boolean attentionBias,
-    boolean mlpBias,
+    Biases biases,
     Rotary positions)
     implements FamilyConfig {
 
@@ -25,7 +24,17 @@ record LlamaConfig(
   private static final String KEY_VALUE_HEADS = "num_key_value_heads";
   private static final String INTERMEDIATE_SIZE = "intermediate_size";
 
-  static LlamaConfig parse(JsonObject json, Set<String> stored) {
+  /** Which linear layers have biases: queries, keys and values; the output; those of the MLP. */
+  record Biases(boolean projections, boolean output, boolean mlp) {
+
+    static Biases asConfigured(JsonObject json) {
+      ConfigReader config = new ConfigReader(json);
+      boolean attention = config.flagOr("attention_bias", false);
+      return new Biases(attention, attention, config.flagOr("mlp_bias", false));
+    }
+  }
+
+  static LlamaConfig parse(JsonObject json, Set<String> stored, Biases biases) {
     ConfigReader config = new ConfigReader(json);
     config.refuseQuantised();
     config.choice("hidden_act", "silu", ImmutableList.of("silu"));
@@ -42,7 +51,7 @@ record LlamaConfig(
     }
     ModelConfig sizes =
         new ModelConfig(
-            "llama",
+            config.text("model_type").orElse("llama"),
             hiddenSize,
             config.size("vocab_size"),
             config.sizeOr("max_position_embeddings", 2048),
@@ -55,8 +64,7 @@ record LlamaConfig(
         sizes,
         ModelTable.prefix(stored, EMBEDDING + ".weight", "model.", ""),
         config.numberOr("rms_norm_eps", 1e-6),
-        config.flagOr("attention_bias", false),
-        config.flagOr("mlp_bias", false),
+        biases,
         Rotary.of(config, headDim));
   }
 
@@ -98,15 +106,15 @@ record LlamaConfig(
     return new BlockTable(
         norm(layer + "input_layernorm"),
         ImmutableList.of(
-            new Linear.Row(layer + "self_attn.q_proj", queries, hidden, attentionBias),
-            new Linear.Row(layer + "self_attn.k_proj", keys, hidden, attentionBias),
-            new Linear.Row(layer + "self_attn.v_proj", keys, hidden, attentionBias)),
-        new Linear.Row(layer + "self_attn.o_proj", hidden, queries, attentionBias),
+            new Linear.Row(layer + "self_attn.q_proj", queries, hidden, biases.projections),
+            new Linear.Row(layer + "self_attn.k_proj", keys, hidden, biases.projections),
+            new Linear.Row(layer + "self_attn.v_proj", keys, hidden, biases.projections)),
+        new Linear.Row(layer + "self_attn.o_proj", hidden, queries, biases.output),
         norm(layer + "post_attention_layernorm"),
         ImmutableList.of(
-            new Linear.Row(layer + "mlp.gate_proj", channels, hidden, mlpBias),
-            new Linear.Row(layer + "mlp.up_proj", channels, hidden, mlpBias)),
-        new Linear.Row(layer + "mlp.down_proj", hidden, channels, mlpBias),
+            new Linear.Row(layer + "mlp.gate_proj", channels, hidden, biases.mlp),
+            new Linear.Row(layer + "mlp.up_proj", channels, hidden, biases.mlp)),
+        new Linear.Row(layer + "mlp.down_proj", hidden, channels, biases.mlp),
         NormPlacement.BEFORE,
         Nonlinearity.SILU);
   }

@@ -3,6 +3,7 @@ package org.minillm.models;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import com.google.gson.JsonObject;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -36,6 +37,15 @@ class ConfigErrorsTest {
       quoteCharacter = '`')
   void ofLlama(String changes, String message) {
     refuses(TestConfigs.LLAMA, changes, "config.json: " + message);
+  }
+
+  @Test
+  void ofQwen2WithASlidingWindow() {
+    refuses(
+        TestConfigs.LLAMA,
+        "{'model_type': 'qwen2', 'use_sliding_window': true}",
+        "config.json: use_sliding_window is true, expected false: attention here sees the whole"
+            + " text");
   }
 
   @ParameterizedTest

@@ -38,7 +38,8 @@ class OptionsTest {
         "opt-decoder-prefix",
         "bloom-six-heads-postln",
         "bloom-epsilon-untied",
-        "bloom-no-prefix"
+        "bloom-no-prefix",
+        "qwen2"
       })
   void theLogitsAreThoseOfTransformers(String name) throws IOException {
     // GIVEN

@@ -43,6 +43,7 @@ final class TestConfigs {
     Architecture architecture =
         switch (config.get("model_type").getAsString()) {
           case "opt" -> new OptArchitecture();
+          case "qwen2" -> new Qwen2Architecture();
           case "bloom" -> new BloomArchitecture();
           default -> new LlamaArchitecture();
         };

@@ -10,10 +10,13 @@ import ai.djl.ndarray.NDScope;
 import com.google.common.collect.ImmutableSet;
 import com.google.common.collect.SetMultimap;
 import com.google.common.collect.Sets;
+import com.google.common.collect.Streams;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.Optional;
+import java.util.ServiceLoader;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupKind;
@@ -93,11 +96,18 @@ public record CalibrationEvidence(
         estimator == null ? Sets.immutableEnumSet(Evidence.GRADIENT) : estimator.provides();
     Set<Evidence> missing = Sets.difference(request.evidence(), provided);
     if (!missing.isEmpty()) {
+      String makers =
+          Streams.stream(ServiceLoader.load(GradientEstimator.class))
+              .filter(other -> other.provides().containsAll(request.evidence()))
+              .map(GradientEstimator::name)
+              .sorted()
+              .collect(Collectors.joining(", "));
       throw new IllegalArgumentException(
           String.format(
-              "the criterion needs %s, which the gradient estimator %s does not make; choose one"
-                  + " that does",
-              missing, estimator == null ? "none" : estimator.name()));
+              "the criterion needs %s, which the gradient estimator %s does not make; %s",
+              missing,
+              estimator == null ? "none" : estimator.name(),
+              makers.isEmpty() ? "nor does any other" : "expected one of " + makers));
     }
   }
 

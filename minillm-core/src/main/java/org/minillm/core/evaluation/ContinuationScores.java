@@ -1,161 +1,160 @@
 package org.minillm.core.evaluation;
 
-import static com.google.common.collect.ImmutableList.toImmutableList;
-
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDArrays;
+import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.types.Shape;
-import com.google.common.primitives.ImmutableIntArray;
-import com.google.common.primitives.Ints;
 import java.io.IOException;
 import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.Comparator;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.InputTap;
+import org.minillm.core.model.ContextSweep;
 import org.minillm.core.model.LanguageHead;
 import org.minillm.core.model.PassListener;
 import org.minillm.core.model.Sweep;
-import org.minillm.core.model.WeightTransform;
 
 /**
- * Scores continuations: log P(continuation | context), the sum over its tokens. What the model
- * reads is read once, however many continuations ask for it (all one-token choices of a question
- * share it), longest first, in batches of about equal length; a shorter row is padded on the right,
- * where a causal model does not look. Logits are computed at the scored positions only.
+ * Reads continuations of contexts: how likely they are, and which tokens would have been the most
+ * likely instead. A context is read once, however many continuations it has; a continuation reads
+ * its own tokens but the last. Logits are computed at the scored positions only.
  */
 final class ContinuationScores {
 
-  private static final int PADDING = 0;
-
   private final CausalLm model;
   private final List<Continuation> requests;
-  private final double[] scores;
+  private final PassListener listener;
 
-  private ContinuationScores(CausalLm model, List<Continuation> requests) {
+  private ContinuationScores(CausalLm model, List<Continuation> requests, PassListener listener) {
     this.model = model;
     this.requests = requests;
-    this.scores = new double[requests.size()];
+    this.listener = listener;
   }
 
-  /** Returns one log-likelihood a request, in nats. A step of the listener is a request. */
+  /**
+   * Returns log P(continuation | context) of each request, the sum over its tokens, in nats. A step
+   * of the listener is a request.
+   */
   static double[] logLikelihoods(CausalLm model, List<Continuation> requests, PassListener listener)
       throws IOException {
-    ContinuationScores run = new ContinuationScores(model, requests);
+    double[] scores = new double[requests.size()];
+    new ContinuationScores(model, requests, listener)
+        .read(
+            (positions, predictions) -> {
+              List<double[]> losses = new LanguageHead(model).negativeLogLikelihoods(predictions);
+              for (int i = 0; i < losses.size(); i++) {
+                List<ContextBatch.Position> read = positions.get(i);
+                for (int p = 0; p < read.size(); p++) {
+                  scores[read.get(p).asker()] -= losses.get(i)[p];
+                }
+              }
+            });
+    return scores;
+  }
+
+  /**
+   * Returns for each token of each continuation the most likely token in its place, of equally
+   * likely ones the lowest id. A step of the listener is a request.
+   */
+  static List<int[]> mostLikely(CausalLm model, List<Continuation> requests, PassListener listener)
+      throws IOException {
+    List<int[]> chosen =
+        requests.stream().map(request -> new int[request.continuation().length]).toList();
+    new ContinuationScores(model, requests, listener)
+        .read(
+            (positions, predictions) -> {
+              for (int i = 0; i < positions.size(); i++) {
+                int[] best = new LanguageHead(model).mostLikely(predictions.get(i).hidden());
+                List<ContextBatch.Position> read = positions.get(i);
+                for (int p = 0; p < read.size(); p++) {
+                  chosen.get(read.get(p).asker())[read.get(p).token()] = best[p];
+                }
+              }
+            });
+    return chosen;
+  }
+
+  /** Takes what the language head is to read, and for whom. */
+  private interface Reader {
+    void read(
+        List<List<ContextBatch.Position>> positions, List<LanguageHead.Predictions> predictions)
+        throws IOException;
+  }
+
+  private void read(Reader reader) throws IOException {
     long tokensPerSweep = Sweep.tokensPerSweep(model);
-    List<Batch> sweep = new ArrayList<>();
+    List<ContextBatch> sweep = new ArrayList<>();
     long tokens = 0;
-    for (Batch batch : run.batches()) {
+    for (ContextBatch batch : ContextBatch.of(requests)) {
       if (!sweep.isEmpty() && tokens + batch.tokens() > tokensPerSweep) {
-        run.score(sweep, listener);
+        sweep(sweep, reader);
         sweep = new ArrayList<>();
         tokens = 0;
       }
       sweep.add(batch);
       tokens += batch.tokens();
     }
-    run.score(sweep, listener);
-    return run.scores;
+    sweep(sweep, reader);
   }
 
-  /** Rows of about equal length; {@code askers} are the numbers of the requests of each row. */
-  private record Batch(List<int[]> rows, List<List<Integer>> askers) {
-
-    long tokens() {
-      return (long) rows.size() * rows.get(0).length;
-    }
-  }
-
-  private List<Batch> batches() {
-    Map<ImmutableIntArray, List<Integer>> askers = new LinkedHashMap<>();
-    for (int i = 0; i < requests.size(); i++) {
-      askers
-          .computeIfAbsent(
-              ImmutableIntArray.copyOf(requests.get(i).input()), any -> new ArrayList<>())
-          .add(i);
-    }
-    List<ImmutableIntArray> inputs =
-        askers.keySet().stream()
-            .sorted(Comparator.comparingInt(ImmutableIntArray::length).reversed())
-            .collect(toImmutableList());
-    List<Batch> batches = new ArrayList<>();
-    for (int from = 0; from < inputs.size(); ) {
-      int length = inputs.get(from).length();
-      int to = Math.min(inputs.size(), from + Math.max(1, Sweep.TOKENS_PER_BATCH / length));
-      List<ImmutableIntArray> rows = inputs.subList(from, to);
-      batches.add(
-          new Batch(
-              rows.stream().map(row -> padded(row, length)).toList(),
-              rows.stream().map(askers::get).toList()));
-      from = to;
-    }
-    return batches;
-  }
-
-  private static int[] padded(ImmutableIntArray row, int length) {
-    int[] padded = new int[length];
-    Arrays.fill(padded, PADDING);
-    System.arraycopy(row.toArray(), 0, padded, 0, row.length());
-    return padded;
-  }
-
-  private void score(List<Batch> batches, PassListener listener) throws IOException {
-    try (Sweep sweep = new Sweep(model);
+  private void sweep(List<ContextBatch> batches, Reader reader) throws IOException {
+    try (ContextSweep sweep = new ContextSweep(model);
         NDScope scope = new NDScope()) {
       scope.suppressNotUsedWarning();
-      List<Sweep.Strand> strands = new ArrayList<>();
-      for (Batch batch : batches) {
-        strands.add(sweep.add(batch.rows, WeightTransform.NONE, InputTap.NONE));
+      List<ContextSweep.Batch> added = new ArrayList<>();
+      for (ContextBatch batch : batches) {
+        added.add(sweep.add(batch.contexts(), batch.branches()));
       }
-      sweep.run(layer -> {});
-      List<LanguageHead.Predictions> predictions = new ArrayList<>();
+      sweep.run();
+      Gathered gathered = new Gathered();
       for (int i = 0; i < batches.size(); i++) {
-        predictions.add(predictions(batches.get(i), sweep.normed(strands.get(i)).get(0)));
-      }
-      List<double[]> losses = new LanguageHead(model).negativeLogLikelihoods(predictions);
-      for (int i = 0; i < batches.size(); i++) {
-        addUp(batches.get(i), losses.get(i), listener);
-      }
-    }
-  }
-
-  private LanguageHead.Predictions predictions(Batch batch, NDArray normed) {
-    long time = normed.getShape().get(1);
-    long width = normed.getShape().get(2);
-    List<Integer> positions = new ArrayList<>();
-    List<Integer> targets = new ArrayList<>();
-    for (int row = 0; row < batch.rows.size(); row++) {
-      for (int asker : batch.askers.get(row)) {
-        Continuation request = requests.get(asker);
-        int first = Math.toIntExact(row * time) + request.context().length - 1;
-        for (int t = 0; t < request.continuation().length; t++) {
-          positions.add(first + t);
-          targets.add(request.continuation()[t]);
+        ContextBatch batch = batches.get(i);
+        gathered.add(batch.firstTokens(), added.get(i).contexts());
+        for (int b = 0; b < batch.branches().size(); b++) {
+          gathered.add(batch.furtherTokens().get(b), added.get(i).branches(b));
         }
       }
+      gathered.finish();
+      reader.read(gathered.positions, gathered.predictions);
     }
-    NDArray index =
-        normed
-            .getManager()
-            .create(
-                positions.stream().mapToLong(Integer::longValue).toArray(),
-                new Shape(positions.size()));
-    return new LanguageHead.Predictions(
-        normed.reshape(-1, width).get(index), Ints.toArray(targets));
+    batches.forEach(batch -> listener.stepsDone(batch.firstTokens().size()));
   }
 
-  private void addUp(Batch batch, double[] losses, PassListener listener) {
-    int position = 0;
-    for (List<Integer> askers : batch.askers) {
-      for (int asker : askers) {
-        for (int t = 0; t < requests.get(asker).continuation().length; t++) {
-          scores[asker] -= losses[position++];
-        }
-        listener.stepDone();
+  /** What the language head is to read of many small batches, put together into few large ones. */
+  private final class Gathered {
+    private final List<List<ContextBatch.Position>> positions = new ArrayList<>();
+    private final List<LanguageHead.Predictions> predictions = new ArrayList<>();
+    private List<ContextBatch.Position> pending = new ArrayList<>();
+    private NDList hidden = new NDList();
+
+    void add(List<ContextBatch.Position> added, NDArray stream) throws IOException {
+      long[] rows = added.stream().mapToLong(ContextBatch.Position::row).toArray();
+      NDArray index = stream.getManager().create(rows, new Shape(rows.length));
+      hidden.add(stream.reshape(-1, stream.getShape().get(2)).get(index));
+      pending.addAll(added);
+      if (pending.size() >= Sweep.TOKENS_PER_BATCH) {
+        finish();
       }
+    }
+
+    void finish() throws IOException {
+      if (pending.isEmpty()) {
+        return;
+      }
+      int[] targets =
+          pending.stream()
+              .mapToInt(it -> requests.get(it.asker()).continuation()[it.token()])
+              .toArray();
+      NDArray rows = NDArrays.concat(hidden);
+      NDArray normed =
+          model
+              .decoder()
+              .finalHidden(model.checkpoint()::read, rows.reshape(1, -1, rows.getShape().get(1)));
+      predictions.add(
+          new LanguageHead.Predictions(normed.reshape(-1, normed.getShape().get(2)), targets));
+      positions.add(pending);
+      pending = new ArrayList<>();
+      hidden = new NDList();
     }
   }
 }

@@ -127,4 +127,44 @@ public record Perplexity(
   public long predictedTokens() {
     return (long) windows() * (window - 1);
   }
+
+  /**
+   * How much two models differ on the same windows, taken window by window: what makes a window
+   * hard makes it hard for both, so that the difference is far more certain than either perplexity.
+   *
+   * @param mean of ln(perplexity / perplexity of the reference)
+   * @param standardError of the mean: the standard deviation (n - 1) of the differences of the
+   *     windows, divided by sqrt(n); NaN where there is one window
+   */
+  public record LogRatio(double mean, double standardError) {}
+
+  /**
+   * Compares with another model.
+   *
+   * @param reference measured on the same windows
+   * @return the paired difference; above 0 where the reference predicts better
+   * @throws IllegalArgumentException if text, window or number of windows differ
+   */
+  public LogRatio logRatio(Perplexity reference) {
+    checkArgument(
+        source.equals(reference.source)
+            && window == reference.window
+            && windows() == reference.windows(),
+        "%s windows of %s tokens of %s, the reference was measured on %s of %s of %s; measure both"
+            + " on the same",
+        windows(),
+        window,
+        source,
+        reference.windows(),
+        reference.window,
+        reference.source);
+    double[] differences = new double[windows()];
+    Arrays.setAll(
+        differences,
+        w -> windowNegativeLogLikelihoods.get(w) - reference.windowNegativeLogLikelihoods.get(w));
+    double mean = Arrays.stream(differences).average().orElseThrow();
+    double squares = Arrays.stream(differences).map(d -> (d - mean) * (d - mean)).sum();
+    int n = differences.length;
+    return new LogRatio(mean, Math.sqrt(squares / (n - 1) / n));
+  }
 }

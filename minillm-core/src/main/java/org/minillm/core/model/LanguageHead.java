@@ -76,6 +76,34 @@ public final class LanguageHead {
   }
 
   /**
+   * Finds the most likely token of each position.
+   *
+   * @param hidden FLOAT32, (positions, width): what the head reads
+   * @return token ids, one a position; of equally likely ones the lowest
+   * @throws IOException if the head cannot be read
+   */
+  public int[] mostLikely(NDArray hidden) throws IOException {
+    int positions = Math.toIntExact(hidden.getShape().get(0));
+    int[] best = new int[positions];
+    float[] largest = new float[positions];
+    Arrays.fill(largest, Float.NEGATIVE_INFINITY);
+    logits(
+        hidden,
+        (logits, firstId) -> {
+          float[] values = logits.toFloatArray();
+          int chunk = values.length / positions;
+          for (int i = 0; i < values.length; i++) {
+            int position = i / chunk;
+            if (values[i] > largest[position]) {
+              largest[position] = values[i];
+              best[position] = firstId + i % chunk;
+            }
+          }
+        });
+    return best;
+  }
+
+  /**
    * Keeps the head in memory from now on, for those who ask for the logits of few tokens many
    * times.
    *

@@ -37,7 +37,8 @@ public final class Passes {
   /** What a model computes: the last hidden states of all windows, and the logits of the first. */
   record Outputs(float[] hidden, float[] logits) {}
 
-  static CalibrationSet windows(CausalLm model) {
+  /** Windows of random tokens, more than one micro-batch. */
+  public static CalibrationSet windows(CausalLm model) {
     int length = Math.min(WINDOW, model.config().maxPositions());
     ImmutableList.Builder<int[]> windows = ImmutableList.builder();
     for (int w = 0; w < WINDOWS; w++) {
@@ -52,8 +53,13 @@ public final class Passes {
 
   static Outputs run(CausalLm model, List<int[]> windows, WeightTransform transform)
       throws IOException {
+    return run(model, windows, transform, InputTap.NONE);
+  }
+
+  static Outputs run(CausalLm model, List<int[]> windows, WeightTransform transform, InputTap tap)
+      throws IOException {
     try (Sweep sweep = new Sweep(model)) {
-      Sweep.Strand strand = sweep.add(windows, transform, InputTap.NONE);
+      Sweep.Strand strand = sweep.add(windows, transform, tap);
       sweep.run(layer -> {});
       NDArray batch = Iterables.getOnlyElement(sweep.normed(strand));
       return new Outputs(batch.toFloatArray(), firstLogits(model, batch));

@@ -1,0 +1,123 @@
+package org.minillm.cli;
+
+import com.google.common.collect.ImmutableList;
+import com.google.gson.FieldNamingPolicy;
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import com.google.gson.JsonSyntaxException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Collectors;
+
+/**
+ * The rows of all runs in a folder: {@value #ROWS}, one JSON object a line, to which each row is
+ * added when it is measured. {@value #TABLE} has the same figures of the last settings.
+ */
+final class QualityResults {
+
+  static final String ROWS = "quality.jsonl";
+  static final String TABLE = "quality.csv";
+
+  private static final Gson GSON =
+      new GsonBuilder()
+          .setFieldNamingPolicy(FieldNamingPolicy.LOWER_CASE_WITH_UNDERSCORES)
+          .disableHtmlEscaping()
+          .create();
+
+  private final Path folder;
+  private final List<QualityRow> rows;
+
+  private QualityResults(Path folder, List<QualityRow> rows) {
+    this.folder = folder;
+    this.rows = rows;
+  }
+
+  /**
+   * Opens a folder, making it where there is none. A last line that is not whole is taken away: it
+   * was being written when a run was killed.
+   */
+  static QualityResults open(Path folder) throws IOException {
+    Files.createDirectories(folder);
+    Path file = folder.resolve(ROWS);
+    List<QualityRow> rows = new ArrayList<>();
+    if (Files.exists(file)) {
+      String text = Files.readString(file);
+      String whole = text.substring(0, text.lastIndexOf('\n') + 1);
+      List<String> lines = whole.lines().toList();
+      for (int i = 0; i < lines.size(); i++) {
+        rows.add(parse(lines.get(i), file + ", line " + (i + 1)));
+      }
+      if (whole.length() < text.length()) {
+        replace(file, whole);
+      }
+    }
+    return new QualityResults(folder, rows);
+  }
+
+  private static QualityRow parse(String line, String where) throws IOException {
+    try {
+      QualityRow row = GSON.fromJson(line, QualityRow.class);
+      if (row != null && row.settings() != null && row.texts() != null && row.tasks() != null) {
+        return row;
+      }
+      throw new IOException(where + ": not a row of this benchmark; give another folder");
+    } catch (JsonSyntaxException e) {
+      throw new IOException(where + ": " + e.getMessage() + "; give another folder", e);
+    }
+  }
+
+  Optional<QualityRow> find(QualityRow.Key key) {
+    return rows.stream().filter(row -> row.key().equals(key)).findFirst();
+  }
+
+  /** Adds a row at once, so that nothing measured is lost. */
+  void add(QualityRow row) throws IOException {
+    Files.writeString(
+        folder.resolve(ROWS),
+        GSON.toJson(row) + "\n",
+        StandardOpenOption.CREATE,
+        StandardOpenOption.APPEND);
+    rows.add(row);
+    writeTable(row.settings());
+  }
+
+  /** Returns the rows of some settings, in the order in which they were measured. */
+  ImmutableList<QualityRow> of(String settings) {
+    return rows.stream()
+        .filter(row -> row.settings().equals(settings))
+        .collect(ImmutableList.toImmutableList());
+  }
+
+  /** Writes the rows of some settings, which have the same columns, as CSV (RFC 4180). */
+  void writeTable(String settings) throws IOException {
+    ImmutableList<QualityRow> chosen = of(settings);
+    StringBuilder csv = new StringBuilder();
+    csv.append(line(chosen.get(0).columns().keySet()));
+    chosen.forEach(row -> csv.append(line(row.columns().values())));
+    replace(folder.resolve(TABLE), csv.toString());
+  }
+
+  private static String line(Iterable<String> cells) {
+    return ImmutableList.copyOf(cells).stream()
+        .map(QualityResults::quoted)
+        .collect(Collectors.joining(",", "", "\n"));
+  }
+
+  private static String quoted(String cell) {
+    return cell.contains(",") || cell.contains("\"")
+        ? '"' + cell.replace("\"", "\"\"") + '"'
+        : cell;
+  }
+
+  private static void replace(Path file, String text) throws IOException {
+    Path part = file.resolveSibling(file.getFileName() + ".part");
+    Files.writeString(part, text);
+    Files.move(part, file, StandardCopyOption.REPLACE_EXISTING);
+  }
+}

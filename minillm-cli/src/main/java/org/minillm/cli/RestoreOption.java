@@ -1,0 +1,39 @@
+package org.minillm.cli;
+
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.minillm.core.plugin.Plugins;
+import org.minillm.core.pruning.Restoration;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** {@code --restore}. */
+final class RestoreOption {
+
+  @Spec(Spec.Target.MIXEE)
+  private CommandSpec spec;
+
+  @Option(
+      names = "--restore",
+      paramLabel = "NAME",
+      defaultValue = "least-squares",
+      description =
+          "How the columns that stay make up for those that go, with its settings after a colon"
+              + " where wanted, such as least-squares:lambda=0.1; or none.")
+  private String name = "";
+
+  /** Returns the restoration; null for none. */
+  @Nullable Restoration restoration() {
+    if (name.equals("none")) {
+      return null;
+    }
+    try {
+      return Plugins.configured(Restoration.class, name, Map.of());
+    } catch (IllegalArgumentException e) {
+      throw new ParameterException(
+          spec.commandLine(), "Invalid value for option '--restore': " + e.getMessage());
+    }
+  }
+}

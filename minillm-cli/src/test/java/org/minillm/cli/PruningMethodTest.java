@@ -1,0 +1,65 @@
+package org.minillm.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.junit.jupiter.api.Test;
+
+class PruningMethodTest {
+
+  private static PruningMethod parse(String spec) {
+    return PruningMethod.parse(spec, Map.of("seed", "7"));
+  }
+
+  @Test
+  void criterionAloneIsTakenWithSpsa() {
+    PruningMethod method = parse("fms");
+    assertThat(method.criterion().name()).isEqualTo("fms");
+    assertThat(Objects.requireNonNull(method.gradient()).name()).isEqualTo("spsa");
+    assertThat(method.needsCalibration()).isTrue();
+  }
+
+  @Test
+  void gradientFollowsAnAtSignWithItsOwnSettings() {
+    // WHEN
+    PruningMethod method = parse("fms:aggregation=max@spsa:probes=16");
+
+    // THEN
+    assertThat(method.criterion().parameters()).containsEntry("aggregation", "max");
+    assertThat(Objects.requireNonNull(method.gradient()).parameters())
+        .containsEntry("probes", "16")
+        .containsEntry("seed", "7");
+  }
+
+  @Test
+  void gradientMayBeNone() {
+    assertThat(parse("fms@none").gradient()).isNull();
+  }
+
+  @Test
+  void criterionOfTheWeightsAloneNeedsNoText() {
+    assertThat(parse("magnitude").needsCalibration()).isFalse();
+  }
+
+  @Test
+  void commaSeparatesMethodsUnlessASettingFollows() {
+    // WHEN
+    List<PruningMethod> methods =
+        PruningMethod.parseList("fms:aggregation=max@spsa:probes=2,data=all,wanda", Map.of());
+
+    // THEN
+    assertThat(methods)
+        .extracting(PruningMethod::spec)
+        .containsExactly("fms:aggregation=max@spsa:probes=2,data=all", "wanda");
+  }
+
+  @Test
+  void unknownPartIsAnsweredWithWhatThereIs() {
+    assertThatThrownBy(() -> parse("fsm")).hasMessageContaining("no importance criterion \"fsm\"");
+    assertThatThrownBy(() -> parse("fms@newton"))
+        .hasMessageContaining("no gradient estimator \"newton\"");
+  }
+}

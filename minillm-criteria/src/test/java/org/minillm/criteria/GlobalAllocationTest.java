@@ -1,0 +1,99 @@
+package org.minillm.criteria;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.google.common.collect.ImmutableMap;
+import com.google.common.collect.ImmutableSet;
+import com.google.common.primitives.ImmutableDoubleArray;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.minillm.core.model.GroupId;
+import org.minillm.core.model.GroupKind;
+import org.minillm.core.pruning.PruningTarget;
+import org.minillm.core.pruning.ScoredGroup;
+
+class GlobalAllocationTest {
+
+  private static GroupId channels(int layer) {
+    return new GroupId(layer, GroupKind.MLP_CHANNELS);
+  }
+
+  private static GroupId heads(int layer) {
+    return new GroupId(layer, GroupKind.ATTENTION_HEADS);
+  }
+
+  private static ScoredGroup group(GroupId id, double... scores) {
+    return new ScoredGroup(id, 10, ImmutableDoubleArray.copyOf(scores));
+  }
+
+  private static final List<ScoredGroup> CHANNELS =
+      List.of(group(channels(0), 9, 8, 7, 6), group(channels(1), 1, 2, 3, 10));
+
+  private static PruningTarget half(GroupKind kind) {
+    return PruningTarget.of(0.5, kind);
+  }
+
+  @Test
+  void theCheapestUnitsOfAllLayersGo() {
+    // GIVEN the 4 smallest of 8 scores: 1, 2, 3 of layer 1 and 6 of layer 0
+    // WHEN half is removed, nothing of it by equal parts
+    var kept = new GlobalAllocation(1).unitsToKeep(CHANNELS, half(GroupKind.MLP_CHANNELS));
+
+    // THEN
+    assertThat(kept).isEqualTo(ImmutableMap.of(channels(0), 3, channels(1), 1));
+  }
+
+  @Test
+  void noMixIsUniform() {
+    assertThat(new GlobalAllocation(0).unitsToKeep(CHANNELS, half(GroupKind.MLP_CHANNELS)))
+        .isEqualTo(ImmutableMap.of(channels(0), 2, channels(1), 2));
+  }
+
+  @Test
+  void aMixtureIsRoundedSoThatTheRatioIsReached() {
+    // GIVEN half way between 2, 2 and 3, 1: 2.5 and 1.5
+    // WHEN
+    var kept = new GlobalAllocation(0.5).unitsToKeep(CHANNELS, half(GroupKind.MLP_CHANNELS));
+
+    // THEN the lower layer is rounded up and 4 of 8 stay
+    assertThat(kept).isEqualTo(ImmutableMap.of(channels(0), 3, channels(1), 1));
+  }
+
+  @Test
+  void headsAreComparedOverAllLayersAndOneStays() {
+    // GIVEN 3 heads a layer, those of layer 1 all cheaper than those of layer 0
+    List<ScoredGroup> groups = List.of(group(heads(0), 7, 8, 9), group(heads(1), 1, 2, 3));
+
+    // WHEN half of the 6 go
+    var kept = new GlobalAllocation().unitsToKeep(groups, half(GroupKind.ATTENTION_HEADS));
+
+    // THEN one of layer 1 stays and layer 0 gives the third
+    assertThat(kept).isEqualTo(ImmutableMap.of(heads(0), 2, heads(1), 1));
+  }
+
+  @Test
+  void layersLeftWholeGiveNothing() {
+    // GIVEN a target that leaves layer 1 whole
+    PruningTarget target =
+        new PruningTarget(0.25, ImmutableSet.of(GroupKind.MLP_CHANNELS), 1, 1, ImmutableSet.of(1));
+
+    // WHEN a quarter is removed
+    // THEN layer 0 gives it
+    assertThat(new GlobalAllocation().unitsToKeep(CHANNELS, target))
+        .isEqualTo(ImmutableMap.of(channels(0), 2, channels(1), 4));
+  }
+
+  @Test
+  void aRatioBeyondTheBoundsIsRefused() {
+    // GIVEN at least 3 of 4 heads a layer
+    PruningTarget target =
+        new PruningTarget(0.5, ImmutableSet.of(GroupKind.ATTENTION_HEADS), 1, 3, ImmutableSet.of());
+    List<ScoredGroup> groups = List.of(group(heads(0), 1, 2, 3, 4), group(heads(1), 1, 2, 3, 4));
+
+    // WHEN, THEN
+    assertThatThrownBy(() -> new GlobalAllocation().unitsToKeep(groups, target))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("pruning ratio 0.5 cannot be reached with at least 3 units a group");
+  }
+}

@@ -1,0 +1,95 @@
+package org.minillm.criteria;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import java.util.Map;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.minillm.core.calibration.TokenWeights;
+import org.minillm.core.plugin.Plugins;
+import org.minillm.core.pruning.Restoration;
+import org.minillm.core.pruning.Restoration.Moments;
+import org.minillm.core.pruning.Restoration.Target;
+
+class LeastSquaresTest {
+
+  /** Systems of two unknowns in double. */
+  private static final double TOLERANCE = 1e-12;
+
+  private final NDManager manager = NDManager.newBaseManager();
+
+  @AfterEach
+  void close() {
+    manager.close();
+  }
+
+  private NDArray matrix(int rows, int columns, double... values) {
+    return manager.create(values, new Shape(rows, columns));
+  }
+
+  private static LeastSquares lambda(double lambda) {
+    return new LeastSquares(lambda, Target.OWN, TokenWeights.EQUAL);
+  }
+
+  @Test
+  void theCorrectionSolvesTheRidgeSystem() {
+    // GIVEN X^T X = [[3, 1], [1, 1]], whose mean diagonal is 2, R^T X = [[9, 3]] and lambda 0.5:
+    // C [[4, 1], [1, 2]] = [9, 3]
+    Moments moments = new Moments(matrix(2, 2, 3, 1, 1, 1), matrix(1, 2, 9, 3));
+
+    // WHEN it is solved
+    NDArray correction = lambda(0.5).correction(moments);
+
+    // THEN C = [15/7, 3/7]
+    assertThat(correction.getShape()).isEqualTo(new Shape(1, 2));
+    assertThat(correction.toDoubleArray())
+        .containsExactly(new double[] {15 / 7.0, 3 / 7.0}, within(TOLERANCE));
+  }
+
+  @Test
+  void aLargeRidgeLeavesTheWeightsAsTheyAre() {
+    // GIVEN the same moments
+    Moments moments = new Moments(matrix(2, 2, 3, 1, 1, 1), matrix(1, 2, 9, 3));
+
+    // WHEN the ridge is a million times the moments
+    NDArray correction = lambda(1e6).correction(moments);
+
+    // THEN there is hardly a correction: 9 / 2e6 at most
+    assertThat(correction.abs().max().getDouble()).isLessThan(5e-6);
+  }
+
+  @Test
+  void fewerTokensThanChannelsAndDeadChannelsAreNoObstacle() {
+    // GIVEN the moments of the one token (1, 1, 0)
+    NDArray inputs = matrix(3, 3, 1, 1, 0, 1, 1, 0, 0, 0, 0);
+
+    // WHEN R = 2 is fitted with hardly a ridge
+    NDArray correction = lambda(1e-6).correction(new Moments(inputs, matrix(1, 3, 2, 2, 0)));
+
+    // THEN both live channels give half of it, the dead one nothing
+    assertThat(correction.toDoubleArray()).containsExactly(new double[] {1, 1, 0}, within(1e-5));
+  }
+
+  @Test
+  void settingsAreReadFromText() {
+    // GIVEN, WHEN
+    Restoration restoration =
+        Plugins.configured(
+            Restoration.class, "least-squares:lambda=0.1,target=own,tokens=stream", Map.of());
+
+    // THEN
+    assertThat(restoration).isEqualTo(new LeastSquares(0.1, Target.OWN, TokenWeights.STREAM));
+  }
+
+  @Test
+  void aRidgeOfNothingIsRefused() {
+    assertThatThrownBy(() -> lambda(0))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("lambda 0.0: expected a positive number");
+  }
+}

@@ -1,0 +1,13 @@
+package org.minillm.examples;
+
+import java.nio.file.Path;
+import java.util.Map;
+import org.minillm.models.testing.ArchitectureContract;
+
+class MistralContractTest extends ArchitectureContract {
+
+  @Override
+  public Map<String, Path> modelFolders() {
+    return Map.of("mistral", Path.of("src/test/resources/mistral"));
+  }
+}

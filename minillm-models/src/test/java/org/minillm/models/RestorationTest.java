@@ -1,0 +1,331 @@
+package org.minillm.models;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+import static org.minillm.core.model.GroupKind.ATTENTION_HEADS;
+import static org.minillm.core.model.GroupKind.MLP_CHANNELS;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import com.google.common.collect.ImmutableList;
+import com.google.common.primitives.ImmutableIntArray;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.minillm.core.calibration.CalibrationSet;
+import org.minillm.core.calibration.TokenWeights;
+import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.GroupKind;
+import org.minillm.core.model.InputTap;
+import org.minillm.core.model.MemoryBudget;
+import org.minillm.core.model.PassListener;
+import org.minillm.core.model.PruningGroup;
+import org.minillm.core.model.Sweep;
+import org.minillm.core.model.WeightTransform;
+import org.minillm.core.plugin.Plugins;
+import org.minillm.core.pruning.Export;
+import org.minillm.core.pruning.PruningPlan;
+import org.minillm.core.pruning.PruningTarget;
+import org.minillm.core.pruning.Refit;
+import org.minillm.core.pruning.Restoration;
+import org.minillm.core.pruning.StructuredPruner;
+import org.minillm.criteria.LeastSquares;
+import org.minillm.criteria.Magnitude;
+import org.minillm.models.testing.Passes;
+
+class RestorationTest {
+
+  /**
+   * The fit is solved in double from float32 products and written as float32; what is compared are
+   * sums over 1280 tokens that nearly cancel.
+   */
+  private static final double OPTIMALITY_TOLERANCE = 2e-3;
+
+  private static final double LAMBDA = 0.1;
+
+  @TempDir Path temp;
+
+  private static LeastSquares residual() {
+    return new LeastSquares(LAMBDA, Restoration.Target.RESIDUAL, TokenWeights.EQUAL);
+  }
+
+  private static CalibrationSet data() throws IOException {
+    try (Goldens goldens = Goldens.of("tiny-llama-importance")) {
+      List<int[]> windows = goldens.ids("calibration_ids").subList(0, 4);
+      return new CalibrationSet("goldens", 128, ImmutableList.copyOf(windows));
+    }
+  }
+
+  private CausalLm open() throws IOException {
+    return CausalLm.open(TestModels.folder("tiny-llama", temp));
+  }
+
+  private static PruningPlan plan(CausalLm model) throws IOException {
+    return StructuredPruner.builder(
+            new Magnitude(), PruningTarget.of(0.3, MLP_CHANNELS, ATTENTION_HEADS))
+        .build()
+        .plan(model, null);
+  }
+
+  private Path prune(CausalLm model, Restoration restoration, Export export, String name)
+      throws IOException {
+    return prune(model, restoration == null ? null : new Refit(restoration, data()), export, name);
+  }
+
+  private Path prune(CausalLm model, Refit refit, Export export, String name) throws IOException {
+    Path target = temp.resolve(name);
+    StructuredPruner.write(model, plan(model), refit, export, target, false, PassListener.SILENT);
+    return target;
+  }
+
+  /** Inputs of a consumer and the stream after it, token by token. */
+  private static final class Recorded implements InputTap {
+    private final String point;
+    private final List<float[]> inputs = new ArrayList<>();
+    private final List<float[]> sums = new ArrayList<>();
+    private boolean inside;
+
+    Recorded(CausalLm model, PruningGroup group, CalibrationSet data) throws IOException {
+      this.point = group.consumer().input();
+      try (Sweep sweep = new Sweep(model)) {
+        sweep.add(data.windows(), WeightTransform.NONE, this);
+        sweep.run(layer -> {});
+      }
+    }
+
+    @Override
+    public void before(NDArray stream) {
+      inside = false;
+    }
+
+    @Override
+    public void accept(String tapPoint, NDArray input) {
+      if (tapPoint.equals(point)) {
+        inside = true;
+        rows(input, inputs);
+      }
+    }
+
+    @Override
+    public void after(NDArray sum) {
+      if (inside) {
+        rows(sum, sums);
+      }
+    }
+
+    private static void rows(NDArray array, List<float[]> target) {
+      int width = Math.toIntExact(array.getShape().getLastDimension());
+      float[] all = array.toFloatArray();
+      for (int from = 0; from < all.length; from += width) {
+        target.add(Arrays.copyOfRange(all, from, from + width));
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(GroupKind.class)
+  void everyConsumerIsTheBestFitToTheDenseStreamGivenAllBeforeIt(GroupKind kind)
+      throws IOException {
+    // a model that is stored as float32, so that what is written is what was solved
+    try (CausalLm dense = CausalLm.open(TestModels.folder("llama-gqa-bias", temp))) {
+      CalibrationSet data = Passes.windows(dense);
+      Path cut = prune(dense, new Refit(residual(), data), Export.CUT, "restored");
+      requireBestFit(dense, cut, prune(dense, (Refit) null, Export.CUT, "plain"), kind, data);
+    }
+  }
+
+  private static void requireBestFit(
+      CausalLm dense, Path cut, Path uncorrected, GroupKind kind, CalibrationSet data)
+      throws IOException {
+    try (CausalLm restored = CausalLm.open(cut);
+        CausalLm plain = CausalLm.open(uncorrected)) {
+      for (int layer = 0; layer < dense.config().layers().size(); layer++) {
+        // GIVEN what the reloaded model feeds a consumer, and what it is short of the dense stream
+        PruningGroup group = group(restored, layer, kind);
+        Recorded wanted = new Recorded(dense, group(dense, layer, kind), data);
+        Recorded found = new Recorded(restored, group, data);
+        double[][] change = difference(plain, restored, group.consumer().tensor());
+
+        // WHEN the gradient of the squared error in each weight is computed
+        // THEN it is what the ridge pulls: R^T X = lambda m (W' - W)
+        double pull = LAMBDA * meanSquare(found.inputs);
+        for (int out = 0; out < change.length; out += 7) {
+          for (int in = 0; in < change[out].length; in += 5) {
+            double missing = 0;
+            double size = 0;
+            for (int t = 0; t < found.inputs.size(); t++) {
+              double product =
+                  ((double) wanted.sums.get(t)[out] - found.sums.get(t)[out])
+                      * found.inputs.get(t)[in];
+              missing += product;
+              size += Math.abs(product);
+            }
+            assertThat(missing)
+                .as("layer %d, output %d, input %d", layer, out, in)
+                .isCloseTo(pull * change[out][in], within(OPTIMALITY_TOLERANCE * (1 + size)));
+          }
+        }
+      }
+    }
+  }
+
+  private static PruningGroup group(CausalLm model, int layer, GroupKind kind) {
+    return model.decoder().groups(layer).stream()
+        .filter(group -> group.id().kind() == kind)
+        .findFirst()
+        .orElseThrow();
+  }
+
+  /** The mean over the channels of their sums of squares. */
+  private static double meanSquare(List<float[]> rows) {
+    double sum = 0;
+    for (float[] row : rows) {
+      for (float value : row) {
+        sum += (double) value * value;
+      }
+    }
+    return sum / rows.get(0).length;
+  }
+
+  private static double[][] difference(CausalLm before, CausalLm after, String tensor)
+      throws IOException {
+    try (NDManager owner = NDManager.newBaseManager()) {
+      NDArray change =
+          after.checkpoint().read(tensor, owner).sub(before.checkpoint().read(tensor, owner));
+      int columns = Math.toIntExact(change.getShape().get(1));
+      float[] all = change.toFloatArray();
+      double[][] rows = new double[all.length / columns][columns];
+      for (int i = 0; i < all.length; i++) {
+        rows[i / columns][i % columns] = all[i];
+      }
+      return rows;
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "target=own,tokens=equal", "target=own,tokens=stream",
+        "target=residual,tokens=equal", "target=residual,tokens=stream"
+      })
+  void restorationBringsTheLossDown(String settings) throws IOException {
+    try (CausalLm dense = open()) {
+      // GIVEN a pruned model and the same, restored
+      Restoration restoration =
+          Plugins.configured(Restoration.class, "least-squares:" + settings, Map.of());
+      Path plain = prune(dense, (Refit) null, Export.CUT, "plain");
+      Path restored = prune(dense, restoration, Export.CUT, "restored");
+
+      // WHEN both read the calibration text
+      // THEN the restored one is less surprised
+      assertThat(loss(restored)).isLessThan(loss(plain));
+    }
+  }
+
+  private static double loss(Path folder) throws IOException {
+    try (CausalLm model = CausalLm.open(folder);
+        Sweep sweep = new Sweep(model)) {
+      Sweep.Strand strand = sweep.add(data().windows(), WeightTransform.NONE, InputTap.NONE);
+      sweep.run(layer -> {});
+      return Arrays.stream(sweep.windowNegativeLogLikelihoods(List.of(strand)).get(0))
+          .average()
+          .orElseThrow();
+    }
+  }
+
+  @Test
+  void onlyTheConsumersChange() throws IOException {
+    try (CausalLm dense = open();
+        CausalLm restored = CausalLm.open(prune(dense, residual(), Export.CUT, "restored"));
+        CausalLm plain = CausalLm.open(prune(dense, (Refit) null, Export.CUT, "plain"));
+        NDManager owner = NDManager.newBaseManager()) {
+      // GIVEN the consumers
+      List<String> consumers =
+          dense.groups(Arrays.asList(GroupKind.values())).stream()
+              .map(group -> group.consumer().tensor())
+              .toList();
+
+      // WHEN the restored checkpoint is compared with the plain one
+      // THEN it has the same tensors, and all others are the same to the bit
+      assertThat(restored.checkpoint().tensors()).isEqualTo(plain.checkpoint().tensors());
+      for (String tensor : plain.checkpoint().tensors().keySet()) {
+        boolean same =
+            Arrays.equals(
+                plain.checkpoint().read(tensor, owner).toFloatArray(),
+                restored.checkpoint().read(tensor, owner).toFloatArray());
+        assertThat(same).as(tensor).isEqualTo(!consumers.contains(tensor));
+      }
+    }
+  }
+
+  @Test
+  void theMaskedFormComputesWhatTheCutOneDoes() throws IOException {
+    try (CausalLm dense = open()) {
+      // GIVEN both forms of one restored model
+      Path cut = prune(dense, residual(), Export.CUT, "cut");
+      Path masked = prune(dense, residual(), Export.MASKED, "masked");
+
+      // WHEN they read, THEN they are as surprised: float32 sums in another order
+      assertThat(loss(masked)).isCloseTo(loss(cut), within(1e-5));
+    }
+  }
+
+  @Test
+  void memoryForOneBlockGivesTheSameBytes() throws IOException {
+    try (CausalLm all = open();
+        CausalLm one = CausalLm.open(TestModels.folder("tiny-llama", temp), new MemoryBudget(1))) {
+      // WHEN the same model is restored with memory for all blocks, and for one
+      Path fromMemory = prune(all, residual(), Export.CUT, "all");
+      Path fromFile = prune(one, residual(), Export.CUT, "one");
+
+      // THEN the weights are the same to the byte
+      assertThat(
+              Files.mismatch(
+                  fromMemory.resolve("model.safetensors"), fromFile.resolve("model.safetensors")))
+          .isEqualTo(-1);
+    }
+  }
+
+  @Test
+  void layersThatKeepAllUnitsAreLeftAlone() throws IOException {
+    try (CausalLm dense = open()) {
+      // GIVEN a plan that cuts the MLP of layer 1 only
+      PruningGroup group = group(dense, 1, MLP_CHANNELS);
+      PruningPlan plan =
+          new PruningPlan(plan(dense).model(), Map.of(), Map.of())
+              .withKept(group.id(), ImmutableIntArray.of(0, 1, 2, 3, 5, 8));
+
+      // WHEN it is carried out with restoration
+      Path target = temp.resolve("layer1");
+      StructuredPruner.write(
+          dense,
+          plan,
+          new Refit(residual(), data()),
+          Export.CUT,
+          target,
+          false,
+          PassListener.SILENT);
+
+      // THEN that consumer alone differs from the dense model's
+      try (CausalLm restored = CausalLm.open(target);
+          NDManager owner = NDManager.newBaseManager()) {
+        for (String tensor : dense.checkpoint().tensors().keySet()) {
+          if (group.slices().stream().noneMatch(slice -> slice.tensor().equals(tensor))) {
+            assertThat(restored.checkpoint().read(tensor, owner).toFloatArray())
+                .as(tensor)
+                .isEqualTo(dense.checkpoint().read(tensor, owner).toFloatArray());
+          }
+        }
+      }
+    }
+  }
+}
