@@ -27,9 +27,9 @@ final class MeasureOptions {
       paramLabel = "NAME",
       defaultValue = "spsa",
       description =
-          "The estimate of the loss gradient, for criteria that use one: spsa, with its settings"
-              + " after a colon where wanted, such as spsa:direction=signs; or none, which stands"
-              + " for 1 everywhere.")
+          "The estimate of the loss gradient, for criteria that use one: spsa or, for gates, gates"
+              + " (forward passes only), or backprop, with its settings after a colon where"
+              + " wanted, such as spsa:direction=signs; or none, which stands for 1 everywhere.")
   String gradient = "";
 
   @Option(

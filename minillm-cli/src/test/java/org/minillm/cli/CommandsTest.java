@@ -156,6 +156,59 @@ class CommandsTest {
   }
 
   @Test
+  void gradientsOfGatesAreMeasuredWithoutAndWithBackPropagation() throws IOException {
+    for (String[] expected :
+        new String[][] {{"gates:pairs=2", "gates", "4"}, {"backprop", "backprop", "2"}}) {
+      // WHEN
+      Path report = temp.resolve(expected[1] + ".json");
+      run(
+          "prune",
+          model,
+          "--plan-only",
+          temp.resolve("p.json"),
+          "--groups",
+          "heads",
+          "--criterion",
+          "gate-fisher",
+          "--gradient",
+          expected[0],
+          "--calibration",
+          calibration,
+          "--samples",
+          2,
+          "--json",
+          report);
+
+      // THEN
+      assertThat(json(report).get("gradient").getAsString()).isEqualTo(expected[1]);
+      assertThat(json(report).get("forward_passes").getAsString()).isEqualTo(expected[2]);
+    }
+  }
+
+  @Test
+  void aCombinationIsWrittenIntoThePlanAsItIsGiven() throws IOException {
+    // WHEN
+    Path plan = temp.resolve("combination.json");
+    run(
+        "prune",
+        model,
+        "--plan-only",
+        plan,
+        "--criterion",
+        "combination:of=taylor:form=vector+flap,by=rank_sum",
+        "--gradient",
+        "none",
+        "--calibration",
+        calibration,
+        "--samples",
+        2);
+
+    // THEN
+    assertThat(json(plan).getAsJsonObject("provenance").get("criterion.of").getAsString())
+        .isEqualTo("taylor:form=vector+flap");
+  }
+
+  @Test
   void applyingAPlanWritesTheSameBytesAsPruning() throws IOException {
     // GIVEN the plan of a pruned model
     Path pruned = temp.resolve("pruned");

@@ -182,8 +182,8 @@ class UsageTest {
           --multiple-of 0     | expected a whole number of at least 1
           --keep-layers 0,-1  | expected a whole number of at least 0
           --groups all        | expected one of [channels, heads, both]
-          --gradient newton   | no gradient estimator "newton"; there is spsa
-          --criterion fsm     | no importance criterion "fsm"; there is energy, fms, magnitude, obs, random, wanda
+          --gradient newton   | no gradient estimator "newton"; there is backprop, gates, spsa
+          --criterion fsm     | no importance criterion "fsm"; there is combination, energy, flap, fms, gate, gate-fisher, magnitude, obs, random, taylor, wanda
           --criterion fms:a=1 | fms has no parameter a; it takes aggregation
           --memory lots       | such as 512m, 2g or 4GiB
           --memory 0g         | expected at least 1

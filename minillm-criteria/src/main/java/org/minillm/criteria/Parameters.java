@@ -35,6 +35,10 @@ final class Parameters {
     values.putAll(changes);
   }
 
+  String text(String name) {
+    return require(name, values.get(name), "a text");
+  }
+
   long whole(String name) {
     return require(name, Longs.tryParse(values.get(name)), "a whole number of 64 bits");
   }

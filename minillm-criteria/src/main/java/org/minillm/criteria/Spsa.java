@@ -15,6 +15,7 @@ import java.util.stream.Stream;
 import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.calibration.GradientEstimate;
 import org.minillm.core.calibration.GradientEstimator;
+import org.minillm.core.calibration.GradientRequest;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.InputTap;
@@ -97,7 +98,8 @@ public record Spsa(int probes, double epsilon, long seed, Direction direction, D
   }
 
   @Override
-  public GradientEstimate estimate(CausalLm model, CalibrationSet set, PassListener listener)
+  public GradientEstimate estimate(
+      CausalLm model, CalibrationSet set, GradientRequest request, PassListener listener)
       throws IOException {
     ImmutableSet<String> perturbed = prunableTensors(model);
     List<SpsaEstimate.Probe> estimated = new ArrayList<>();

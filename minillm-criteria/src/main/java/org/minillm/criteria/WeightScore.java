@@ -55,7 +55,8 @@ record WeightScore(Set<Evidence> terms, int exponent, Aggregation aggregation) {
     }
   }
 
-  private static double[] requireFinite(double[] scores, PruningGroup group) {
+  /** Returns the scores, unless one is NaN or infinite. */
+  static double[] requireFinite(double[] scores, PruningGroup group) {
     IntStream.range(0, scores.length)
         .filter(unit -> !Double.isFinite(scores[unit]))
         .findFirst()

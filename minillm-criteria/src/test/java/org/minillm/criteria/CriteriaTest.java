@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 import ai.djl.ndarray.types.Shape;
 import java.io.IOException;
 import java.util.List;
+import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
 import org.minillm.core.calibration.Evidence;
 import org.minillm.core.calibration.TokenWeights;
@@ -17,6 +18,9 @@ import org.minillm.core.model.TensorSlice;
 import org.minillm.core.pruning.ImportanceCriterion;
 
 class CriteriaTest {
+
+  /** Scores are a few roundings of a double away from the exact value. */
+  private static final Offset<Double> ROUNDING = Offset.offset(1e-12);
 
   /** LLaMA's MLP: hidden size 2, 3 channels. */
   /** A root and its square in double. */
@@ -213,6 +217,92 @@ class CriteriaTest {
   }
 
   @Test
+  void flapIsTheUnbiasedVarianceTimesTheSquaredNormOfTheColumns() throws IOException {
+    // GIVEN columns of squared norms 1, 17 and 13, and inputs of unbiased variances 2, 8 and 0
+    Flap flap = new Flap();
+    try (HandMadeEvidence evidence = mlp(flap)) {
+      evidence.tokens("down", 3, 1, 10, 7, 3, 14, 7);
+      // WHEN
+      double[] scores = flap.score(MLP, evidence);
+      // THEN
+      assertThat(scores).containsExactly(new double[] {2, 8 * 17, 0}, ROUNDING);
+    }
+  }
+
+  @Test
+  void flapSumsOverTheColumnsOfAHead() throws IOException {
+    // GIVEN the squared columns 1 1 1 1 and 0 0 4 9, and variances 2 0 8 0 and 2 2 8 2
+    Flap flap = new Flap();
+    try (HandMadeEvidence evidence = new HandMadeEvidence(1, flap)) {
+      evidence
+          .weight("o", new Shape(1, 8), 1, 1, -1, 1, 0, 0, 2, -3)
+          .tokens("o", 8, 1, 5, 2, 5, 1, 1, 2, 1, 3, 5, 6, 5, 3, 3, 6, 3);
+      // WHEN
+      double[] scores = flap.score(ATTENTION, evidence);
+      // THEN
+      assertThat(scores).containsExactly(new double[] {2 + 8, 4 * 8 + 9 * 2}, ROUNDING);
+    }
+  }
+
+  @Test
+  void taylorSumsTheAbsoluteValuesOfWeightTimesGradient() throws IOException {
+    // GIVEN W * g of unit 0: gate 1 -1, up 0 1, down 3 0; unit 1: gate -3 0, up 0 2, down -1 -2;
+    // unit 2: gate -2 0, up 1 1, down 0 -3
+    // THEN
+    assertThat(scoreMlp(new Taylor(), true)).containsExactly(6, 8, 7);
+  }
+
+  @Test
+  void taylorsVectorFormSumsEachSliceBeforeTheAbsoluteValue() throws IOException {
+    // GIVEN the sums of the gate row, the up row and the down column: 0 1 3; -3 2 -3; -2 2 -3
+    // THEN
+    assertThat(scoreMlp(new Taylor(Taylor.Form.VECTOR), true)).containsExactly(4, 3 + 2 + 3, 7);
+  }
+
+  @Test
+  void taylorsVectorFormSumsOverAllWeightsThatAHeadHasInASlice() throws IOException {
+    // GIVEN a gradient of 1 everywhere
+    Taylor taylor = new Taylor(Taylor.Form.VECTOR);
+    try (HandMadeEvidence evidence = new HandMadeEvidence(1, taylor)) {
+      evidence
+          .weight("q", new Shape(8, 1), 1, 1, 1, 1, 2, -2, 2, 2)
+          .weight("k", new Shape(4, 1), 1, 2, 3, -4)
+          .weight("v", new Shape(4, 1), 5, 0, 0, -6)
+          .weight("o", new Shape(1, 8), 1, 1, -1, 1, 0, 0, -2, 0);
+      // WHEN
+      double[] scores = taylor.score(ATTENTION, evidence);
+      // THEN
+      assertThat(scores).containsExactly(4 + 3 + 5 + 2, 4 + 1 + 6 + 2);
+    }
+  }
+
+  @Test
+  void taylorsVectorFormTakesABiasAsASlice() throws IOException {
+    // GIVEN a gradient of 1 everywhere
+    // THEN the bias of -3 counts beside the weights
+    assertThat(scoreBiased(new Taylor(Taylor.Form.VECTOR))).containsExactly(1 + 3 + 1, 2 + 1 + 1);
+  }
+
+  @Test
+  void gateIsTheAbsoluteMeanGradientOfTheGate() {
+    Gate gate = new Gate();
+    try (HandMadeEvidence evidence =
+        new HandMadeEvidence(1, gate).gates(new double[] {-3, 2, 0}, new double[] {10, 5, 1})) {
+      assertThat(gate.score(MLP, evidence)).containsExactly(3, 2, 0);
+    }
+  }
+
+  @Test
+  void gateFisherIsTheMeanSquareOfTheGradientOfTheGate() {
+    GateFisher gateFisher = new GateFisher();
+    try (HandMadeEvidence evidence =
+        new HandMadeEvidence(1, gateFisher)
+            .gates(new double[] {-3, 2, 0}, new double[] {10, 5, -1})) {
+      assertThat(gateFisher.score(MLP, evidence)).containsExactly(10, 5, -1);
+    }
+  }
+
+  @Test
   void scoreThatIsNotFiniteNamesGroupAndUnit() {
     Magnitude magnitude = new Magnitude();
     try (HandMadeEvidence evidence = mlp(magnitude)) {
@@ -231,6 +321,10 @@ class CriteriaTest {
     assertThat(new Fms().requires())
         .containsExactlyInAnyOrder(Evidence.INPUT_STATISTICS, Evidence.GRADIENT);
     assertThat(new Wanda().requires()).containsExactly(Evidence.INPUT_STATISTICS);
+    assertThat(new Flap().requires()).containsExactly(Evidence.INPUT_STATISTICS);
+    assertThat(new Taylor().requires()).containsExactly(Evidence.GRADIENT);
+    assertThat(new Gate().requires()).containsExactly(Evidence.GATE_GRADIENT);
+    assertThat(new GateFisher().requires()).containsExactly(Evidence.GATE_GRADIENT);
     assertThat(new Magnitude().requires()).isEmpty();
     assertThat(new RandomCriterion().requires()).isEmpty();
   }

@@ -4,16 +4,21 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import com.google.common.base.Preconditions;
+import com.google.common.primitives.ImmutableDoubleArray;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 import org.minillm.core.calibration.BlockEvidence;
 import org.minillm.core.calibration.ChannelStatistics;
 import org.minillm.core.calibration.Evidence;
+import org.minillm.core.calibration.GateGradient;
 import org.minillm.core.calibration.JavaScoreBackend;
 import org.minillm.core.calibration.ScoreBackend;
 import org.minillm.core.calibration.TokenWeights;
+import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.TensorSlice;
 import org.minillm.core.pruning.ImportanceCriterion;
 
@@ -25,6 +30,7 @@ final class HandMadeEvidence implements BlockEvidence, AutoCloseable {
   private final Map<String, NDArray> gradients = new HashMap<>();
   private final Map<String, ChannelStatistics> inputs = new HashMap<>();
   private final Map<String, NDArray> moments = new HashMap<>();
+  private @Nullable GateGradient gates;
   private final long tokens;
   private final Set<Evidence> collected;
 
@@ -51,6 +57,15 @@ final class HandMadeEvidence implements BlockEvidence, AutoCloseable {
     return this;
   }
 
+  /** Several tokens with these activations, one token after the other. */
+  HandMadeEvidence tokens(String point, int channels, float... activations) {
+    ChannelStatistics statistics = new ChannelStatistics(channels);
+    statistics.accumulate(
+        manager.create(activations, new Shape(activations.length / channels, channels)));
+    inputs.put(point, statistics);
+    return this;
+  }
+
   @Override
   public NDArray weight(TensorSlice slice) {
     return weights.get(slice.tensor());
@@ -66,6 +81,19 @@ final class HandMadeEvidence implements BlockEvidence, AutoCloseable {
   HandMadeEvidence moments(String point, int channels, double... values) {
     moments.put(point, manager.create(values, new Shape(channels, channels)));
     return this;
+  }
+
+  HandMadeEvidence gates(double[] mean, double[] meanSquare) {
+    gates =
+        new GateGradient(
+            ImmutableDoubleArray.copyOf(mean), ImmutableDoubleArray.copyOf(meanSquare));
+    return this;
+  }
+
+  @Override
+  public GateGradient gateGradient(PruningGroup group) {
+    Preconditions.checkState(collected.contains(Evidence.GATE_GRADIENT), "not asked for");
+    return Objects.requireNonNull(gates);
   }
 
   @Override

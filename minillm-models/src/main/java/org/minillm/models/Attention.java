@@ -40,13 +40,12 @@ record Attention(
   }
 
   NDArray forward(NDArray input, Positions positions, AttentionCache cache, InputTap tap) {
-    tap.accept(inputPoint, input);
-    Projection.Projected projected = projection.apply(input);
+    NDArray read = tap.through(inputPoint, input);
+    Projection.Projected projected = projection.apply(read);
     NDList all = cache.append(scheme.turn(projected.keys(), positions), projected.values());
     NDArray heads =
         attend(scheme.turn(projected.queries(), positions), all.get(0), all.get(1), positions);
-    tap.accept(outputPoint, heads);
-    return output.apply(heads);
+    return output.apply(tap.through(outputPoint, heads));
   }
 
   /**

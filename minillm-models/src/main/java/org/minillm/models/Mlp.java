@@ -22,12 +22,11 @@ record Mlp(
     Linear down) {
 
   NDArray forward(NDArray input, InputTap tap) {
-    tap.accept(inputPoint, input);
-    NDArray channels = activation.apply(producers.get(0).apply(input));
+    NDArray read = tap.through(inputPoint, input);
+    NDArray channels = activation.apply(producers.get(0).apply(read));
     if (producers.size() == 2) {
-      channels = channels.muli(producers.get(1).apply(input));
+      channels = channels.muli(producers.get(1).apply(read));
     }
-    tap.accept(outputPoint, channels);
-    return down.apply(channels);
+    return down.apply(tap.through(outputPoint, channels));
   }
 }

@@ -36,7 +36,8 @@ enum Nonlinearity {
     @Override
     NDArray apply(NDArray input) {
       NDArray bent = input.square().muli(0.044715).addi(1).muli(input).muli(0.79788456);
-      return bent.tanh().addi(1).muli(input).muli(0.5);
+      // add and not addi: back-propagation reads the tanh again
+      return bent.tanh().add(1).muli(input).muli(0.5);
     }
   };
 

@@ -3,6 +3,7 @@ package org.minillm.core.calibration;
 import ai.djl.ndarray.NDArray;
 import java.io.IOException;
 import java.util.Optional;
+import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.TensorSlice;
 
 /**
@@ -30,6 +31,15 @@ public interface BlockEvidence {
    * @throws IllegalStateException if the criterion did not ask for {@link Evidence#GRADIENT}
    */
   Optional<NDArray> gradient(TensorSlice slice) throws IOException;
+
+  /**
+   * Returns the estimated loss gradient of the gates of a group.
+   *
+   * @param group the group that is scored
+   * @return mean and mean square, one of each a unit
+   * @throws IllegalStateException if the criterion did not ask for {@link Evidence#GATE_GRADIENT}
+   */
+  GateGradient gateGradient(PruningGroup group);
 
   /**
    * Returns the statistics of the activations that a weight tensor multiplies, all tokens counting

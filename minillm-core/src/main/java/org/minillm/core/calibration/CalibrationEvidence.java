@@ -8,14 +8,20 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
 import com.google.common.collect.ImmutableSet;
+import com.google.common.collect.SetMultimap;
+import com.google.common.collect.Sets;
+import com.google.common.collect.Streams;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.Optional;
+import java.util.ServiceLoader;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.PassListener;
+import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.Sweep;
 import org.minillm.core.model.TensorSlice;
 import org.minillm.core.model.WeightSource;
@@ -31,7 +37,8 @@ import org.minillm.core.model.WeightTransform;
  * @param backend where scores are computed
  */
 public record CalibrationEvidence(
-    ImmutableSet<Evidence> required, GradientEstimate gradient, ScoreBackend backend) {
+    ImmutableSet<Evidence> required, GradientEstimate gradient, ScoreBackend backend)
+    implements AutoCloseable {
 
   /** Shown the evidence of one layer after the other. */
   @FunctionalInterface
@@ -52,31 +59,62 @@ public record CalibrationEvidence(
    *
    * @param model the model; read only
    * @param data the calibration set; may be null where no evidence is asked for
-   * @param required what is to be collected
+   * @param required what is to be collected, for each kind of group that will be scored
    * @param estimator makes the gradient; null where the gradient is to be 1 everywhere
    * @param backend where scores are computed
    * @param listener told of the progress
-   * @return evidence whose other passes {@link #visitLayers} runs
+   * @return evidence whose other passes {@link #visitLayers} runs; to be closed
    * @throws IOException if the checkpoint cannot be read
-   * @throws IllegalArgumentException if there is no calibration set and one is needed
+   * @throws IllegalArgumentException if there is no calibration set and one is needed, or a
+   *     gradient is asked for that the estimator does not make
    */
   public static CalibrationEvidence prepare(
       CausalLm model,
       @Nullable CalibrationSet data,
-      Set<Evidence> required,
+      SetMultimap<GroupKind, Evidence> required,
       @Nullable GradientEstimator estimator,
       ScoreBackend backend,
       PassListener listener)
       throws IOException {
-    if (!required.isEmpty() && data == null) {
+    ImmutableSet<Evidence> collected = Sets.immutableEnumSet(required.values());
+    if (!collected.isEmpty() && data == null) {
       throw new IllegalArgumentException(
-          "no calibration set: the criterion needs " + required + "; give a calibration text");
+          "no calibration set: the criterion needs " + collected + "; give a calibration text");
     }
+    GradientRequest request = GradientRequest.within(required);
+    requireProvided(request, estimator);
     GradientEstimate gradient =
-        required.contains(Evidence.GRADIENT) && estimator != null && data != null
-            ? estimator.estimate(model, data, listener)
-            : GradientEstimate.NONE;
-    return new CalibrationEvidence(ImmutableSet.copyOf(required), gradient, backend);
+        request.evidence().isEmpty() || estimator == null || data == null
+            ? GradientEstimate.NONE
+            : estimator.estimate(model, data, request, listener);
+    return new CalibrationEvidence(collected, gradient, backend);
+  }
+
+  private static void requireProvided(
+      GradientRequest request, @Nullable GradientEstimator estimator) {
+    Set<Evidence> provided =
+        estimator == null ? Sets.immutableEnumSet(Evidence.GRADIENT) : estimator.provides();
+    Set<Evidence> missing = Sets.difference(request.evidence(), provided);
+    if (!missing.isEmpty()) {
+      String makers =
+          Streams.stream(ServiceLoader.load(GradientEstimator.class))
+              .filter(other -> other.provides().containsAll(request.evidence()))
+              .map(GradientEstimator::name)
+              .sorted()
+              .collect(Collectors.joining(", "));
+      throw new IllegalArgumentException(
+          String.format(
+              "the criterion needs %s, which the gradient estimator %s does not make; %s",
+              missing,
+              estimator == null ? "none" : estimator.name(),
+              makers.isEmpty() ? "nor does any other" : "expected one of " + makers));
+    }
+  }
+
+  /** Frees what native memory the gradient holds. */
+  @Override
+  public void close() {
+    gradient.close();
   }
 
   /**
@@ -166,6 +204,14 @@ public record CalibrationEvidence(
     public Optional<NDArray> gradient(TensorSlice slice) throws IOException {
       requireCollected(Evidence.GRADIENT);
       return gradient.gradient(slice.tensor(), weight(slice).getShape(), owner);
+    }
+
+    @Override
+    public GateGradient gateGradient(PruningGroup group) {
+      requireCollected(Evidence.GATE_GRADIENT);
+      return gradient
+          .gates(group)
+          .orElseThrow(() -> new IllegalStateException("no gate gradient of " + group.id()));
     }
 
     @Override

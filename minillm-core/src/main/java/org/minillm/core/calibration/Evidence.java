@@ -15,7 +15,10 @@ public enum Evidence {
   WEIGHTED_SECOND_MOMENTS,
 
   /** An estimate of the loss gradient of every prunable weight, by a {@link GradientEstimator}. */
-  GRADIENT;
+  GRADIENT,
+
+  /** An estimate of the loss gradient of the gate of every unit, by a {@link GradientEstimator}. */
+  GATE_GRADIENT;
 
   /**
    * Names the statistics of the input channels.

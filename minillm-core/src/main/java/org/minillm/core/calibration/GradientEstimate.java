@@ -5,9 +5,10 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import com.google.common.collect.ImmutableMap;
 import java.util.Optional;
+import org.minillm.core.model.PruningGroup;
 
 /** An estimate of the loss gradient, materialised one tensor at a time. */
-public interface GradientEstimate {
+public interface GradientEstimate extends AutoCloseable {
 
   /** No gradient: stands for a gradient of 1 everywhere. */
   GradientEstimate NONE =
@@ -39,6 +40,16 @@ public interface GradientEstimate {
   Optional<NDArray> gradient(String tensor, Shape shape, NDManager owner);
 
   /**
+   * Materialises the estimate for the gates of one group.
+   *
+   * @param group whose units have the gates
+   * @return one number a unit; empty where the estimate has none
+   */
+  default Optional<GateGradient> gates(PruningGroup group) {
+    return Optional.empty();
+  }
+
+  /**
    * Says how the estimate was made, for the plan: {@code gradient}, {@code gradient.probes} and so
    * on. Together with the model and the calibration set it is enough to make the same estimate.
    *
@@ -53,4 +64,8 @@ public interface GradientEstimate {
    * @return the work in passes over the calibration set, rounded up
    */
   long forwardPasses();
+
+  /** Frees what native memory the estimate holds; most hold none. */
+  @Override
+  default void close() {}
 }

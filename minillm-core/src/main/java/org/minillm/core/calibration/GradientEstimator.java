@@ -1,23 +1,50 @@
 package org.minillm.core.calibration;
 
+import com.google.common.collect.Sets;
 import java.io.IOException;
+import java.util.Set;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.PassListener;
 import org.minillm.core.plugin.ConfigurablePlugin;
 
-/** Estimates the loss gradient of the prunable weights. Implementations hold no state. */
+/** Estimates the loss gradient of the prunable weights, or of gates. Holds no state. */
 public interface GradientEstimator extends ConfigurablePlugin<GradientEstimator> {
 
   /**
-   * Runs the forward passes of the estimate. The result is lazy: a tensor is materialised when its
-   * block is scored.
+   * Tells which gradients it estimates.
+   *
+   * @return of {@link Evidence#GRADIENT} and {@link Evidence#GATE_GRADIENT}; the first by default
+   */
+  default Set<Evidence> provides() {
+    return Sets.immutableEnumSet(Evidence.GRADIENT);
+  }
+
+  /**
+   * Runs the passes of the estimate. The result is lazy: a tensor is materialised when its block is
+   * scored.
+   *
+   * @param model the model; read only
+   * @param data the text on which the loss is measured
+   * @param request what is wanted, within {@link #provides()}
+   * @param listener told of the progress
+   * @return the estimate; to be closed
+   * @throws IOException if the checkpoint cannot be read
+   */
+  GradientEstimate estimate(
+      CausalLm model, CalibrationSet data, GradientRequest request, PassListener listener)
+      throws IOException;
+
+  /**
+   * Estimates the gradient of all prunable weights.
    *
    * @param model the model; read only
    * @param data the text on which the loss is measured
    * @param listener told of the progress
-   * @return the estimate
+   * @return the estimate; to be closed
    * @throws IOException if the checkpoint cannot be read
    */
-  GradientEstimate estimate(CausalLm model, CalibrationSet data, PassListener listener)
-      throws IOException;
+  default GradientEstimate estimate(CausalLm model, CalibrationSet data, PassListener listener)
+      throws IOException {
+    return estimate(model, data, GradientRequest.WEIGHTS, listener);
+  }
 }

@@ -3,11 +3,11 @@ package org.minillm.core.model;
 import ai.djl.ndarray.NDArray;
 
 /**
- * Watches the inputs of the linear layers of a block. Linear layers that read the same activations
- * share one tap point, named after the module path of the first of them: in a LLaMA block {@code
- * model.layers.3.self_attn.q_proj} (read by q, k and v), {@code ….self_attn.o_proj}, {@code
- * ….mlp.gate_proj} (gate and up) and {@code ….mlp.down_proj}. Also shown the residual stream around
- * each sublayer.
+ * Watches, or changes, the inputs of the linear layers of a block. Linear layers that read the same
+ * activations share one tap point, named after the module path of the first of them: in a LLaMA
+ * block {@code model.layers.3.self_attn.q_proj} (read by q, k and v), {@code ….self_attn.o_proj},
+ * {@code ….mlp.gate_proj} (gate and up) and {@code ….mlp.down_proj}. Also shown the residual stream
+ * around each sublayer.
  */
 @FunctionalInterface
 public interface InputTap {
@@ -16,12 +16,25 @@ public interface InputTap {
   InputTap NONE = (point, input) -> {};
 
   /**
-   * Called once a tap point and batch, in the order of the computation.
+   * Shown an input; where nothing is put in its place, that is all a tap does.
    *
    * @param point the tap point
    * @param input FLOAT32, (batch, time, channels); owned by the caller and gone after the call
    */
   void accept(String point, NDArray input);
+
+  /**
+   * Called once a tap point and batch, in the order of the computation, by the block itself: what
+   * comes back is what the linear layers read.
+   *
+   * @param point the tap point
+   * @param input as {@link #accept} is shown it
+   * @return {@code input} itself, or a new array of the same shape on the manager of {@code input}
+   */
+  default NDArray through(String point, NDArray input) {
+    accept(point, input);
+    return input;
+  }
 
   /**
    * Called before a sublayer (attention, then the MLP) is computed.

@@ -4,6 +4,8 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.types.Shape;
+import com.google.common.primitives.Doubles;
+import com.google.common.primitives.Floats;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -141,15 +143,59 @@ public final class LanguageHead {
    */
   public List<double[]> negativeLogLikelihoods(List<Predictions> batches) throws IOException {
     List<Running> running = batches.stream().map(Running::new).toList();
+    forEachChunk(
+        (rows, from) -> {
+          NDArray transposed = rows.transpose();
+          for (Running batch : running) {
+            batch.accumulate(transposed, from);
+          }
+        });
+    return running.stream().map(Running::negativeLogLikelihoods).toList();
+  }
+
+  /**
+   * Differentiates the summed score of some tokens. The head is read twice, a chunk of the
+   * vocabulary at a time.
+   *
+   * @param batch positions and their tokens
+   * @return FLOAT32, of the shape of {@code batch.hidden()} and on its manager: the gradient of the
+   *     sum of -log P by the hidden states, (softmax(logits) - one-hot(targets)) times the head
+   * @throws IOException if the head cannot be read
+   */
+  public NDArray negativeLogLikelihoodGradient(Predictions batch) throws IOException {
+    Running running = new Running(batch);
+    forEachChunk((rows, from) -> running.accumulate(rows.transpose(), from));
+    try (NDScope scope = new NDScope()) {
+      scope.suppressNotUsedWarning();
+      NDArray hidden = batch.hidden();
+      NDManager owner = hidden.getManager();
+      NDArray logSumExp = owner.create(running.logSumExp(), new Shape(batch.targets().length, 1));
+      NDArray gradient = hidden.zerosLike();
+      forEachChunk(
+          (rows, from) -> {
+            try (NDScope chunk = new NDScope()) {
+              chunk.suppressNotUsedWarning();
+              NDArray probabilities = hidden.matMul(rows.transpose()).subi(logSumExp).exp();
+              gradient.addi(probabilities.matMul(rows));
+            }
+          });
+      gradient.subi(model.checkpoint().gatherRows(tensor, batch.targets(), owner));
+      NDScope.unregister(gradient);
+      return gradient;
+    }
+  }
+
+  /** Works with some rows of the head. */
+  private interface ChunkTask {
+    void run(NDArray rows, int firstId);
+  }
+
+  private void forEachChunk(ChunkTask task) throws IOException {
     for (int from = 0; from < vocabulary; from += chunkRows) {
       try (NDManager scratch = model.newManager()) {
-        NDArray transposed = readRows(from, scratch).transpose();
-        for (Running batch : running) {
-          batch.accumulate(transposed, from);
-        }
+        task.run(readRows(from, scratch), from);
       }
     }
-    return running.stream().map(Running::negativeLogLikelihoods).toList();
   }
 
   /** What is known of the logits of one batch after some chunks of the vocabulary. */
@@ -205,6 +251,10 @@ public final class LanguageHead {
         nll[i] = logSumExp[i] - targetLogits[i];
       }
       return nll;
+    }
+
+    float[] logSumExp() {
+      return Floats.toArray(Doubles.asList(logSumExp));
     }
 
     private static double logAdd(double a, double b) {

@@ -1,10 +1,8 @@
 package org.minillm.core.pruning;
 
-import static com.google.common.collect.ImmutableSet.toImmutableSet;
-
 import com.google.common.collect.ImmutableListMultimap;
 import com.google.common.collect.ImmutableMap;
-import com.google.common.collect.ImmutableSet;
+import com.google.common.collect.ImmutableSetMultimap;
 import com.google.common.collect.ImmutableSortedMap;
 import com.google.common.collect.Multimaps;
 import com.google.common.primitives.ImmutableDoubleArray;
@@ -16,7 +14,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.calibration.BlockEvidence;
 import org.minillm.core.calibration.CalibrationEvidence;
@@ -83,8 +80,16 @@ public final class StructuredPruner implements Pruner {
 
   @Override
   public PruningPlan plan(CausalLm model, @Nullable CalibrationSet data) throws IOException {
-    CalibrationEvidence evidence =
-        CalibrationEvidence.prepare(model, data, requires(), gradientEstimator, backend, listener);
+    try (CalibrationEvidence evidence =
+        CalibrationEvidence.prepare(
+            model, data, requires(), gradientEstimator, backend, listener)) {
+      return plan(model, data, evidence);
+    }
+  }
+
+  private PruningPlan plan(
+      CausalLm model, @Nullable CalibrationSet data, CalibrationEvidence evidence)
+      throws IOException {
     List<ScoredGroup> scored = new ArrayList<>();
     List<ScoredGroup> compared = new ArrayList<>();
     score(model, data, evidence, scored, compared);
@@ -107,11 +112,13 @@ public final class StructuredPruner implements Pruner {
     return criteriaOfKinds.getOrDefault(kind, criterion);
   }
 
-  private ImmutableSet<Evidence> requires() {
-    return Stream.concat(
-            target.kinds().stream().map(this::criterion), allocation.criterion().stream())
-        .flatMap(chosen -> chosen.requires().stream())
-        .collect(toImmutableSet());
+  private ImmutableSetMultimap<GroupKind, Evidence> requires() {
+    ImmutableSetMultimap.Builder<GroupKind, Evidence> required = ImmutableSetMultimap.builder();
+    for (GroupKind kind : target.kinds()) {
+      required.putAll(kind, criterion(kind).requires());
+      allocation.criterion().ifPresent(comparing -> required.putAll(kind, comparing.requires()));
+    }
+    return required.build();
   }
 
   /**

@@ -2,6 +2,7 @@ package org.minillm.models.testing;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -11,6 +12,7 @@ import java.util.Set;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.InputTap;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.TensorSlice;
 import org.minillm.core.model.WeightTransform;
@@ -85,6 +87,40 @@ interface GroupTableContract extends FamilyModels {
           }
         }
       }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("models")
+  default void aBlockComputesWithWhatATapPutsInPlaceOfAnInput(Path folder) throws IOException {
+    try (CausalLm model = CausalLm.open(folder)) {
+      List<int[]> window = Passes.windows(model).windows().subList(0, 1);
+      for (PruningGroup group : model.groups(KINDS)) {
+        for (TensorSlice slice : group.slices()) {
+          if (!slice.isBias()) {
+            // WHEN a tap replaces one input by NaN
+            InputTap nan = new NanTap(slice.input());
+            Passes.Outputs outputs = Passes.run(model, window, WeightTransform.NONE, nan);
+
+            // THEN the block has computed with it
+            assertThat(outputs.hidden())
+                .as("hidden states without the input at %s", slice.input())
+                .contains(Float.NaN);
+          }
+        }
+      }
+    }
+  }
+
+  /** Puts NaN in place of all that passes one tap point. */
+  record NanTap(String spoiled) implements InputTap {
+
+    @Override
+    public void accept(String point, NDArray input) {}
+
+    @Override
+    public NDArray through(String point, NDArray input) {
+      return point.equals(spoiled) ? input.mul(Float.NaN) : input;
     }
   }
 

@@ -53,8 +53,13 @@ public final class Passes {
 
   static Outputs run(CausalLm model, List<int[]> windows, WeightTransform transform)
       throws IOException {
+    return run(model, windows, transform, InputTap.NONE);
+  }
+
+  static Outputs run(CausalLm model, List<int[]> windows, WeightTransform transform, InputTap tap)
+      throws IOException {
     try (Sweep sweep = new Sweep(model)) {
-      Sweep.Strand strand = sweep.add(windows, transform, InputTap.NONE);
+      Sweep.Strand strand = sweep.add(windows, transform, tap);
       sweep.run(layer -> {});
       NDArray batch = Iterables.getOnlyElement(sweep.normed(strand));
       return new Outputs(batch.toFloatArray(), firstLogits(model, batch));

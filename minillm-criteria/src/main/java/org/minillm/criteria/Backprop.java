@@ -1,0 +1,59 @@
+package org.minillm.criteria;
+
+import com.google.common.collect.Lists;
+import com.google.common.collect.Sets;
+import java.io.IOException;
+import java.util.List;
+import java.util.Set;
+import org.minillm.core.calibration.CalibrationSet;
+import org.minillm.core.calibration.Evidence;
+import org.minillm.core.calibration.GradientEstimate;
+import org.minillm.core.calibration.GradientEstimator;
+import org.minillm.core.calibration.GradientRequest;
+import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.PassListener;
+import org.minillm.core.model.Sweep;
+
+/**
+ * The true gradient, by back-propagation: the reference that forward-only estimates are measured
+ * against. Gives the gradients of weights and of gates.
+ *
+ * <p>A micro-batch of windows goes forward through all blocks, which leaves its residual stream
+ * before each; then each block, from the last to the first, is computed again with the engine's
+ * gradient graph (Chen et al., arXiv 1604.06174), so that there is one block's graph in memory. The
+ * time is that of about four forward passes. The memory is that of a forward pass, one stream a
+ * layer, the graph of one block and, where gradients of weights are asked for, their sums: float32
+ * of the size of all prunable weights, a copy of the model. Gates alone take none of the latter.
+ */
+public record Backprop() implements GradientEstimator {
+
+  @Override
+  public String name() {
+    return "backprop";
+  }
+
+  @Override
+  public Set<Evidence> provides() {
+    return Sets.immutableEnumSet(Evidence.GRADIENT, Evidence.GATE_GRADIENT);
+  }
+
+  @Override
+  public GradientEstimate estimate(
+      CausalLm model, CalibrationSet data, GradientRequest request, PassListener listener)
+      throws IOException {
+    int rows = Math.max(1, Sweep.TOKENS_PER_BATCH / data.window());
+    List<List<int[]>> batches = Lists.partition(data.windows(), rows);
+    listener.passStarted(name(), 2L * model.config().layers().size() * batches.size());
+    GradientSums sums = new GradientSums(model, request);
+    try {
+      for (List<int[]> windows : batches) {
+        new BackwardPass(model, sums, listener).run(windows);
+      }
+      listener.passDone();
+      return sums.mean();
+    } catch (IOException | RuntimeException e) {
+      sums.close();
+      throw e;
+    }
+  }
+}
