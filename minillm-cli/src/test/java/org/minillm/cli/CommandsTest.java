@@ -97,8 +97,18 @@ class CommandsTest {
     Path paper = temp.resolve("paper");
     run("prune", model, "--out", best, "--ratio", "0.5", "--samples", 16);
     run(
-        "prune", model, "--out", paper, "--ratio", "0.5", "--samples", 16, "--criterion", "fms",
-        "--restore", "none");
+        "prune",
+        model,
+        "--out",
+        paper,
+        "--ratio",
+        "0.5",
+        "--samples",
+        16,
+        "--criterion",
+        "fms",
+        "--restore",
+        "none");
 
     // THEN it is obs with least squares on the program's own text, and the better model
     JsonObject facts = json(best.resolve("minillm-manifest.json")).getAsJsonObject("facts");
@@ -117,8 +127,14 @@ class CommandsTest {
     // WHEN it is applied to the dense model
     Path applied = temp.resolve("applied");
     run(
-        "apply", model, "--plan", pruned.resolve("minillm-plan.json"), "--out", applied,
-        "--samples", 16);
+        "apply",
+        model,
+        "--plan",
+        pruned.resolve("minillm-plan.json"),
+        "--out",
+        applied,
+        "--samples",
+        16);
 
     // THEN the weights are the same, restored ones included
     assertThat(applied.resolve("model.safetensors"))
