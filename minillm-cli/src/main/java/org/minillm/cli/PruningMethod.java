@@ -55,7 +55,7 @@ record PruningMethod(
   static final String BEST_RESTORATION = "least-squares";
 
   /** Layers of different sizes pay only where what stays makes up for what goes. */
-  static final String BEST_ALLOCATION = "global";
+  static final String BEST_ALLOCATION = "middle";
 
   static final String NONE = "none";
 

@@ -67,7 +67,7 @@ class PruningMethodTest {
     assertThat(method.criterion().name()).isEqualTo("obs");
     assertThat(method.headCriterion().name()).isEqualTo("energy");
     assertThat(Objects.requireNonNull(method.restoration()).name()).isEqualTo("least-squares");
-    assertThat(method.allocation().name()).isEqualTo("global");
+    assertThat(method.allocation().name()).isEqualTo("middle");
   }
 
   @Test

@@ -139,7 +139,7 @@ public record GlobalAllocation(double mix) implements Allocation {
   private record Candidate(ScoredGroup group, double cost) {}
 
   /** Removes the units that cost least for each weight, lower layers first among equals. */
-  private static Map<GroupId, Integer> global(List<ScoredGroup> groups, PruningTarget target) {
+  static Map<GroupId, Integer> global(List<ScoredGroup> groups, PruningTarget target) {
     Map<GroupId, Integer> kept = new TreeMap<>();
     List<Candidate> candidates = new ArrayList<>();
     long weights = 0;

@@ -1,0 +1,103 @@
+package org.minillm.criteria;
+
+import static com.google.common.base.Preconditions.checkArgument;
+
+import com.google.common.collect.ImmutableMap;
+import com.google.common.collect.ImmutableSet;
+import com.google.common.collect.ImmutableSortedMap;
+import com.google.common.collect.Sets;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.stream.IntStream;
+import org.minillm.core.model.GroupId;
+import org.minillm.core.model.GroupKind;
+import org.minillm.core.pruning.Allocation;
+import org.minillm.core.pruning.ImportanceCriterion;
+import org.minillm.core.pruning.PruningTarget;
+import org.minillm.core.pruning.ScoredGroup;
+import org.minillm.core.pruning.UniformAllocation;
+
+/**
+ * Leaves the channels of the first and the last layers whole, and takes equal parts of those
+ * between: the first layers feed all others, and what the last ones spoil no layer makes up for.
+ * Heads are compared over all layers as in {@link GlobalAllocation}.
+ *
+ * @param first part of the layers, from the first on, rounded down
+ * @param last part of the layers, up to the last, rounded down
+ */
+public record MiddleAllocation(double first, double last) implements Allocation {
+
+  /** 4 of 30 or 32 layers, none of fewer than 8. */
+  public static final double DEFAULT_FIRST = 0.134;
+
+  /** 2 of 30 or 32 layers, none of fewer than 15. */
+  public static final double DEFAULT_LAST = 0.067;
+
+  // Checks the ranges.
+  public MiddleAllocation {
+    checkArgument(
+        first >= 0 && last >= 0 && first + last < 1,
+        "first %s and last %s: expected parts of the layers that leave some between",
+        first,
+        last);
+  }
+
+  /** The default parts; for {@link java.util.ServiceLoader}. */
+  public MiddleAllocation() {
+    this(DEFAULT_FIRST, DEFAULT_LAST);
+  }
+
+  @Override
+  public String name() {
+    return "middle";
+  }
+
+  @Override
+  public Map<String, String> parameters() {
+    return ImmutableMap.of("first", Double.toString(first), "last", Double.toString(last));
+  }
+
+  @Override
+  public Allocation with(Map<String, String> changes) {
+    Parameters parameters = new Parameters(this, changes);
+    return new MiddleAllocation(parameters.number("first"), parameters.number("last"));
+  }
+
+  @Override
+  public Optional<ImportanceCriterion> criterion() {
+    return new GlobalAllocation().criterion();
+  }
+
+  @Override
+  public ImmutableSortedMap<GroupId, Integer> unitsToKeep(
+      List<ScoredGroup> groups, PruningTarget target) {
+    Map<GroupId, Integer> kept = new TreeMap<>();
+    for (GroupKind kind : target.kinds()) {
+      List<ScoredGroup> ofKind = groups.stream().filter(g -> g.id().kind() == kind).toList();
+      kept.putAll(
+          kind == GroupKind.MLP_CHANNELS
+              ? new UniformAllocation().unitsToKeep(ofKind, ofChannels(ofKind, target))
+              : GlobalAllocation.global(ofKind, target));
+    }
+    return ImmutableSortedMap.copyOf(kept);
+  }
+
+  private PruningTarget ofChannels(List<ScoredGroup> groups, PruningTarget target) {
+    int layers = groups.stream().mapToInt(group -> group.id().layer()).max().orElse(-1) + 1;
+    int whole = (int) (first * layers);
+    int from = layers - (int) (last * layers);
+    ImmutableSet<Integer> ends =
+        IntStream.range(0, layers)
+            .filter(layer -> layer < whole || layer >= from)
+            .boxed()
+            .collect(ImmutableSet.toImmutableSet());
+    return new PruningTarget(
+        target.ratio(),
+        Sets.immutableEnumSet(GroupKind.MLP_CHANNELS),
+        target.multipleOf(),
+        target.minimumUnits(),
+        Sets.union(target.keepLayers(), ends).immutableCopy());
+  }
+}
