@@ -13,7 +13,8 @@ import org.minillm.core.pruning.Restoration;
 /**
  * Ridge least squares on the correction of a consumer: with X the inputs that stay, R what is
  * missing of the target, {@code W'_K = W_K + R^T X (X^T X + lambda m I)^-1}, m the mean of the
- * diagonal of X^T X. Solved in double.
+ * diagonal of X^T X. Where the consumer has a bias, it is fitted too, without a ridge. Solved in
+ * double.
  *
  * @param lambda the ridge, relative to the mean second moment; more keeps the weights closer to
  *     what they were
@@ -62,12 +63,27 @@ public record LeastSquares(double lambda, Target target, TokenWeights tokens)
   }
 
   @Override
-  public NDArray correction(Moments moments) {
-    double[] ridge = moments.inputs().diagonal().toDoubleArray();
+  public Correction correction(Moments moments) {
+    Intercept intercept = moments.intercept();
+    if (intercept == null) {
+      return new Correction(solve(moments.inputs(), moments.residuals()), null);
+    }
+    // with a bias beside it the weight is fitted to deviations from the means
+    NDArray meanInputs = intercept.inputs().div(intercept.tokens());
+    NDArray weight =
+        solve(
+            moments.inputs().sub(intercept.inputs().transpose().matMul(meanInputs)),
+            moments.residuals().sub(intercept.residuals().transpose().matMul(meanInputs)));
+    NDArray meanResiduals = intercept.residuals().div(intercept.tokens());
+    return new Correction(weight, meanResiduals.sub(meanInputs.matMul(weight.transpose())));
+  }
+
+  private NDArray solve(NDArray inputs, NDArray residuals) {
+    double[] ridge = inputs.diagonal().toDoubleArray();
     Arrays.fill(ridge, lambda * Arrays.stream(ridge).average().orElse(0));
-    try (Cholesky factor = Cholesky.ofRidged(moments.inputs(), ridge)) {
+    try (Cholesky factor = Cholesky.ofRidged(inputs, ridge)) {
       // (X^T X + ridge) C^T = (R^T X)^T
-      return factor.solve(moments.residuals().transpose()).transpose();
+      return factor.solve(residuals.transpose()).transpose();
     }
   }
 }

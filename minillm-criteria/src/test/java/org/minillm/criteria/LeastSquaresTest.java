@@ -40,10 +40,10 @@ class LeastSquaresTest {
   void theCorrectionSolvesTheRidgeSystem() {
     // GIVEN X^T X = [[3, 1], [1, 1]], whose mean diagonal is 2, R^T X = [[9, 3]] and lambda 0.5:
     // C [[4, 1], [1, 2]] = [9, 3]
-    Moments moments = new Moments(matrix(2, 2, 3, 1, 1, 1), matrix(1, 2, 9, 3));
+    Moments moments = new Moments(matrix(2, 2, 3, 1, 1, 1), matrix(1, 2, 9, 3), null);
 
     // WHEN it is solved
-    NDArray correction = lambda(0.5).correction(moments);
+    NDArray correction = lambda(0.5).correction(moments).weight();
 
     // THEN C = [15/7, 3/7]
     assertThat(correction.getShape()).isEqualTo(new Shape(1, 2));
@@ -54,10 +54,10 @@ class LeastSquaresTest {
   @Test
   void aLargeRidgeLeavesTheWeightsAsTheyAre() {
     // GIVEN the same moments
-    Moments moments = new Moments(matrix(2, 2, 3, 1, 1, 1), matrix(1, 2, 9, 3));
+    Moments moments = new Moments(matrix(2, 2, 3, 1, 1, 1), matrix(1, 2, 9, 3), null);
 
     // WHEN the ridge is a million times the moments
-    NDArray correction = lambda(1e6).correction(moments);
+    NDArray correction = lambda(1e6).correction(moments).weight();
 
     // THEN there is hardly a correction: 9 / 2e6 at most
     assertThat(correction.abs().max().getDouble()).isLessThan(5e-6);
@@ -69,10 +69,39 @@ class LeastSquaresTest {
     NDArray inputs = matrix(3, 3, 1, 1, 0, 1, 1, 0, 0, 0, 0);
 
     // WHEN R = 2 is fitted with hardly a ridge
-    NDArray correction = lambda(1e-6).correction(new Moments(inputs, matrix(1, 3, 2, 2, 0)));
+    NDArray correction =
+        lambda(1e-6).correction(new Moments(inputs, matrix(1, 3, 2, 2, 0), null)).weight();
 
     // THEN both live channels give half of it, the dead one nothing
     assertThat(correction.toDoubleArray()).containsExactly(new double[] {1, 1, 0}, within(1e-5));
+  }
+
+  @Test
+  void aBiasTakesTheMeansAndTheWeightTheDeviations() {
+    // GIVEN tokens x = 1, 3 with r = 5, 9: r = 3 + 2 x; X^T X = 10, R^T X = 32
+    Restoration.Intercept means = new Restoration.Intercept(matrix(1, 1, 4), matrix(1, 1, 14), 2);
+    Moments moments = new Moments(matrix(1, 1, 10), matrix(1, 1, 32), means);
+
+    // WHEN it is fitted with hardly a ridge
+    Restoration.Correction correction = lambda(1e-9).correction(moments);
+
+    // THEN weight and bias are 2 and 3
+    assertThat(correction.weight().toDoubleArray()).containsExactly(new double[] {2}, within(1e-8));
+    assertThat(correction.bias().toDoubleArray()).containsExactly(new double[] {3}, within(1e-8));
+  }
+
+  @Test
+  void biasCompensationAddsTheMeanAndNothingElse() {
+    // GIVEN the same tokens
+    Restoration.Intercept means = new Restoration.Intercept(matrix(1, 1, 4), matrix(1, 1, 14), 2);
+
+    // WHEN only the bias may change
+    Restoration.Correction correction =
+        new BiasCompensation().correction(new Moments(matrix(1, 1, 10), matrix(1, 1, 32), means));
+
+    // THEN it is the mean of 5 and 9
+    assertThat(correction.weight().toDoubleArray()).containsExactly(0);
+    assertThat(correction.bias().toDoubleArray()).containsExactly(7);
   }
 
   @Test

@@ -19,8 +19,8 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
-import org.junit.jupiter.params.provider.ValueSource;
 import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.calibration.TokenWeights;
 import org.minillm.core.model.CausalLm;
@@ -212,16 +212,23 @@ class RestorationTest {
   }
 
   @ParameterizedTest
-  @ValueSource(
-      strings = {
-        "target=own,tokens=equal", "target=own,tokens=stream",
-        "target=residual,tokens=equal", "target=residual,tokens=stream"
-      })
-  void restorationBringsTheLossDown(String settings) throws IOException {
-    try (CausalLm dense = open()) {
+  @CsvSource(
+      delimiter = ' ',
+      textBlock =
+          """
+          tiny-llama least-squares:target=own,tokens=equal
+          tiny-llama least-squares:target=own,tokens=stream
+          tiny-llama least-squares:target=residual,tokens=equal
+          tiny-llama least-squares:target=residual,tokens=stream
+          tiny-opt   least-squares:target=residual
+          tiny-opt   bias
+          tiny-bloom least-squares:target=residual
+          tiny-bloom bias
+          """)
+  void restorationBringsTheLossDown(String name, String settings) throws IOException {
+    try (CausalLm dense = CausalLm.open(TestModels.folder(name, temp))) {
       // GIVEN a pruned model and the same, restored
-      Restoration restoration =
-          Plugins.configured(Restoration.class, "least-squares:" + settings, Map.of());
+      Restoration restoration = Plugins.configured(Restoration.class, settings, Map.of());
       Path plain = prune(dense, (Refit) null, Export.CUT, "plain");
       Path restored = prune(dense, restoration, Export.CUT, "restored");
 

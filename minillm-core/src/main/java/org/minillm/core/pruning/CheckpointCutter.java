@@ -1,6 +1,5 @@
 package org.minillm.core.pruning;
 
-import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableMap;
@@ -65,11 +64,15 @@ final class CheckpointCutter {
     RestorationPass.Sink sink =
         (name, weight) -> {
           TensorInfo dense = model.checkpoint().tensor(name);
-          CutTable.Cut cut = table.cut(name).orElseThrow();
-          TensorInfo info = export == Export.CUT ? cut.of(dense) : dense;
-          try (NDManager owner = weight.getManager().newSubManager()) {
-            NDArray written = export == Export.CUT ? weight : cut.spread(weight, owner);
-            restored.put(info, FloatView.of(written));
+          Optional<CutTable.Cut> cut = table.cut(name);
+          if (cut.isEmpty()) { // a bias
+            restored.put(dense, FloatView.of(weight));
+          } else if (export == Export.CUT) {
+            restored.put(cut.get().of(dense), FloatView.of(weight));
+          } else {
+            try (NDManager owner = weight.getManager().newSubManager()) {
+              restored.put(dense, FloatView.of(cut.get().spread(weight, owner)));
+            }
           }
         };
     new RestorationPass(model, table, run.restoration(), sink).run(run.data(), listener);

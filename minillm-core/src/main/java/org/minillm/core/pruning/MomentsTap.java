@@ -2,6 +2,7 @@ package org.minillm.core.pruning;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
 import com.google.common.primitives.ImmutableIntArray;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.calibration.SecondMoments;
@@ -18,6 +19,22 @@ final class MomentsTap {
   private final NDArray removedWeights;
   private final SecondMoments inputs;
   private final SecondMoments residuals;
+  private final @Nullable FirstMoments first;
+
+  /** Sums over the tokens: products with a column of ones. */
+  private record FirstMoments(SecondMoments inputs, SecondMoments residuals, SecondMoments tokens) {
+
+    void add(NDArray ones, NDArray x, NDArray missing) {
+      inputs.add(ones, x);
+      residuals.add(ones, missing);
+      tokens.add(ones, ones);
+    }
+
+    Restoration.Intercept intercept() {
+      return new Restoration.Intercept(
+          inputs.sum(), residuals.sum(), tokens.sum().toDoubleArray()[0]);
+    }
+  }
 
   /**
    * Begins the sums of a consumer.
@@ -26,6 +43,7 @@ final class MomentsTap {
    * @param consumer the consumer
    * @param cut which of its columns stay
    * @param weight the dense consumer, FLOAT32, (out, n)
+   * @param hasBias whether the consumer has a bias
    * @param owner where the sums hang
    */
   MomentsTap(
@@ -33,6 +51,7 @@ final class MomentsTap {
       TensorSlice consumer,
       CutTable.Cut cut,
       NDArray weight,
+      boolean hasBias,
       NDManager owner) {
     this.restoration = restoration;
     this.point = consumer.input();
@@ -44,7 +63,15 @@ final class MomentsTap {
     transposed.close();
     long columns = cut.kept().length();
     this.inputs = new SecondMoments(columns, columns, owner);
-    this.residuals = new SecondMoments(weight.getShape().get(0), columns, owner);
+    long out = weight.getShape().get(0);
+    this.residuals = new SecondMoments(out, columns, owner);
+    this.first =
+        hasBias
+            ? new FirstMoments(
+                new SecondMoments(1, columns, owner),
+                new SecondMoments(1, out, owner),
+                new SecondMoments(1, 1, owner))
+            : null;
   }
 
   private static NDArray indices(ImmutableIntArray numbers, NDManager owner) {
@@ -57,7 +84,8 @@ final class MomentsTap {
   }
 
   Restoration.Moments moments() {
-    return new Restoration.Moments(inputs.sum(), residuals.sum());
+    return new Restoration.Moments(
+        inputs.sum(), residuals.sum(), first == null ? null : first.intercept());
   }
 
   private final class Batch implements InputTap {
@@ -96,7 +124,18 @@ final class MomentsTap {
               : channels.get(removed).transpose().matMul(removedWeights);
       inputs.add(x, x);
       residuals.add(missing, x);
+      if (first != null) {
+        first.add(ones(x), x, missing);
+      }
       input = null;
+    }
+
+    /** The roots of the weights of the tokens. */
+    private NDArray ones(NDArray x) {
+      long tokens = x.getShape().get(0);
+      return weightRoots == null
+          ? x.getManager().ones(new Shape(tokens, 1))
+          : weightRoots.reshape(tokens, 1);
     }
 
     /** Rows of tokens, times the roots of their weights. */

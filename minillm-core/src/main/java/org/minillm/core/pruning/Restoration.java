@@ -1,6 +1,7 @@
 package org.minillm.core.pruning;
 
 import ai.djl.ndarray.NDArray;
+import org.jspecify.annotations.Nullable;
 import org.minillm.core.calibration.TokenWeights;
 import org.minillm.core.plugin.ConfigurablePlugin;
 
@@ -39,14 +40,32 @@ public interface Restoration extends ConfigurablePlugin<Restoration> {
    * @param inputs FLOAT64, (k, k): X^T X of the k input columns that stay
    * @param residuals FLOAT64, (out, k): R^T X, R what is missing of the target while the columns
    *     that stay are as they were
+   * @param intercept what a bias needs; null where the consumer has none
    */
-  record Moments(NDArray inputs, NDArray residuals) {}
+  record Moments(NDArray inputs, NDArray residuals, @Nullable Intercept intercept) {}
 
   /**
-   * Computes what to add to the columns that stay.
+   * First moments, for a consumer with a bias.
+   *
+   * @param inputs FLOAT64, (1, k): the sums of the inputs
+   * @param residuals FLOAT64, (1, out): the sums of what is missing
+   * @param tokens the number of tokens, or the sum of their weights
+   */
+  record Intercept(NDArray inputs, NDArray residuals, double tokens) {}
+
+  /**
+   * What is added to a consumer.
+   *
+   * @param weight FLOAT64, (out, k), to the columns that stay
+   * @param bias FLOAT64, (1, out); null where the consumer has none
+   */
+  record Correction(NDArray weight, @Nullable NDArray bias) {}
+
+  /**
+   * Computes what to add.
    *
    * @param moments of the consumer
-   * @return FLOAT64, (out, k), on the manager of the moments
+   * @return the correction, on the manager of the moments
    */
-  NDArray correction(Moments moments);
+  Correction correction(Moments moments);
 }

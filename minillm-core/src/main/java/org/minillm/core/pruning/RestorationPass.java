@@ -12,6 +12,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupKind;
@@ -40,10 +41,10 @@ final class RestorationPass {
     /**
      * A consumer is restored.
      *
-     * @param tensor its name
-     * @param weight FLOAT32, (out, kept columns); gone after the call
+     * @param tensor name of its weight or of its bias
+     * @param values FLOAT32, (out, kept columns) or (out); gone after the call
      */
-    void accept(String tensor, NDArray weight) throws IOException;
+    void accept(String tensor, NDArray values) throws IOException;
   }
 
   private final CausalLm model;
@@ -93,42 +94,73 @@ final class RestorationPass {
           return replaced == null ? masked.apply(tensor, weight, manager) : replaced;
         };
     for (PruningGroup group : sums.inOrderOfComputation()) {
-      String tensor = group.consumer().tensor();
-      restored.put(
-          tensor, restore(streams, layer, weights, group, transform, sums.of(group), owner));
+      String consumer = group.consumer().tensor();
+      CutTable.Cut cut = table.cut(consumer).orElseThrow();
+      try (NDManager scratch = owner.newSubManager()) {
+        MomentsTap tap =
+            new MomentsTap(
+                restoration,
+                group.consumer(),
+                cut,
+                weights.read(consumer, owner),
+                biasOf(consumer).isPresent(),
+                scratch);
+        List<NDArray> denseSums = sums.of(group);
+        streams.showPruned(layer, weights, transform, batch -> tap.batch(denseSums.get(batch)));
+        restored.putAll(restore(consumer, cut, weights, tap.moments(), scratch, owner));
+      }
     }
     streams.advancePruned(layer, weights, restored.isEmpty() ? WeightTransform.NONE : transform);
   }
 
-  /** Returns the restored consumer in the dense model's shape. */
-  private NDArray restore(
-      TwinStreams streams,
-      int layer,
+  /** As torch.nn.Linear names it, and with it every family of Hugging Face. */
+  private Optional<String> biasOf(String weight) {
+    String bias = weight.replaceFirst("[.]weight$", ".bias");
+    return model.decoder().tensors().containsKey(bias) ? Optional.of(bias) : Optional.empty();
+  }
+
+  /** Hands out the restored tensors, and returns them in the dense model's shapes. */
+  private Map<String, NDArray> restore(
+      String consumer,
+      CutTable.Cut cut,
       LayerWeights weights,
-      PruningGroup group,
-      WeightTransform transform,
-      List<NDArray> denseSums,
+      Restoration.Moments moments,
+      NDManager scratch,
       NDManager owner)
       throws IOException {
-    String tensor = group.consumer().tensor();
-    CutTable.Cut cut = table.cut(tensor).orElseThrow();
-    NDArray weight = weights.read(tensor, owner);
-    try (NDManager scratch = owner.newSubManager()) {
-      MomentsTap tap = new MomentsTap(restoration, group.consumer(), cut, weight, scratch);
-      streams.showPruned(layer, weights, transform, batch -> tap.batch(denseSums.get(batch)));
-      NDArray kept = scratch.create(cut.kept().stream().asLongStream().toArray());
-      NDArray columns;
-      try (NDScope scope = new NDScope()) {
-        scope.suppressNotUsedWarning();
-        NDArray correction = restoration.correction(tap.moments()).toType(DataType.FLOAT32, false);
-        columns = weight.transpose().get(kept).transpose().add(correction);
-        columns = columns.duplicate();
-        columns.attach(scratch);
-        NDScope.unregister(columns);
+    NDArray weight = weights.read(consumer, owner);
+    Restoration.Correction correction = restoration.correction(moments);
+    NDArray kept = scratch.create(cut.kept().stream().asLongStream().toArray());
+    Map<String, NDArray> restored = new HashMap<>();
+    try (NDScope scope = new NDScope()) {
+      scope.suppressNotUsedWarning();
+      NDArray columns =
+          weight
+              .transpose()
+              .get(kept)
+              .transpose()
+              .add(correction.weight().toType(DataType.FLOAT32, false))
+              .duplicate();
+      sink.accept(consumer, columns);
+      restored.put(consumer, kept(cut.spread(columns, owner), owner));
+      if (correction.bias() != null) {
+        String name = biasOf(consumer).orElseThrow();
+        NDArray bias =
+            weights
+                .read(name, owner)
+                .add(correction.bias().reshape(-1).toType(DataType.FLOAT32, false));
+        sink.accept(name, bias);
+        restored.put(name, kept(bias, owner));
       }
-      sink.accept(tensor, columns);
-      return cut.spread(columns, owner);
     }
+    return restored;
+  }
+
+  /** Lets an array outlive the scope that it was made in. */
+  private static NDArray kept(NDArray array, NDManager owner) {
+    NDScope.unregister(array);
+    array.attach(owner);
+    return array;
   }
 
   /** Remembers what the dense stream is after each consumer of interest, batch by batch. */
@@ -153,9 +185,7 @@ final class RestorationPass {
     public void after(NDArray sum) {
       for (PruningGroup group : groups) {
         if (point.equals(group.consumer().input())) {
-          NDArray copy = sum.duplicate();
-          NDScope.unregister(copy);
-          copy.attach(owner);
+          NDArray copy = kept(sum.duplicate(), owner);
           if (!order.contains(group)) {
             order.add(group);
           }
