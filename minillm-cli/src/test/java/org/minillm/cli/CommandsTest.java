@@ -121,11 +121,11 @@ class CommandsTest {
   @Test
   void aPlanIsRestoredWhenItIsApplied() throws IOException {
     // GIVEN the plan of a pruned model
-    Path pruned = temp.resolve("pruned");
+    Path pruned = temp.resolve("restored");
     run("prune", model, "--out", pruned, "--ratio", "0.5", "--samples", 16);
 
     // WHEN it is applied to the dense model
-    Path applied = temp.resolve("applied");
+    Path applied = temp.resolve("restored-again");
     run(
         "apply",
         model,
@@ -159,6 +159,8 @@ class CommandsTest {
           temp.resolve("p.json"),
           "--criterion",
           expected[0],
+          "--restore",
+          "none",
           "--calibration",
           calibration,
           "--samples",
@@ -188,6 +190,8 @@ class CommandsTest {
           "gate-fisher",
           "--gradient",
           expected[0],
+          "--restore",
+          "none",
           "--calibration",
           calibration,
           "--samples",
@@ -211,7 +215,7 @@ class CommandsTest {
         "--plan-only",
         plan,
         "--criterion",
-        "combination:of=taylor:form=vector+flap,by=rank_sum",
+        "combination:of=taylor:form=vector*flap,by=rank_sum",
         "--gradient",
         "none",
         "--calibration",
@@ -221,7 +225,7 @@ class CommandsTest {
 
     // THEN
     assertThat(json(plan).getAsJsonObject("provenance").get("criterion.of").getAsString())
-        .isEqualTo("taylor:form=vector+flap");
+        .isEqualTo("taylor:form=vector*flap");
   }
 
   @Test

@@ -83,6 +83,22 @@ class PruningMethodTest {
   }
 
   @Test
+  void combinationOfCriteriaIsOneCriterion() {
+    // WHEN
+    List<PruningMethod> methods =
+        PruningMethod.parseList(
+            "combination:of=taylor:form=vector*flap,by=rank_sum/gate-fisher@backprop,wanda",
+            Map.of());
+
+    // THEN
+    assertThat(methods).hasSize(2);
+    assertThat(methods.get(0).criterion().parameters())
+        .containsEntry("of", "taylor:form=vector*flap")
+        .containsEntry("by", "rank_sum");
+    assertThat(methods.get(0).headCriterion().name()).isEqualTo("gate-fisher");
+  }
+
+  @Test
   void unknownPartIsAnsweredWithWhatThereIs() {
     assertThatThrownBy(() -> parse("fsm")).hasMessageContaining("no importance criterion \"fsm\"");
     assertThatThrownBy(() -> parse("fms@newton"))

@@ -23,13 +23,13 @@ import org.minillm.core.plugin.Plugins;
 import org.minillm.core.pruning.ImportanceCriterion;
 
 /**
- * Several criteria as one, whatever they are: {@code combination:of=wanda+flap,by=rank_sum}. What
+ * Several criteria as one, whatever they are: {@code combination:of=wanda*flap,by=rank_sum}. What
  * they need is collected once, in the same passes; scoring costs the sum of theirs. Both rules look
  * at one group at a time and make groups alike, so that the scores say nothing about which layer
  * matters more.
  *
- * @param of at least two criteria; as text their names joined by {@code +}, each with its settings
- *     after a colon, joined by {@code /}: {@code taylor:form=vector+wanda:aggregation=max}
+ * @param of at least two criteria; as text their names joined by {@code *}, each with its settings
+ *     after a colon, joined by {@code ;}: {@code taylor:form=vector*wanda:aggregation=max}
  * @param by PRODUCT by default
  */
 public record Combination(ImmutableList<ImportanceCriterion> of, Rule by)
@@ -74,7 +74,7 @@ public record Combination(ImmutableList<ImportanceCriterion> of, Rule by)
   // Checks that there is something to combine, where anything was chosen.
   public Combination {
     checkArgument(
-        of.size() != 1, "of \"%s\": expected at least two criteria, joined by +", text(of));
+        of.size() != 1, "of \"%s\": expected at least two criteria, joined by *", text(of));
   }
 
   /** Nothing to combine yet; for {@link java.util.ServiceLoader}. */
@@ -99,15 +99,15 @@ public record Combination(ImmutableList<ImportanceCriterion> of, Rule by)
   }
 
   private static ImmutableList<ImportanceCriterion> criteria(String text) {
-    return Splitter.on('+')
+    return Splitter.on('*')
         .omitEmptyStrings()
         .splitToStream(text)
-        .map(spec -> Plugins.configured(ImportanceCriterion.class, spec.replace('/', ',')))
+        .map(spec -> Plugins.configured(ImportanceCriterion.class, spec.replace(';', ',')))
         .collect(toImmutableList());
   }
 
   private static String text(List<ImportanceCriterion> criteria) {
-    return criteria.stream().map(Combination::text).collect(Collectors.joining("+"));
+    return criteria.stream().map(Combination::text).collect(Collectors.joining("*"));
   }
 
   private static String text(ImportanceCriterion criterion) {
@@ -115,7 +115,7 @@ public record Combination(ImmutableList<ImportanceCriterion> of, Rule by)
         new TreeMap<>(criterion.parameters())
             .entrySet().stream()
                 .map(setting -> setting.getKey() + "=" + setting.getValue())
-                .collect(Collectors.joining("/"));
+                .collect(Collectors.joining(";"));
     return settings.isEmpty() ? criterion.name() : criterion.name() + ":" + settings;
   }
 
@@ -123,7 +123,7 @@ public record Combination(ImmutableList<ImportanceCriterion> of, Rule by)
   public Set<Evidence> requires() {
     checkArgument(
         !of.isEmpty(),
-        "combination: of nothing; give at least two criteria, such as combination:of=wanda+flap");
+        "combination: of nothing; give at least two criteria, such as combination:of=wanda*flap");
     return of.stream()
         .flatMap(criterion -> criterion.requires().stream())
         .collect(toImmutableSet());

@@ -12,6 +12,7 @@ import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
 import org.minillm.core.calibration.BlockEvidence;
 import org.minillm.core.calibration.Evidence;
+import org.minillm.core.calibration.TokenWeights;
 import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.PruningGroup;
@@ -99,7 +100,7 @@ class CombinationTest {
 
   @Test
   void criteriaAreTakenByNameWithTheirSettings() {
-    assertThat(configured("combination:of=taylor:form=vector+flap+random:seed=7,by=rank_sum"))
+    assertThat(configured("combination:of=taylor:form=vector*flap*random:seed=7,by=rank_sum"))
         .isEqualTo(
             new Combination(
                 ImmutableList.of(
@@ -108,19 +109,33 @@ class CombinationTest {
   }
 
   @Test
+  void severalSettingsOfOneCriterionAreJoinedBySemicolons() {
+    // GIVEN
+    ImportanceCriterion combination = configured("combination:of=obs:damping=0.5;ridge=mean*flap");
+    // THEN
+    assertThat(combination)
+        .isEqualTo(
+            new Combination(
+                ImmutableList.of(new Obs(0.5, Obs.Ridge.MEAN, TokenWeights.EQUAL), new Flap()),
+                Combination.Rule.PRODUCT));
+    assertThat(combination.parameters())
+        .containsEntry("of", "obs:damping=0.5;ridge=mean;tokens=equal*flap");
+  }
+
+  @Test
   void parametersMakeTheSameCombinationAgain() {
     // GIVEN
-    ImportanceCriterion combination = configured("combination:of=fms:aggregation=max+flap");
+    ImportanceCriterion combination = configured("combination:of=fms:aggregation=max*flap");
     assertThat(combination.parameters())
         .containsExactlyInAnyOrderEntriesOf(
-            Map.of("of", "fms:aggregation=max+flap", "by", "product"));
+            Map.of("of", "fms:aggregation=max*flap", "by", "product"));
     // THEN
     assertThat(new Combination().with(combination.parameters())).isEqualTo(combination);
   }
 
   @Test
   void asksForWhatItsCriteriaAskFor() {
-    assertThat(configured("combination:of=taylor+flap+magnitude").requires())
+    assertThat(configured("combination:of=taylor*flap*magnitude").requires())
         .containsExactlyInAnyOrder(Evidence.GRADIENT, Evidence.INPUT_STATISTICS);
   }
 
@@ -128,12 +143,12 @@ class CombinationTest {
   void errorsSayWhatIsExpected() {
     assertThatThrownBy(() -> configured("combination:of=flap"))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessage("of \"flap\": expected at least two criteria, joined by +");
-    assertThatThrownBy(() -> configured("combination:of=flap+wnda"))
+        .hasMessage("of \"flap\": expected at least two criteria, joined by *");
+    assertThatThrownBy(() -> configured("combination:of=flap*wnda"))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageStartingWith("no importance criterion \"wnda\"; there is combination, energy,");
     assertThatThrownBy(() -> configured("combination").requires())
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("such as combination:of=wanda+flap");
+        .hasMessageContaining("such as combination:of=wanda*flap");
   }
 }

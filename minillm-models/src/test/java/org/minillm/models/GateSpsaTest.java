@@ -8,7 +8,6 @@ import com.google.common.collect.ImmutableList;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.function.Function;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -53,18 +52,21 @@ class GateSpsaTest {
 
   private static CausalLm model;
   private static CalibrationSet data;
-  private static List<Double> exactMean;
-  private static List<Double> exactSquare;
+  private static Heads exact;
+  private static Heads estimated;
+
+  /** The numbers of all heads of all layers. */
+  private record Heads(List<Double> mean, List<Double> meanSquare) {}
 
   @BeforeAll
-  static void open() throws IOException {
+  static void estimate() throws IOException {
     model = CausalLm.open(TestModels.folder("tiny-llama", temp));
     try (Goldens goldens = Goldens.of("tiny-llama-importance")) {
       List<int[]> windows = goldens.ids("calibration_ids").subList(0, WINDOWS);
       data = new CalibrationSet("goldens", 128, ImmutableList.copyOf(windows));
     }
-    exactMean = heads(new Backprop(), gates -> gates.mean().asList());
-    exactSquare = heads(new Backprop(), gates -> gates.meanSquare().asList());
+    exact = heads(new Backprop());
+    estimated = heads(probes(64));
   }
 
   @AfterAll
@@ -72,16 +74,16 @@ class GateSpsaTest {
     model.close();
   }
 
-  /** The numbers of all heads of all layers. */
-  private static List<Double> heads(
-      GradientEstimator estimator, Function<GateGradient, List<Double>> numbers)
-      throws IOException {
+  private static Heads heads(GradientEstimator estimator) throws IOException {
     try (GradientEstimate estimate = estimator.estimate(model, data, HEADS, PassListener.SILENT)) {
-      ImmutableList.Builder<Double> all = ImmutableList.builder();
+      ImmutableList.Builder<Double> mean = ImmutableList.builder();
+      ImmutableList.Builder<Double> meanSquare = ImmutableList.builder();
       for (PruningGroup group : model.groups(List.of(GroupKind.ATTENTION_HEADS))) {
-        all.addAll(numbers.apply(estimate.gates(group).orElseThrow()));
+        GateGradient gates = estimate.gates(group).orElseThrow();
+        mean.addAll(gates.mean().asList());
+        meanSquare.addAll(gates.meanSquare().asList());
       }
-      return all.build();
+      return new Heads(mean.build(), meanSquare.build());
     }
   }
 
@@ -103,26 +105,28 @@ class GateSpsaTest {
 
   @Test
   void theMeanApproachesTheGradientOfTheGates() throws IOException {
-    // WHEN few and many probes are averaged
-    List<Double> few = heads(probes(8), gates -> gates.mean().asList());
-    List<Double> many = heads(probes(64), gates -> gates.mean().asList());
+    // GIVEN an estimate of few probes
+    List<Double> few = heads(probes(8)).mean();
+
+    // WHEN many probes are averaged
+    List<Double> many = estimated.mean();
 
     // THEN the direction becomes that of the exact gradient
     assertThat(many).hasSize(12);
-    assertThat(cosine(many, exactMean)).isGreaterThan(0.8).isGreaterThan(cosine(few, exactMean));
+    assertThat(cosine(many, exact.mean()))
+        .isGreaterThan(0.8)
+        .isGreaterThan(cosine(few, exact.mean()));
     // AND the size is the same: a factor of 2 that was forgotten would be seen
-    assertThat(dot(many, exactMean) / dot(exactMean, exactMean))
+    assertThat(dot(many, exact.mean()) / dot(exact.mean(), exact.mean()))
         .isCloseTo(1, within(PROJECTION_TOLERANCE));
   }
 
   @Test
-  void theMeanSquareApproachesTheFisherInformationOfTheGates() throws IOException {
-    // WHEN
-    List<Double> estimated = heads(probes(64), gates -> gates.meanSquare().asList());
-
+  void theMeanSquareApproachesTheFisherInformationOfTheGates() {
     // THEN direction and size are those of the exact one
-    assertThat(cosine(estimated, exactSquare)).isGreaterThan(0.8);
-    assertThat(dot(estimated, exactSquare) / dot(exactSquare, exactSquare))
+    List<Double> truth = exact.meanSquare();
+    assertThat(cosine(estimated.meanSquare(), truth)).isGreaterThan(0.8);
+    assertThat(dot(estimated.meanSquare(), truth) / dot(truth, truth))
         .isCloseTo(1, within(PROJECTION_TOLERANCE));
   }
 
