@@ -2,6 +2,7 @@ package org.minillm.cli;
 
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import org.minillm.core.checkpoint.CheckpointWriter;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.pruning.PruningPlan;
@@ -61,8 +62,8 @@ final class ApplyCommand implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     CheckpointWriter.checkTarget(out, force, model);
-    Restoration restoration = restore.restoration();
     PruningPlan read = PruningPlan.read(plan);
+    Restoration restoration = restore.restoration(madeWith(read));
     RunCost cost = RunCost.start();
     try (CliProgress progress = CliProgress.on(spec.commandLine().getErr());
         CausalLm lm = CausalLm.open(model, memory.budget())) {
@@ -87,5 +88,16 @@ final class ApplyCommand implements Callable<Integer> {
                       .put("out", out.toString()))));
     }
     return ExitCode.OK;
+  }
+
+  /** The restoration that a plan names, as the command line would. */
+  private static String madeWith(PruningPlan plan) {
+    String name = plan.provenance().getOrDefault("restoration", PruningMethod.NONE);
+    String settings =
+        plan.provenance().entrySet().stream()
+            .filter(fact -> fact.getKey().startsWith("restoration."))
+            .map(fact -> fact.getKey().substring("restoration.".length()) + "=" + fact.getValue())
+            .collect(Collectors.joining(","));
+    return settings.isEmpty() ? name : name + ":" + settings;
   }
 }

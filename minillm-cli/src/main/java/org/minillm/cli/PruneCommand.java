@@ -38,9 +38,9 @@ import picocli.CommandLine.Spec;
             + " like that on which the model will be used. The plan of what was removed is written"
             + " beside the weights; 'minillm apply' cuts by it again.",
     footer = {
-      "  minillm prune MODEL --calibration text.txt --ratio 0.2 --out SMALLER",
+      "  minillm prune MODEL --ratio 0.2 --out SMALLER",
       "  minillm prune MODEL --calibration text.txt --groups both --out SMALLER",
-      "  minillm prune MODEL --calibration text.txt --plan-only plan.json"
+      "  minillm prune MODEL --criterion fms --restore none --plan-only plan.json"
     })
 final class PruneCommand implements Callable<Integer> {
 
@@ -100,7 +100,7 @@ final class PruneCommand implements Callable<Integer> {
   }
 
   private PruningMethod method() {
-    Restoration restoration = restore.restoration();
+    Restoration restoration = restore.restoration(PruningMethod.BEST_RESTORATION);
     ImportanceCriterion criterion =
         chosen(
             "--criterion",

@@ -2,7 +2,6 @@ package org.minillm.cli;
 
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
-import org.minillm.core.plugin.Plugins;
 import org.minillm.core.pruning.Restoration;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -18,19 +17,20 @@ final class RestoreOption {
   @Option(
       names = "--restore",
       paramLabel = "NAME",
-      defaultValue = "least-squares",
       description =
           "How the columns that stay make up for those that go, with its settings after a colon"
-              + " where wanted, such as least-squares:lambda=0.1; or none.")
-  private String name = "";
+              + " where wanted, such as least-squares:lambda=0.1; or none. Default: for prune"
+              + " least-squares, for apply what the plan was made with.")
+  private @Nullable String name;
 
-  /** Returns the restoration; null for none. */
-  @Nullable Restoration restoration() {
-    if (name.equals("none")) {
-      return null;
-    }
+  /**
+   * Returns the restoration; null for none.
+   *
+   * @param otherwise the one to take where the user has not chosen
+   */
+  @Nullable Restoration restoration(String otherwise) {
     try {
-      return Plugins.configured(Restoration.class, name, Map.of());
+      return PruningMethod.unlessNone(Restoration.class, name == null ? otherwise : name, Map.of());
     } catch (IllegalArgumentException e) {
       throw new ParameterException(
           spec.commandLine(), "Invalid value for option '--restore': " + e.getMessage());

@@ -52,7 +52,6 @@ class PruneCommandTest {
     // THEN
     assertThat(value(parsed, "--ratio")).isEqualTo(0.2);
     assertThat(value(parsed, "--groups")).isEqualTo(PrunedGroups.CHANNELS);
-    assertThat(value(parsed, "--restore")).isEqualTo("least-squares");
     assertThat(value(parsed, "--gradient")).isEqualTo("spsa");
     assertThat(value(parsed, "--epsilon")).isEqualTo(1e-3);
     assertThat(value(parsed, "--keep-layers")).isEqualTo(List.of());

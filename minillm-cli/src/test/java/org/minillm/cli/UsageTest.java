@@ -69,7 +69,6 @@ class UsageTest {
           --probes            | 1
           --epsilon           | 1e-3
           --samples           | 128, or as many as.*
-          --restore           | least-squares
           --window            | 128
           --multiple-of       | 1
           --seed              | 0

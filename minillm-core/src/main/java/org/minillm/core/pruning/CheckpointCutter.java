@@ -8,7 +8,9 @@ import com.google.common.primitives.ImmutableIntArray;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.checkpoint.Checkpoint;
 import org.minillm.core.checkpoint.CheckpointWriter;
@@ -104,12 +106,13 @@ final class CheckpointCutter {
     return PruningReport.of(model, plan, export);
   }
 
+  /** How the plan was made, and what was done with it. */
   private ImmutableSortedMap<String, String> facts() {
-    return ImmutableSortedMap.<String, String>naturalOrder()
-        .putAll(plan.provenance())
-        .put("export", export.toString())
-        .putAll(refit == null ? ImmutableMap.of("restoration", "none") : refit.provenance())
-        .buildOrThrow();
+    Map<String, String> facts = new TreeMap<>(plan.provenance());
+    facts.keySet().removeIf(name -> name.startsWith("restoration"));
+    facts.put("export", export.toString());
+    facts.putAll(refit == null ? ImmutableMap.of("restoration", "none") : refit.provenance());
+    return ImmutableSortedMap.copyOf(facts);
   }
 
   private TensorOutput cut(Checkpoint source, TensorInfo tensor) throws IOException {

@@ -18,7 +18,7 @@ public record Refit(Restoration restoration, CalibrationSet data) {
     Map<String, String> facts = new TreeMap<>();
     facts.put("restoration", restoration.name());
     restoration.parameters().forEach((name, value) -> facts.put("restoration." + name, value));
-    data.provenance().forEach((name, value) -> facts.put("restoration." + name, value));
+    data.provenance().forEach((name, value) -> facts.put("restoration_" + name, value));
     return ImmutableSortedMap.copyOf(facts);
   }
 }

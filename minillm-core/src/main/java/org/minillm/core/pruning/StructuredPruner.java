@@ -181,6 +181,10 @@ public final class StructuredPruner implements Pruner {
     if (data != null && !requires().isEmpty()) {
       facts.putAll(data.provenance());
     }
+    facts.put("restoration", restoration == null ? "none" : restoration.name());
+    if (restoration != null) {
+      restoration.parameters().forEach((name, value) -> facts.put("restoration." + name, value));
+    }
     facts.put("allocation", allocation.name());
     allocation.parameters().forEach((name, value) -> facts.put("allocation." + name, value));
     facts.put("score_backend", backend.name());
