@@ -108,6 +108,8 @@ class BenchQualityCommandTest {
     run(
         "prune",
         model,
+        "--restore",
+        "none",
         "--out",
         pruned,
         "--criterion",

@@ -43,7 +43,8 @@ class KilledWhileWritingTest {
     Path model = temp.resolve("model");
     writeModel(model);
     Path out = temp.resolve("out");
-    Process process = start("prune", model, "--criterion", "magnitude", "--out", out);
+    Process process =
+        start("prune", model, "--criterion", "magnitude", "--restore", "none", "--out", out);
     Path partial = waitForSomeBytes(process);
 
     // WHEN it is killed
@@ -52,7 +53,8 @@ class KilledWhileWritingTest {
     // THEN there is no target, and another run removes the rest of the first and succeeds
     assertThat(out).doesNotExist();
     assertThat(partial).exists();
-    Process again = start("prune", model, "--criterion", "magnitude", "--out", out);
+    Process again =
+        start("prune", model, "--criterion", "magnitude", "--restore", "none", "--out", out);
     assertThat(again.waitFor()).isZero();
     assertThat(out.resolve("model.safetensors")).exists();
     assertThat(partial).doesNotExist();
