@@ -15,7 +15,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.minillm.core.calibration.BlockEvidence;
 import org.minillm.core.calibration.ChannelStatistics;
+import org.minillm.core.calibration.GateGradient;
 import org.minillm.core.calibration.ScoreBackend;
+import org.minillm.core.calibration.TokenWeights;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
@@ -78,9 +80,20 @@ class OwnCriterionTest {
       }
 
       @Override
-      public ChannelStatistics inputs(TensorSlice slice) {
+      public GateGradient gateGradient(PruningGroup group) {
+        throw new AssertionError("no gradient is needed");
+      }
+
+      @Override
+      public ChannelStatistics inputs(TensorSlice slice, TokenWeights weights) {
         assertThat(slice.input()).isEqualTo(point);
+        assertThat(weights).isEqualTo(TokenWeights.EQUAL);
         return statistics;
+      }
+
+      @Override
+      public NDArray secondMoments(TensorSlice consumer, TokenWeights weights) {
+        throw new AssertionError("no second moments are needed");
       }
 
       @Override
