@@ -165,7 +165,7 @@ public record GlobalAllocation(double mix) implements Allocation {
       owed -= unit;
     }
     checkArgument(
-        owed < candidates.get(0).group().weightsPerUnit() / 2.0,
+        !candidates.isEmpty() && owed < candidates.get(0).group().weightsPerUnit() / 2.0,
         "pruning ratio %s cannot be reached with at least %s units a group and %s layers left"
             + " whole; ask for less or loosen these bounds",
         target.ratio(),

@@ -22,7 +22,8 @@ import org.minillm.core.pruning.UniformAllocation;
 /**
  * Leaves the channels of the first and the last layers whole, and takes equal parts of those
  * between: the first layers feed all others, and what the last ones spoil no layer makes up for.
- * Heads are compared over all layers as in {@link GlobalAllocation}.
+ * Where the ratio would leave next to nothing of those between, the ends give too. Heads are
+ * compared over all layers as in {@link GlobalAllocation}.
  *
  * @param first part of the layers, from the first on, rounded down
  * @param last part of the layers, up to the last, rounded down
@@ -34,6 +35,9 @@ public record MiddleAllocation(double first, double last) implements Allocation 
 
   /** 2 of 30 or 32 layers, none of fewer than 15. */
   public static final double DEFAULT_LAST = 0.067;
+
+  /** Where the layers between would lose more than this, the ends give too. */
+  private static final double MOST_OF_A_LAYER = 0.9;
 
   // Checks the ranges.
   public MiddleAllocation {
@@ -93,6 +97,10 @@ public record MiddleAllocation(double first, double last) implements Allocation 
             .filter(layer -> layer < whole || layer >= from)
             .boxed()
             .collect(ImmutableSet.toImmutableSet());
+    double between = 1 - (double) Sets.union(target.keepLayers(), ends).size() / layers;
+    if (target.ratio() > MOST_OF_A_LAYER * between) {
+      ends = ImmutableSet.of();
+    }
     return new PruningTarget(
         target.ratio(),
         Sets.immutableEnumSet(GroupKind.MLP_CHANNELS),

@@ -96,4 +96,16 @@ class GlobalAllocationTest {
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("pruning ratio 0.5 cannot be reached with at least 3 units a group");
   }
+
+  @Test
+  void groupsOfOneUnitHaveNothingToGive() {
+    // GIVEN layers of a single head
+    List<ScoredGroup> groups = List.of(group(heads(0), 1), group(heads(1), 2));
+
+    // WHEN half of them is to go, THEN the message says that one stays in each
+    assertThatThrownBy(
+            () -> new GlobalAllocation().unitsToKeep(groups, half(GroupKind.ATTENTION_HEADS)))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("cannot be reached with at least 1 units a group");
+  }
 }

@@ -69,6 +69,21 @@ class MiddleAllocationTest {
   }
 
   @Test
+  void theEndsGiveTooWhereTheOthersWouldLoseNearlyEverything() {
+    // GIVEN 4 layers of 10 channels, half of the layers to be left whole
+    List<ScoredGroup> groups = layers(4, GroupKind.MLP_CHANNELS, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10);
+
+    // WHEN half goes, which is all that the layers between have
+    // THEN all layers give the same
+    assertThat(
+            counts(
+                new MiddleAllocation(0.25, 0.25),
+                groups,
+                PruningTarget.of(0.5, GroupKind.MLP_CHANNELS)))
+        .containsExactly(5, 5, 5, 5);
+  }
+
+  @Test
   void headsAreComparedOverAllLayers() {
     // GIVEN heads of which those of layer 0 are the cheapest
     List<ScoredGroup> groups =
