@@ -1,8 +1,10 @@
 package org.minillm.core.model;
 
+import static com.google.common.base.Preconditions.checkArgument;
 import static com.google.common.collect.ImmutableList.toImmutableList;
 
 import ai.djl.Device;
+import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import com.google.common.collect.ImmutableList;
@@ -15,6 +17,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 import org.minillm.core.checkpoint.Checkpoint;
@@ -233,6 +236,30 @@ public final class CausalLm implements AutoCloseable {
    */
   public int residentLayers() {
     return residentLayers;
+  }
+
+  /**
+   * Embeds tokens.
+   *
+   * @param rows token ids, all of one length
+   * @param offset position of the first of each row
+   * @param owner where the result hangs
+   * @return FLOAT32, (rows, time, hidden_size)
+   * @throws IllegalArgumentException if an id is not in the vocabulary
+   */
+  NDArray embed(List<int[]> rows, int offset, NDManager owner) throws IOException {
+    int vocabulary = config().vocabSize();
+    for (int[] row : rows) {
+      for (int id : row) {
+        checkArgument(
+            id >= 0 && id < vocabulary,
+            "token id %s: expected 0 to %s (vocab_size of the model)",
+            id,
+            vocabulary - 1);
+      }
+    }
+    return decoder.embed(
+        checkpoint::gatherRows, checkpoint::read, rows.toArray(int[][]::new), offset, owner);
   }
 
   NDManager newManager() {

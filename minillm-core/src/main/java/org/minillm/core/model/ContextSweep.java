@@ -104,16 +104,8 @@ public final class ContextSweep implements AutoCloseable {
           "rows of %s and of %s tokens, expected one length, at least 1",
           rows.get(0).length,
           row.length);
-      Sweep.requireInVocabulary(model, row);
     }
-    return model
-        .decoder()
-        .embed(
-            model.checkpoint()::gatherRows,
-            model.checkpoint()::read,
-            rows.toArray(int[][]::new),
-            offset,
-            manager);
+    return model.embed(rows, offset, manager);
   }
 
   /**
@@ -124,23 +116,22 @@ public final class ContextSweep implements AutoCloseable {
   public void run() throws IOException {
     for (int layer = 0; layer < model.config().layers().size(); layer++) {
       try (LayerWeights weights = model.layer(layer);
-          NDManager scratch = manager.newSubManager()) {
-        DecoderBlock block = model.decoder().block(layer, weights, scratch);
+          OpenLayer open = new OpenLayer(model, layer, weights, WeightTransform.NONE, manager)) {
         for (Batch batch : batches) {
-          runLayer(batch, block);
+          runLayer(batch, open);
         }
       }
     }
   }
 
-  private void runLayer(Batch batch, DecoderBlock block) throws IOException {
+  private void runLayer(Batch batch, OpenLayer open) throws IOException {
     try (NDManager scratch = manager.newSubManager()) {
       ContextKeys keys = new ContextKeys();
-      forward(batch, 0, block, 0, keys, scratch);
+      forward(batch, 0, open, 0, keys, scratch);
       for (int i = 0; i < batch.branches.size(); i++) {
         long[] contexts = batch.branches.get(i).contexts().stream().asLongStream().toArray();
         NDArray rows = scratch.create(contexts, new Shape(contexts.length));
-        forward(batch, 1 + i, block, batch.length, keys.of(rows), scratch);
+        forward(batch, 1 + i, open, batch.length, keys.of(rows), scratch);
       }
       keys.free();
     }
@@ -149,19 +140,14 @@ public final class ContextSweep implements AutoCloseable {
   private void forward(
       Batch batch,
       int number,
-      DecoderBlock block,
+      OpenLayer open,
       int offset,
       AttentionCache cache,
       NDManager scratch) {
     NDArray before = batch.hidden.get(number);
     int time = Math.toIntExact(before.getShape().get(1));
     Positions positions = model.decoder().positions(offset, time, scratch);
-    try (NDScope scope = new NDScope()) {
-      scope.suppressNotUsedWarning();
-      NDArray after = block.forward(before, positions, cache, InputTap.NONE);
-      NDScope.unregister(after);
-      batch.hidden.set(number, after);
-    }
+    batch.hidden.set(number, open.forward(before, positions, cache, InputTap.NONE));
     before.close();
   }
 

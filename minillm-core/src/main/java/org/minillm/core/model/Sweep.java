@@ -147,34 +147,13 @@ public final class Sweep implements AutoCloseable {
           "windows of %s and of %s tokens in one strand, expected equal lengths",
           length,
           window.length);
-      requireInVocabulary(model, window);
     }
     Strand strand = new Strand(windows, transform, tap);
-    for (int from = 0; from < windows.size(); from += strand.rowsPerBatch) {
-      int to = Math.min(windows.size(), from + strand.rowsPerBatch);
-      strand.hidden.add(
-          model
-              .decoder()
-              .embed(
-                  model.checkpoint()::gatherRows,
-                  model.checkpoint()::read,
-                  windows.subList(from, to).toArray(int[][]::new),
-                  0,
-                  manager));
+    for (List<int[]> rows : Lists.partition(windows, strand.rowsPerBatch)) {
+      strand.hidden.add(model.embed(rows, 0, manager));
     }
     strands.add(strand);
     return strand;
-  }
-
-  static void requireInVocabulary(CausalLm model, int[] window) {
-    int vocabulary = model.config().vocabSize();
-    for (int id : window) {
-      checkArgument(
-          id >= 0 && id < vocabulary,
-          "token id %s: expected 0 to %s (vocab_size of the model)",
-          id,
-          vocabulary - 1);
-    }
   }
 
   /**
@@ -206,18 +185,10 @@ public final class Sweep implements AutoCloseable {
 
   private void runLayer(Strand strand, int layer, LayerWeights weights) throws IOException {
     Positions tables = positionsFor(strand.length());
-    try (NDManager scratch = manager.newSubManager()) {
-      WeightSource transformed =
-          (tensor, owner) -> strand.transform.apply(tensor, weights.read(tensor, owner), scratch);
-      DecoderBlock block = model.decoder().block(layer, transformed, scratch);
+    try (OpenLayer open = new OpenLayer(model, layer, weights, strand.transform, manager)) {
       for (int i = 0; i < strand.hidden.size(); i++) {
         NDArray before = strand.hidden.get(i);
-        try (NDScope scope = new NDScope()) {
-          scope.suppressNotUsedWarning();
-          NDArray after = block.forward(before, tables, AttentionCache.NONE, strand.tap);
-          NDScope.unregister(after);
-          strand.hidden.set(i, after);
-        }
+        strand.hidden.set(i, open.forward(before, tables, AttentionCache.NONE, strand.tap));
         before.close();
       }
     }

@@ -4,9 +4,9 @@ import static com.google.common.base.Preconditions.checkArgument;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.NDScope;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -51,7 +51,6 @@ public final class TokenReader implements AutoCloseable {
   public float[][] read(int[][] ids) throws IOException {
     for (int[] row : ids) {
       checkArgument(row.length > 0, "no token to read");
-      Sweep.requireInVocabulary(model, row);
     }
     try (NDManager scratch = model.newManager()) {
       NDArray hidden = runLayers(ids, scratch);
@@ -63,20 +62,12 @@ public final class TokenReader implements AutoCloseable {
   }
 
   private NDArray runLayers(int[][] ids, NDManager scratch) throws IOException {
-    NDArray hidden =
-        model
-            .decoder()
-            .embed(model.checkpoint()::gatherRows, model.checkpoint()::read, ids, length, scratch);
+    NDArray hidden = model.embed(Arrays.asList(ids), length, scratch);
     Positions positions = model.decoder().positions(length, ids[0].length, scratch);
     for (int layer = 0; layer < caches.size(); layer++) {
       try (LayerWeights weights = model.layer(layer);
-          NDManager blockScratch = scratch.newSubManager()) {
-        DecoderBlock block = model.decoder().block(layer, weights, blockScratch);
-        try (NDScope scope = new NDScope()) {
-          scope.suppressNotUsedWarning();
-          hidden = block.forward(hidden, positions, caches.get(layer), InputTap.NONE);
-          NDScope.unregister(hidden);
-        }
+          OpenLayer open = new OpenLayer(model, layer, weights, WeightTransform.NONE, scratch)) {
+        hidden = open.forward(hidden, positions, caches.get(layer), InputTap.NONE);
       }
     }
     return hidden;

@@ -2,7 +2,6 @@ package org.minillm.core.model;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.NDScope;
 import com.google.common.collect.Lists;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -37,16 +36,7 @@ public final class TwinStreams implements AutoCloseable {
     int length = windows.get(0).length;
     this.positions = model.decoder().positions(0, length, manager);
     for (List<int[]> rows : Lists.partition(windows, Sweep.rowsPerBatch(length))) {
-      rows.forEach(window -> Sweep.requireInVocabulary(model, window));
-      dense.add(
-          model
-              .decoder()
-              .embed(
-                  model.checkpoint()::gatherRows,
-                  model.checkpoint()::read,
-                  rows.toArray(int[][]::new),
-                  0,
-                  manager));
+      dense.add(model.embed(rows, 0, manager));
     }
     this.pruned = dense;
   }
@@ -116,18 +106,9 @@ public final class TwinStreams implements AutoCloseable {
       IntFunction<InputTap> taps)
       throws IOException {
     List<NDArray> after = new ArrayList<>();
-    try (NDManager scratch = manager.newSubManager()) {
-      WeightSource transformed =
-          (tensor, owner) -> transform.apply(tensor, weights.read(tensor, owner), scratch);
-      DecoderBlock block = model.decoder().block(layer, transformed, scratch);
+    try (OpenLayer open = new OpenLayer(model, layer, weights, transform, manager)) {
       for (int i = 0; i < streams.size(); i++) {
-        try (NDScope scope = new NDScope()) {
-          scope.suppressNotUsedWarning();
-          NDArray result =
-              block.forward(streams.get(i), positions, AttentionCache.NONE, taps.apply(i));
-          NDScope.unregister(result);
-          after.add(result);
-        }
+        after.add(open.forward(streams.get(i), positions, AttentionCache.NONE, taps.apply(i)));
       }
     }
     return after;
