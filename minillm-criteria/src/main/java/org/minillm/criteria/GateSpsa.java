@@ -108,7 +108,8 @@ public record GateSpsa(int pairs, double epsilon, long seed) implements Gradient
       }
     }
     listener.passDone();
-    return new GateSpsaEstimate(measured.build(), provenance(), 2L * pairs * kinds.size());
+    return new GateSpsaEstimate(
+        measured.build(), provenance("gradient"), 2L * pairs * kinds.size());
   }
 
   /** Measures the slope of every window's loss along its own z. */
@@ -133,12 +134,5 @@ public record GateSpsa(int pairs, double epsilon, long seed) implements Gradient
       }
       return slopes.build();
     }
-  }
-
-  private ImmutableMap<String, String> provenance() {
-    ImmutableMap.Builder<String, String> facts = ImmutableMap.builder();
-    facts.put("gradient", name());
-    parameters().forEach((name, value) -> facts.put("gradient." + name, value));
-    return facts.buildOrThrow();
   }
 }

@@ -4,7 +4,6 @@ import static com.google.common.base.Preconditions.checkArgument;
 
 import com.google.common.collect.ImmutableMap;
 import com.google.common.collect.ImmutableSortedMap;
-import com.google.common.collect.Sets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -12,6 +11,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import org.minillm.core.calibration.TokenWeights;
 import org.minillm.core.model.GroupId;
@@ -66,39 +66,44 @@ public record GlobalAllocation(double mix) implements Allocation {
   }
 
   @Override
-  public Optional<ImportanceCriterion> criterion() {
+  public Optional<ImportanceCriterion> criterion(GroupKind kind) {
     return Optional.of(new Energy(TokenWeights.STREAM));
   }
 
   @Override
   public ImmutableSortedMap<GroupId, Integer> unitsToKeep(
       List<ScoredGroup> groups, PruningTarget target) {
+    return unitsToKeep(groups, target, this::mixed);
+  }
+
+  /** How the channels are allocated. */
+  interface ChannelAllocation {
+    Map<GroupId, Integer> unitsToKeep(List<ScoredGroup> channels, PruningTarget target);
+  }
+
+  /** Compares the heads of all layers, and leaves the channels to others. */
+  static ImmutableSortedMap<GroupId, Integer> unitsToKeep(
+      List<ScoredGroup> groups, PruningTarget target, ChannelAllocation ofChannels) {
     Map<GroupId, Integer> kept = new TreeMap<>();
     for (GroupKind kind : target.kinds()) {
       List<ScoredGroup> ofKind = groups.stream().filter(g -> g.id().kind() == kind).toList();
-      kept.putAll(kind == GroupKind.MLP_CHANNELS ? mixed(ofKind, target) : global(ofKind, target));
+      kept.putAll(
+          kind == GroupKind.MLP_CHANNELS
+              ? ofChannels.unitsToKeep(ofKind, target)
+              : global(ofKind, target));
     }
     return ImmutableSortedMap.copyOf(kept);
   }
 
   private Map<GroupId, Integer> mixed(List<ScoredGroup> groups, PruningTarget target) {
     Map<GroupId, Integer> uniform =
-        new UniformAllocation().unitsToKeep(groups, ofKind(target, GroupKind.MLP_CHANNELS));
+        new UniformAllocation().unitsToKeep(groups, target.of(GroupKind.MLP_CHANNELS, Set.of()));
     Map<GroupId, Integer> global = global(groups, target);
     Map<GroupId, Double> wanted = new HashMap<>();
     for (ScoredGroup group : groups) {
       wanted.put(group.id(), (1 - mix) * uniform.get(group.id()) + mix * global.get(group.id()));
     }
     return rounded(groups, target, wanted);
-  }
-
-  private static PruningTarget ofKind(PruningTarget target, GroupKind kind) {
-    return new PruningTarget(
-        target.ratio(),
-        Sets.immutableEnumSet(kind),
-        target.multipleOf(),
-        target.minimumUnits(),
-        target.keepLayers());
   }
 
   /** Whole steps down, then a step up for those that lost most by it until the sum is right. */
@@ -139,7 +144,7 @@ public record GlobalAllocation(double mix) implements Allocation {
   private record Candidate(ScoredGroup group, double cost) {}
 
   /** Removes the units that cost least for each weight, lower layers first among equals. */
-  static Map<GroupId, Integer> global(List<ScoredGroup> groups, PruningTarget target) {
+  private static Map<GroupId, Integer> global(List<ScoredGroup> groups, PruningTarget target) {
     Map<GroupId, Integer> kept = new TreeMap<>();
     List<Candidate> candidates = new ArrayList<>();
     long weights = 0;

@@ -9,7 +9,6 @@ import com.google.common.collect.Sets;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.TreeMap;
 import java.util.stream.IntStream;
 import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
@@ -70,25 +69,19 @@ public record MiddleAllocation(double first, double last) implements Allocation 
   }
 
   @Override
-  public Optional<ImportanceCriterion> criterion() {
-    return new GlobalAllocation().criterion();
+  public Optional<ImportanceCriterion> criterion(GroupKind kind) {
+    return kind == GroupKind.MLP_CHANNELS
+        ? Optional.empty() // equal parts compare nothing
+        : new GlobalAllocation().criterion(kind);
   }
 
   @Override
   public ImmutableSortedMap<GroupId, Integer> unitsToKeep(
       List<ScoredGroup> groups, PruningTarget target) {
-    Map<GroupId, Integer> kept = new TreeMap<>();
-    for (GroupKind kind : target.kinds()) {
-      List<ScoredGroup> ofKind = groups.stream().filter(g -> g.id().kind() == kind).toList();
-      kept.putAll(
-          kind == GroupKind.MLP_CHANNELS
-              ? new UniformAllocation().unitsToKeep(ofKind, ofChannels(ofKind, target))
-              : GlobalAllocation.global(ofKind, target));
-    }
-    return ImmutableSortedMap.copyOf(kept);
+    return GlobalAllocation.unitsToKeep(groups, target, this::channels);
   }
 
-  private PruningTarget ofChannels(List<ScoredGroup> groups, PruningTarget target) {
+  private Map<GroupId, Integer> channels(List<ScoredGroup> groups, PruningTarget target) {
     int layers = groups.stream().mapToInt(group -> group.id().layer()).max().orElse(-1) + 1;
     int whole = (int) (first * layers);
     int from = layers - (int) (last * layers);
@@ -101,11 +94,6 @@ public record MiddleAllocation(double first, double last) implements Allocation 
     if (target.ratio() > MOST_OF_A_LAYER * between) {
       ends = ImmutableSet.of();
     }
-    return new PruningTarget(
-        target.ratio(),
-        Sets.immutableEnumSet(GroupKind.MLP_CHANNELS),
-        target.multipleOf(),
-        target.minimumUnits(),
-        Sets.union(target.keepLayers(), ends).immutableCopy());
+    return new UniformAllocation().unitsToKeep(groups, target.of(GroupKind.MLP_CHANNELS, ends));
   }
 }

@@ -120,7 +120,7 @@ public record Spsa(int probes, double epsilon, long seed, Direction direction, D
     return new SpsaEstimate(
         ImmutableList.copyOf(estimated),
         direction,
-        provenance(),
+        provenance("gradient"),
         forwardPasses(set.windows().size()));
   }
 
@@ -189,13 +189,6 @@ public record Spsa(int probes, double epsilon, long seed, Direction direction, D
       probes.add(new SpsaEstimate.Probe(pairs.get(i).seed, coefficient));
     }
     return probes;
-  }
-
-  private ImmutableMap<String, String> provenance() {
-    ImmutableMap.Builder<String, String> facts = ImmutableMap.builder();
-    facts.put("gradient", name());
-    parameters().forEach((name, value) -> facts.put("gradient." + name, value));
-    return facts.buildOrThrow();
   }
 
   private long forwardPasses(int windows) {

@@ -1,18 +1,16 @@
 package org.minillm.core.calibration;
 
 import static com.google.common.base.Preconditions.checkState;
-import static com.google.common.collect.ImmutableSet.toImmutableSet;
 
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
-import com.google.common.collect.ImmutableSet;
+import com.google.common.collect.ImmutableSetMultimap;
 import com.google.common.collect.SetMultimap;
 import com.google.common.collect.Sets;
 import com.google.common.collect.Streams;
 import java.io.IOException;
-import java.util.Arrays;
 import java.util.Optional;
 import java.util.ServiceLoader;
 import java.util.Set;
@@ -32,12 +30,14 @@ import org.minillm.core.model.WeightTransform;
  * as it is complete: a layer's activations, statistics and weights are in memory together, and gone
  * when the next layer is at work.
  *
- * @param required what is collected; nothing else is
+ * @param required what is collected for each kind of group; nothing else is
  * @param gradient the estimate, {@link GradientEstimate#NONE} where none was asked for
  * @param backend where scores are computed
  */
 public record CalibrationEvidence(
-    ImmutableSet<Evidence> required, GradientEstimate gradient, ScoreBackend backend)
+    ImmutableSetMultimap<GroupKind, Evidence> required,
+    GradientEstimate gradient,
+    ScoreBackend backend)
     implements AutoCloseable {
 
   /** Shown the evidence of one layer after the other. */
@@ -76,10 +76,11 @@ public record CalibrationEvidence(
       ScoreBackend backend,
       PassListener listener)
       throws IOException {
-    ImmutableSet<Evidence> collected = Sets.immutableEnumSet(required.values());
-    if (!collected.isEmpty() && data == null) {
+    if (!required.isEmpty() && data == null) {
       throw new IllegalArgumentException(
-          "no calibration set: the criterion needs " + collected + "; give a calibration text");
+          "no calibration set: the criterion needs "
+              + Sets.immutableEnumSet(required.values())
+              + "; give a calibration text");
     }
     GradientRequest request = GradientRequest.within(required);
     requireProvided(request, estimator);
@@ -87,7 +88,7 @@ public record CalibrationEvidence(
         request.evidence().isEmpty() || estimator == null || data == null
             ? GradientEstimate.NONE
             : estimator.estimate(model, data, request, listener);
-    return new CalibrationEvidence(collected, gradient, backend);
+    return new CalibrationEvidence(ImmutableSetMultimap.copyOf(required), gradient, backend);
   }
 
   private static void requireProvided(
@@ -123,7 +124,7 @@ public record CalibrationEvidence(
    * @return passes of all kinds
    */
   public long forwardPasses() {
-    return gradient.forwardPasses() + (EvidencePass.isNeededFor(required) ? 1 : 0);
+    return gradient.forwardPasses() + (EvidencePass.isNeededFor(required.values()) ? 1 : 0);
   }
 
   /**
@@ -142,7 +143,7 @@ public record CalibrationEvidence(
     int layers = model.config().layers().size();
     listener.passStarted("score", layers);
     try (NDManager owner = NDManager.newBaseManager(Device.cpu(), CausalLm.ENGINE)) {
-      EvidencePass pass = new EvidencePass(required, consumerInputs(model), owner);
+      EvidencePass pass = new EvidencePass(EvidencePass.points(model, required), owner);
       Sweep.LayerVisitor step =
           (layer, weights) -> {
             long tokens = data == null ? 0 : (long) data.windows().size() * data.window();
@@ -150,7 +151,7 @@ public record CalibrationEvidence(
             pass.layerDone();
             listener.stepDone();
           };
-      if (data != null && EvidencePass.isNeededFor(required)) {
+      if (data != null && EvidencePass.isNeededFor(required.values())) {
         try (Sweep sweep = new Sweep(model)) {
           sweep.add(data.windows(), WeightTransform.NONE, pass);
           sweep.run(step);
@@ -164,12 +165,6 @@ public record CalibrationEvidence(
       }
     }
     listener.passDone();
-  }
-
-  private static ImmutableSet<String> consumerInputs(CausalLm model) {
-    return model.groups(Arrays.asList(GroupKind.values())).stream()
-        .map(group -> group.consumer().input())
-        .collect(toImmutableSet());
   }
 
   private void visit(
@@ -236,7 +231,7 @@ public record CalibrationEvidence(
 
     private Evidence requireCollected(Evidence evidence) {
       checkState(
-          required.contains(evidence),
+          required.containsValue(evidence),
           "%s was not collected: the criterion's requires() does not name it",
           evidence);
       return evidence;

@@ -2,14 +2,19 @@ package org.minillm.core.calibration;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import com.google.common.collect.ImmutableSet;
+import com.google.common.collect.ImmutableSetMultimap;
+import com.google.common.collect.SetMultimap;
 import com.google.common.collect.Sets;
+import java.util.Collection;
 import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
+import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.InputTap;
+import org.minillm.core.model.PruningGroup;
 
 /**
  * Gathers, layer after layer, what a forward pass shows at the tap points; forgotten when the layer
@@ -21,9 +26,10 @@ final class EvidencePass implements InputTap {
       Sets.immutableEnumSet(Evidence.INPUT_STATISTICS, Evidence.WEIGHTED_INPUT_STATISTICS);
   private static final Set<Evidence> MOMENTS =
       Sets.immutableEnumSet(Evidence.SECOND_MOMENTS, Evidence.WEIGHTED_SECOND_MOMENTS);
+  private static final Set<Evidence> WEIGHTED =
+      Sets.immutableEnumSet(Evidence.WEIGHTED_INPUT_STATISTICS, Evidence.WEIGHTED_SECOND_MOMENTS);
 
-  private final Set<Evidence> required;
-  private final ImmutableSet<String> consumerInputs;
+  private final ImmutableSetMultimap<Evidence, String> points;
   private final NDManager owner;
   private final Map<Evidence, Map<String, ChannelStatistics>> statistics =
       new EnumMap<>(Evidence.class);
@@ -33,52 +39,63 @@ final class EvidencePass implements InputTap {
   /**
    * Begins a pass.
    *
-   * @param required what is gathered
-   * @param consumerInputs the tap points at which second moments are wanted
+   * @param points what is gathered at which tap points, as of {@link #points}
    * @param owner where the second moments hang
    */
-  EvidencePass(Set<Evidence> required, ImmutableSet<String> consumerInputs, NDManager owner) {
-    this.required = required;
-    this.consumerInputs = consumerInputs;
+  EvidencePass(ImmutableSetMultimap<Evidence, String> points, NDManager owner) {
+    this.points = points;
     this.owner = owner;
   }
 
+  /**
+   * Finds the tap points of evidence: of statistics the inputs of all slices of the groups that are
+   * scored by them, of second moments those of the consumers.
+   */
+  static ImmutableSetMultimap<Evidence, String> points(
+      CausalLm model, SetMultimap<GroupKind, Evidence> required) {
+    ImmutableSetMultimap.Builder<Evidence, String> points = ImmutableSetMultimap.builder();
+    for (PruningGroup group : model.groups(required.keySet())) {
+      for (Evidence kind : required.get(group.id().kind())) {
+        if (MOMENTS.contains(kind)) {
+          points.put(kind, group.consumer().input());
+        } else if (STATISTICS.contains(kind)) {
+          group.slices().stream()
+              .filter(slice -> !slice.isBias())
+              .forEach(slice -> points.put(kind, slice.input()));
+        }
+      }
+    }
+    return points.build();
+  }
+
   /** Tells whether any of the evidence takes a forward pass. */
-  static boolean isNeededFor(Set<Evidence> required) {
-    return !Sets.intersection(required, Sets.union(STATISTICS, MOMENTS)).isEmpty();
+  static boolean isNeededFor(Collection<Evidence> required) {
+    return required.stream().anyMatch(Sets.union(STATISTICS, MOMENTS)::contains);
   }
 
   @Override
   public void before(NDArray stream) {
-    if (required.contains(Evidence.WEIGHTED_INPUT_STATISTICS)
-        || required.contains(Evidence.WEIGHTED_SECOND_MOMENTS)) {
+    if (points.keySet().stream().anyMatch(WEIGHTED::contains)) {
       weightRoots = TokenWeights.STREAM.roots(stream);
     }
   }
 
   @Override
   public void accept(String point, NDArray input) {
-    for (Evidence kind : Sets.intersection(required, STATISTICS)) {
-      NDArray rows = kind == Evidence.INPUT_STATISTICS ? input : input.mul(weightRoots);
-      int channels = Math.toIntExact(input.getShape().getLastDimension());
-      statistics
-          .computeIfAbsent(kind, any -> new HashMap<>())
-          .computeIfAbsent(point, any -> new ChannelStatistics(channels))
-          .accumulate(rows);
-    }
-    if (consumerInputs.contains(point)) {
-      addMoments(point, input);
-    }
-  }
-
-  private void addMoments(String point, NDArray input) {
-    long channels = input.getShape().getLastDimension();
-    for (Evidence kind : Sets.intersection(required, MOMENTS)) {
-      NDArray rows = kind == Evidence.SECOND_MOMENTS ? input : input.mul(weightRoots);
-      moments
-          .computeIfAbsent(kind, any -> new HashMap<>())
-          .computeIfAbsent(point, any -> new SecondMoments(channels, channels, owner))
-          .add(rows, rows);
+    int channels = Math.toIntExact(input.getShape().getLastDimension());
+    for (Evidence kind : points.inverse().get(point)) {
+      NDArray rows = WEIGHTED.contains(kind) ? input.mul(weightRoots) : input;
+      if (MOMENTS.contains(kind)) {
+        moments
+            .computeIfAbsent(kind, any -> new HashMap<>())
+            .computeIfAbsent(point, any -> new SecondMoments(channels, channels, owner))
+            .add(rows, rows);
+      } else {
+        statistics
+            .computeIfAbsent(kind, any -> new HashMap<>())
+            .computeIfAbsent(point, any -> new ChannelStatistics(channels))
+            .accumulate(rows);
+      }
     }
   }
 

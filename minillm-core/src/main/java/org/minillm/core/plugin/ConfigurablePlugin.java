@@ -1,5 +1,6 @@
 package org.minillm.core.plugin;
 
+import com.google.common.collect.ImmutableSortedMap;
 import java.util.Map;
 
 /**
@@ -33,5 +34,18 @@ public interface ConfigurablePlugin<T extends ConfigurablePlugin<T>> extends Plu
             + String.join(", ", parameters.keySet())
             + "; it takes "
             + (parameters().isEmpty() ? "none" : String.join(", ", parameters().keySet())));
+  }
+
+  /**
+   * Says which plug-in was used and how it was set, for plans and manifests.
+   *
+   * @param key what it was used as, such as {@code criterion}
+   * @return the name under the key, each setting under {@code key.setting}
+   */
+  default ImmutableSortedMap<String, String> provenance(String key) {
+    ImmutableSortedMap.Builder<String, String> facts = ImmutableSortedMap.naturalOrder();
+    facts.put(key, name());
+    parameters().forEach((setting, value) -> facts.put(key + "." + setting, value));
+    return facts.buildOrThrow();
   }
 }

@@ -4,6 +4,7 @@ import com.google.common.collect.ImmutableSortedMap;
 import java.util.List;
 import java.util.Optional;
 import org.minillm.core.model.GroupId;
+import org.minillm.core.model.GroupKind;
 import org.minillm.core.plugin.ConfigurablePlugin;
 
 /** Decides how many units each group keeps. Which ones is decided by their scores alone. */
@@ -23,9 +24,10 @@ public interface Allocation extends ConfigurablePlugin<Allocation> {
    * Says by which scores the groups are compared, where those that choose the units within a group
    * are not fit for it.
    *
+   * @param kind the groups that are compared with each other
    * @return a criterion of its own; empty where {@link #unitsToKeep} is given the pruner's scores
    */
-  default Optional<ImportanceCriterion> criterion() {
+  default Optional<ImportanceCriterion> criterion(GroupKind kind) {
     return Optional.empty();
   }
 }

@@ -1,6 +1,8 @@
 package org.minillm.core.pruning;
 
 import com.google.common.collect.ImmutableSet;
+import com.google.common.collect.Sets;
+import java.util.Set;
 import org.minillm.core.model.GroupKind;
 
 /**
@@ -48,5 +50,21 @@ public record PruningTarget(
    */
   public static PruningTarget of(double ratio, GroupKind... kinds) {
     return new PruningTarget(ratio, ImmutableSet.copyOf(kinds), 1, 1, ImmutableSet.of());
+  }
+
+  /**
+   * The part of this target that one kind has to give.
+   *
+   * @param kind of the target's kinds
+   * @param alsoKept layers that are left whole beside {@link #keepLayers()}
+   * @return the same ratio and bounds
+   */
+  public PruningTarget of(GroupKind kind, Set<Integer> alsoKept) {
+    return new PruningTarget(
+        ratio,
+        Sets.immutableEnumSet(kind),
+        multipleOf,
+        minimumUnits,
+        Sets.union(keepLayers, alsoKept).immutableCopy());
   }
 }

@@ -15,9 +15,7 @@ public record Refit(Restoration restoration, CalibrationSet data) {
 
   /** What was done, for the manifest. */
   ImmutableSortedMap<String, String> provenance() {
-    Map<String, String> facts = new TreeMap<>();
-    facts.put("restoration", restoration.name());
-    restoration.parameters().forEach((name, value) -> facts.put("restoration." + name, value));
+    Map<String, String> facts = new TreeMap<>(restoration.provenance("restoration"));
     data.provenance().forEach((name, value) -> facts.put("restoration_" + name, value));
     return ImmutableSortedMap.copyOf(facts);
   }

@@ -116,7 +116,9 @@ public final class StructuredPruner implements Pruner {
     ImmutableSetMultimap.Builder<GroupKind, Evidence> required = ImmutableSetMultimap.builder();
     for (GroupKind kind : target.kinds()) {
       required.putAll(kind, criterion(kind).requires());
-      allocation.criterion().ifPresent(comparing -> required.putAll(kind, comparing.requires()));
+      allocation
+          .criterion(kind)
+          .ifPresent(comparing -> required.putAll(kind, comparing.requires()));
     }
     return required.build();
   }
@@ -147,7 +149,7 @@ public final class StructuredPruner implements Pruner {
         (layer, block) -> {
           for (PruningGroup group : byLayer.get(layer)) {
             ImportanceCriterion own = criterion(group.id().kind());
-            ImportanceCriterion comparing = allocation.criterion().orElse(own);
+            ImportanceCriterion comparing = allocation.criterion(group.id().kind()).orElse(own);
             ScoredGroup result = scored(model, group, own, block);
             scored.add(result);
             compared.add(comparing.equals(own) ? result : scored(model, group, comparing, block));
@@ -166,27 +168,23 @@ public final class StructuredPruner implements Pruner {
 
   private ImmutableSortedMap<String, String> provenance(
       CalibrationEvidence evidence, @Nullable CalibrationSet data) {
-    Map<String, String> facts = new TreeMap<>();
-    facts.put("criterion", criterion.name());
-    criterion.parameters().forEach((name, value) -> facts.put("criterion." + name, value));
+    Map<String, String> facts = new TreeMap<>(criterion.provenance("criterion"));
     criteriaOfKinds.forEach(
         (kind, chosen) -> {
           if (target.kinds().contains(kind) && !chosen.equals(criterion)) {
             String key = "criterion." + kind.toString().toLowerCase(Locale.ROOT);
-            facts.put(key, chosen.name());
-            chosen.parameters().forEach((name, value) -> facts.put(key + "." + name, value));
+            facts.putAll(chosen.provenance(key));
           }
         });
     facts.putAll(evidence.gradient().provenance());
     if (data != null && !requires().isEmpty()) {
       facts.putAll(data.provenance());
     }
-    facts.put("restoration", restoration == null ? "none" : restoration.name());
-    if (restoration != null) {
-      restoration.parameters().forEach((name, value) -> facts.put("restoration." + name, value));
-    }
-    facts.put("allocation", allocation.name());
-    allocation.parameters().forEach((name, value) -> facts.put("allocation." + name, value));
+    facts.putAll(
+        restoration == null
+            ? ImmutableMap.of("restoration", "none")
+            : restoration.provenance("restoration"));
+    facts.putAll(allocation.provenance("allocation"));
     facts.put("score_backend", backend.name());
     facts.put("forward_passes", Long.toString(evidence.forwardPasses()));
     facts.put("target.ratio", Double.toString(target.ratio()));
