@@ -13,7 +13,7 @@ import picocli.CommandLine.Option;
 final class CalibrationOptions {
 
   /** How the text that comes with the program is called in plans. */
-  static final String EMBEDDED = "WikiText-2";
+  private static final String EMBEDDED = "WikiText-2";
 
   private static final int DEFAULT_SAMPLES = 128;
 
@@ -45,14 +45,25 @@ final class CalibrationOptions {
   /** Reads the text with the model's tokenizer. */
   CalibrationSet read(CausalLm model) throws IOException {
     try (Tokenizer tokenizer = model.tokenizer()) {
-      int[] tokens =
-          text == null ? tokenizer.encode(DemoData.calibrationText()) : tokenizer.encodeFile(text);
-      String source = text == null ? EMBEDDED : text.getFileName().toString();
-      int wanted =
-          samples == null
-              ? Math.max(1, Math.min(DEFAULT_SAMPLES, tokens.length / window))
-              : samples;
-      return CalibrationSet.evenlySpaced(source, tokens, wanted, window);
+      return read(tokenizer, text, samples, window);
     }
+  }
+
+  /**
+   * Reads a calibration text.
+   *
+   * @param text null for the one that comes with the program
+   * @param samples windows; null for 128, or as many as a shorter text has
+   * @param window tokens a window
+   */
+  static CalibrationSet read(
+      Tokenizer tokenizer, @Nullable Path text, @Nullable Integer samples, int window)
+      throws IOException {
+    int[] tokens =
+        text == null ? tokenizer.encode(DemoData.calibrationText()) : tokenizer.encodeFile(text);
+    String source = text == null ? EMBEDDED : text.getFileName().toString();
+    int wanted =
+        samples == null ? Math.max(1, Math.min(DEFAULT_SAMPLES, tokens.length / window)) : samples;
+    return CalibrationSet.evenlySpaced(source, tokens, wanted, window);
   }
 }

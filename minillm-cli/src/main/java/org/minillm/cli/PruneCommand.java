@@ -130,7 +130,7 @@ final class PruneCommand implements Callable<Integer> {
     if (target.allocation != null) {
       return target.allocation;
     }
-    return restoration == null ? "uniform" : PruningMethod.BEST_ALLOCATION;
+    return restoration == null ? PruningMethod.DEFAULT_ALLOCATION : PruningMethod.BEST_ALLOCATION;
   }
 
   private void requireTarget() {

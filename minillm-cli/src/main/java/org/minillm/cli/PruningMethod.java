@@ -57,10 +57,13 @@ record PruningMethod(
   /** Layers of different sizes pay only where what stays makes up for what goes. */
   static final String BEST_ALLOCATION = "middle";
 
+  private static final String BEST_SPEC =
+      BEST_CRITERION + "/" + BEST_HEAD_CRITERION + "+" + BEST_RESTORATION + "~" + BEST_ALLOCATION;
+
   static final String NONE = "none";
 
   private static final String DEFAULT_GRADIENT = "spsa";
-  private static final String DEFAULT_ALLOCATION = "uniform";
+  static final String DEFAULT_ALLOCATION = "uniform";
 
   private static final Pattern SPEC =
       Pattern.compile(
@@ -75,17 +78,7 @@ record PruningMethod(
    * @throws IllegalArgumentException if a part is not known; the message lists what is
    */
   static PruningMethod parse(String spec, Map<String, String> offered) {
-    String expanded =
-        spec.equals(BEST)
-            ? BEST_CRITERION
-                + "/"
-                + BEST_HEAD_CRITERION
-                + "+"
-                + BEST_RESTORATION
-                + "~"
-                + BEST_ALLOCATION
-            : spec;
-    Matcher parts = SPEC.matcher(expanded);
+    Matcher parts = SPEC.matcher(spec.equals(BEST) ? BEST_SPEC : spec);
     if (!parts.matches()) {
       throw new IllegalArgumentException(
           "method \""

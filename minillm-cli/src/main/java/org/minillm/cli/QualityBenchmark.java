@@ -27,7 +27,6 @@ import org.minillm.core.model.Tokenizer;
 import org.minillm.core.pruning.PruningPlan;
 import org.minillm.core.pruning.PruningTarget;
 import org.minillm.core.pruning.StructuredPruner;
-import org.minillm.demo.DemoData;
 
 /**
  * Prunes one model in many ways and measures what is left: plan, cut to a scratch folder, open what
@@ -61,26 +60,14 @@ final class QualityBenchmark {
     this.scratch = scratch;
     try (CausalLm dense = CausalLm.open(model, memory);
         Tokenizer tokenizer = dense.tokenizer()) {
-      calibration = text.windows(tokenizer);
+      calibration = CalibrationOptions.read(tokenizer, text.file, text.samples, text.window);
       texts = suite.tokens(tokenizer);
       settings = settings(dense, text);
     }
   }
 
   /** What the models read meanwhile; the file is null for the text that the program brings. */
-  record CalibrationText(@Nullable Path file, int samples, int window, long seed) {
-
-    CalibrationSet windows(Tokenizer tokenizer) throws IOException {
-      return file == null
-          ? CalibrationSet.evenlySpaced(
-              CalibrationOptions.EMBEDDED,
-              tokenizer.encode(DemoData.calibrationText()),
-              samples,
-              window)
-          : CalibrationSet.evenlySpaced(
-              file.getFileName().toString(), tokenizer.encodeFile(file), samples, window);
-    }
-  }
+  record CalibrationText(@Nullable Path file, int samples, int window, long seed) {}
 
   /** One row to be measured. */
   record Cell(PruningMethod method, double ratio, PrunedGroups groups) {

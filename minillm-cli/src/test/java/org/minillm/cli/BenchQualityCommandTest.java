@@ -57,11 +57,7 @@ class BenchQualityCommandTest {
             "0.5",
             "--out",
             out);
-    CommandRun run =
-        CommandRun.of(
-            Stream.concat(first, Stream.of(more)).map(Object::toString).toArray(String[]::new));
-    assertThat(run.exitCode()).as(run.err()).isZero();
-    return run;
+    return CommandRun.succeeding(Stream.concat(first, Stream.of(more)).toArray());
   }
 
   private static List<String> rows(Path out) throws IOException {
@@ -105,7 +101,7 @@ class BenchQualityCommandTest {
     // GIVEN a model pruned and measured by the other commands
     Path pruned = temp.resolve("pruned");
     Path report = temp.resolve("evaluate.json");
-    run(
+    CommandRun.succeeding(
         "prune",
         model,
         "--restore",
@@ -120,7 +116,8 @@ class BenchQualityCommandTest {
         calibration,
         "--samples",
         2);
-    run("evaluate", pruned, "--perplexity", text, "--max-windows", 3, "--json", report);
+    CommandRun.succeeding(
+        "evaluate", pruned, "--perplexity", text, "--max-windows", 3, "--json", report);
 
     // WHEN
     Path out = temp.resolve("one");
@@ -140,12 +137,6 @@ class BenchQualityCommandTest {
     assertThat(ofText.get("log_ratio").getAsDouble())
         .isCloseTo(
             Math.log(ofText.get("perplexity").getAsDouble() / densePerplexity), within(1e-9));
-  }
-
-  private static void run(Object... arguments) {
-    CommandRun run =
-        CommandRun.of(Stream.of(arguments).map(Object::toString).toArray(String[]::new));
-    assertThat(run.exitCode()).as(run.err()).isZero();
   }
 
   @Test

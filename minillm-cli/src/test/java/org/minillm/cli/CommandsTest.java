@@ -1,6 +1,8 @@
 package org.minillm.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.minillm.cli.CommandRun.json;
+import static org.minillm.cli.CommandRun.succeeding;
 
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
@@ -33,23 +35,12 @@ class CommandsTest {
     evaluation = DemoData.evaluation(demo);
   }
 
-  private static CommandRun run(Object... arguments) {
-    CommandRun run =
-        CommandRun.of(Stream.of(arguments).map(Object::toString).toArray(String[]::new));
-    assertThat(run.exitCode()).as(run.err()).isZero();
-    return run;
-  }
-
-  private static JsonObject json(Path file) throws IOException {
-    return JsonParser.parseString(Files.readString(file)).getAsJsonObject();
-  }
-
   @Test
   void pruneWritesASmallerModelAndAReport() throws IOException {
     // WHEN a fifth of the channels is pruned by the paper's criterion
     Path out = temp.resolve("fms");
     Path report = temp.resolve("fms.json");
-    run(
+    succeeding(
         "prune",
         model,
         "--out",
@@ -87,7 +78,7 @@ class CommandsTest {
     assertThat(out.resolve("minillm-manifest.json")).exists();
     assertThat(out.resolve("tokenizer.json"))
         .hasSameBinaryContentAs(model.resolve("tokenizer.json"));
-    assertThat(run("inspect", out).out()).contains("2,175,168 parameters", "410");
+    assertThat(succeeding("inspect", out).out()).contains("2,175,168 parameters", "410");
   }
 
   @Test
@@ -95,8 +86,8 @@ class CommandsTest {
     // WHEN half of the channels go by the default, and by the paper's method
     Path best = temp.resolve("best");
     Path paper = temp.resolve("paper");
-    run("prune", model, "--out", best, "--ratio", "0.5", "--samples", 16);
-    run(
+    succeeding("prune", model, "--out", best, "--ratio", "0.5", "--samples", 16);
+    succeeding(
         "prune",
         model,
         "--out",
@@ -122,11 +113,11 @@ class CommandsTest {
   void aPlanIsRestoredWhenItIsApplied() throws IOException {
     // GIVEN the plan of a pruned model
     Path pruned = temp.resolve("restored");
-    run("prune", model, "--out", pruned, "--ratio", "0.5", "--samples", 16);
+    succeeding("prune", model, "--out", pruned, "--ratio", "0.5", "--samples", 16);
 
     // WHEN it is applied to the dense model
     Path applied = temp.resolve("restored-again");
-    run(
+    succeeding(
         "apply",
         model,
         "--plan",
@@ -143,7 +134,8 @@ class CommandsTest {
 
   private double perplexity(Path folder) throws IOException {
     Path report = temp.resolve("perplexity.json");
-    run("evaluate", folder, "--perplexity", evaluation, "--max-windows", 16, "--json", report);
+    succeeding(
+        "evaluate", folder, "--perplexity", evaluation, "--max-windows", 16, "--json", report);
     return json(report).get("perplexity").getAsDouble();
   }
 
@@ -152,7 +144,7 @@ class CommandsTest {
     for (String[] expected : new String[][] {{"magnitude", "0"}, {"wanda", "1"}, {"fms", "3"}}) {
       // WHEN
       Path report = temp.resolve(expected[0] + "-passes.json");
-      run(
+      succeeding(
           "prune",
           model,
           "--plan-only",
@@ -179,7 +171,7 @@ class CommandsTest {
         new String[][] {{"gates:pairs=2", "gates", "4"}, {"backprop", "backprop", "2"}}) {
       // WHEN
       Path report = temp.resolve(expected[1] + ".json");
-      run(
+      succeeding(
           "prune",
           model,
           "--plan-only",
@@ -209,7 +201,7 @@ class CommandsTest {
   void aCombinationIsWrittenIntoThePlanAsItIsGiven() throws IOException {
     // WHEN
     Path plan = temp.resolve("combination.json");
-    run(
+    succeeding(
         "prune",
         model,
         "--plan-only",
@@ -232,11 +224,11 @@ class CommandsTest {
   void applyingAPlanWritesTheSameBytesAsPruning() throws IOException {
     // GIVEN the plan of a pruned model
     Path pruned = temp.resolve("pruned");
-    run("prune", model, "--out", pruned, "--criterion", "magnitude", "--groups", "both");
+    succeeding("prune", model, "--out", pruned, "--criterion", "magnitude", "--groups", "both");
 
     // WHEN it is applied to the dense model
     Path applied = temp.resolve("applied");
-    run("apply", model, "--plan", pruned.resolve("minillm-plan.json"), "--out", applied);
+    succeeding("apply", model, "--plan", pruned.resolve("minillm-plan.json"), "--out", applied);
 
     // THEN every file is the same
     try (Stream<Path> files = Files.list(pruned)) {
@@ -250,7 +242,7 @@ class CommandsTest {
   void evaluateReportsPerplexityAndItsProtocol() throws IOException {
     // WHEN
     Path report = temp.resolve("evaluate.json");
-    run("evaluate", model, "--perplexity", evaluation, "--max-windows", 4, "--json", report);
+    succeeding("evaluate", model, "--perplexity", evaluation, "--max-windows", 4, "--json", report);
 
     // THEN
     JsonObject found = json(report);
@@ -266,7 +258,7 @@ class CommandsTest {
   void evaluateNamesTheResultsOfSeveralTextsAfterThem() throws IOException {
     // WHEN
     Path report = temp.resolve("texts.json");
-    run(
+    succeeding(
         "evaluate",
         model,
         "--perplexity",
@@ -296,7 +288,7 @@ class CommandsTest {
 
     // WHEN
     Path report = temp.resolve("tasks.json");
-    CommandRun run = run("evaluate", model, "--tasks", task, "--json", report);
+    CommandRun run = succeeding("evaluate", model, "--tasks", task, "--json", report);
 
     // THEN
     assertThat(run.out()).contains("two_forms", "acc_norm");
@@ -325,11 +317,11 @@ class CommandsTest {
     };
 
     // THEN
-    String first = run(drawn).out();
+    String first = succeeding(drawn).out();
     assertThat(first).startsWith("The history of");
-    assertThat(run(drawn).out()).isEqualTo(first);
+    assertThat(succeeding(drawn).out()).isEqualTo(first);
     drawn[drawn.length - 1] = 4;
-    assertThat(run(drawn).out()).isNotEqualTo(first);
+    assertThat(succeeding(drawn).out()).isNotEqualTo(first);
   }
 
   @Test
@@ -340,7 +332,7 @@ class CommandsTest {
 
     // WHEN
     CommandRun several =
-        run(
+        succeeding(
             "generate",
             model,
             "--prompt",
@@ -358,7 +350,7 @@ class CommandsTest {
     String[] prompts = {"The history of", "In the year", "The city is known for"};
     StringBuilder alone = new StringBuilder();
     for (String prompt : prompts) {
-      alone.append(run("generate", model, "--prompt", prompt, "--max-new-tokens", 8).out());
+      alone.append(succeeding("generate", model, "--prompt", prompt, "--max-new-tokens", 8).out());
     }
     assertThat(several.out()).isEqualTo(alone.toString());
     JsonObject found = json(report);
@@ -374,7 +366,7 @@ class CommandsTest {
     Path out = temp.resolve("logits.safetensors");
 
     // WHEN
-    run("logits", model, "--ids", ids, "--out", out);
+    succeeding("logits", model, "--ids", ids, "--out", out);
 
     // THEN
     byte[] bytes = Files.readAllBytes(out);

@@ -2,9 +2,10 @@ package org.minillm.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
+import static org.minillm.cli.CommandRun.json;
+import static org.minillm.cli.CommandRun.succeeding;
 
 import com.google.gson.JsonObject;
-import com.google.gson.JsonParser;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -30,7 +31,7 @@ class CompareCommandTest {
     dense = DemoData.model(demo);
     text = DemoData.evaluation(demo);
     pruned = temp.resolve("smaller");
-    run("prune", dense, "--out", pruned, "--criterion", "magnitude", "--ratio", "0.5");
+    succeeding("prune", dense, "--out", pruned, "--criterion", "magnitude", "--ratio", "0.5");
     task =
         Files.writeString(
             temp.resolve("capitals.jsonl"),
@@ -39,17 +40,6 @@ class CompareCommandTest {
             {"context": "The capital of Spain is", "choices": [" a fish", " Madrid"], "answer": 1}
             """);
     prompts = Files.writeString(temp.resolve("prompts.txt"), "The history of\n\nIn the year\n");
-  }
-
-  private static CommandRun run(Object... arguments) {
-    CommandRun run =
-        CommandRun.of(Stream.of(arguments).map(Object::toString).toArray(String[]::new));
-    assertThat(run.exitCode()).as(run.err()).isZero();
-    return run;
-  }
-
-  private static JsonObject json(Path file) throws IOException {
-    return JsonParser.parseString(Files.readString(file)).getAsJsonObject();
   }
 
   private static double number(JsonObject json, String key) {
@@ -61,7 +51,7 @@ class CompareCommandTest {
     // WHEN
     Path report = temp.resolve("compare.json");
     CommandRun run =
-        run(
+        succeeding(
             "compare",
             dense,
             pruned,
@@ -114,7 +104,7 @@ class CompareCommandTest {
   void measuresAreThoseOfEvaluate() throws IOException {
     // GIVEN
     Path alone = temp.resolve("alone.json");
-    run(
+    succeeding(
         "evaluate",
         pruned,
         "--perplexity",
@@ -128,7 +118,7 @@ class CompareCommandTest {
 
     // WHEN
     Path together = temp.resolve("together.json");
-    run(
+    succeeding(
         "compare",
         dense,
         pruned,

@@ -11,6 +11,7 @@ import java.util.Arrays;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.checkpoint.Checkpoint;
 import org.minillm.core.checkpoint.CheckpointWriter;
@@ -52,13 +53,14 @@ final class CheckpointCutter {
   }
 
   PruningReport write(Path target, boolean overwrite) throws IOException {
+    if (refit == null) {
+      return write(target, overwrite, name -> Optional.empty());
+    }
+    // before the long work, and because the scratch file stands beside the target
     CheckpointWriter.checkTarget(target, overwrite, model.checkpoint().folder());
-    // the plan's own folder is a disk with room for the result; the target itself appears whole
     try (ScratchTensors restored = new ScratchTensors(target.toAbsolutePath().getParent())) {
-      if (refit != null) {
-        restore(refit, restored);
-      }
-      return write(target, overwrite, restored);
+      restore(refit, restored);
+      return write(target, overwrite, restored::output);
     }
   }
 
@@ -80,12 +82,13 @@ final class CheckpointCutter {
     new RestorationPass(model, table, run.restoration(), sink).run(run.data(), listener);
   }
 
-  private PruningReport write(Path target, boolean overwrite, ScratchTensors restored)
+  private PruningReport write(
+      Path target, boolean overwrite, Function<String, Optional<TensorOutput>> restored)
       throws IOException {
     Checkpoint source = model.checkpoint();
     ImmutableList.Builder<TensorOutput> outputs = ImmutableList.builder();
     for (TensorInfo tensor : source.tensors().values()) {
-      Optional<TensorOutput> ready = restored.output(tensor.name());
+      Optional<TensorOutput> ready = restored.apply(tensor.name());
       outputs.add(ready.isPresent() ? ready.get() : cut(source, tensor));
     }
     ImmutableList<TensorOutput> all = outputs.build();

@@ -86,13 +86,17 @@ final class RestorationPass {
       throws IOException {
     DenseSums sums = new DenseSums(cutGroups.get(layer), owner);
     streams.advanceDense(layer, weights, sums);
-    Map<String, NDArray> restored = new HashMap<>();
+    // the consumers of the pruned model: masked, then one after the other restored
+    Map<String, NDArray> consumers = new HashMap<>();
     MaskedWeights masked = new MaskedWeights(table);
+    for (PruningGroup group : cutGroups.get(layer)) {
+      String consumer = group.consumer().tensor();
+      consumers.put(consumer, masked.apply(consumer, weights.read(consumer, owner), owner));
+    }
     WeightTransform transform =
-        (tensor, weight, manager) -> {
-          NDArray replaced = restored.get(tensor);
-          return replaced == null ? masked.apply(tensor, weight, manager) : replaced;
-        };
+        consumers.isEmpty()
+            ? WeightTransform.NONE
+            : (tensor, weight, manager) -> consumers.getOrDefault(tensor, weight);
     for (PruningGroup group : sums.inOrderOfComputation()) {
       String consumer = group.consumer().tensor();
       CutTable.Cut cut = table.cut(consumer).orElseThrow();
@@ -107,10 +111,10 @@ final class RestorationPass {
                 scratch);
         List<NDArray> denseSums = sums.of(group);
         streams.showPruned(layer, weights, transform, batch -> tap.batch(denseSums.get(batch)));
-        restored.putAll(restore(consumer, cut, weights, tap.moments(), scratch, owner));
+        consumers.putAll(restore(consumer, cut, weights, tap.moments(), scratch, owner));
       }
     }
-    streams.advancePruned(layer, weights, restored.isEmpty() ? WeightTransform.NONE : transform);
+    streams.advancePruned(layer, weights, transform);
   }
 
   /** As torch.nn.Linear names it, and with it every family of Hugging Face. */
