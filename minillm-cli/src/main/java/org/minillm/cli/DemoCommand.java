@@ -69,8 +69,8 @@ final class DemoCommand implements Callable<Integer> {
       table.print(out);
       out.println();
       out.println(
-          "best: what prune does unasked; it makes up for what goes. Without it, fms is the"
-              + " paper's.");
+          "fms is the paper's method; best is what prune does unasked, which also makes up for what"
+              + " goes.");
       out.println("Lower perplexity is better. To prune a model of your own: minillm prune --help");
       json.write(report);
     } finally {
