@@ -51,6 +51,15 @@ final class MeasureOptions {
   double epsilon;
 
   @Option(
+      names = "--backend",
+      paramLabel = "NAME",
+      defaultValue = "java",
+      description =
+          "Where the arithmetic of scores runs: java, or nd4j where minillm-nd4j and a backend of"
+              + " ND4J's own are on the class path.")
+  String backend = "";
+
+  @Option(
       names = "--seed",
       paramLabel = "S",
       defaultValue = "0",

@@ -9,6 +9,7 @@ import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.calibration.GradientEstimator;
+import org.minillm.core.calibration.ScoreBackend;
 import org.minillm.core.checkpoint.CheckpointWriter;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.plugin.ConfigurablePlugin;
@@ -83,7 +84,11 @@ final class PruneCommand implements Callable<Integer> {
   public Integer call() throws Exception {
     requireTarget();
     StructuredPruner.Builder builder =
-        method().pruner(target.asTarget()).export(form.export()).overwrite(force);
+        method()
+            .pruner(target.asTarget())
+            .backend(backend())
+            .export(form.export())
+            .overwrite(force);
     if (out != null) {
       CheckpointWriter.checkTarget(out, force, model);
     }
@@ -115,6 +120,14 @@ final class PruneCommand implements Callable<Integer> {
             : chosen("--gradient", GradientEstimator.class, measure.gradient),
         restoration,
         chosen("--allocation", Allocation.class, allocation(restoration)));
+  }
+
+  private ScoreBackend backend() {
+    try {
+      return Plugins.named(ScoreBackend.class, measure.backend);
+    } catch (IllegalArgumentException e) {
+      throw invalid("--backend", e);
+    }
   }
 
   private ImportanceCriterion headCriterion(ImportanceCriterion criterion) {
@@ -153,8 +166,12 @@ final class PruneCommand implements Callable<Integer> {
     try {
       return Plugins.configured(kind, text, options);
     } catch (IllegalArgumentException e) {
-      throw usage("Invalid value for option '" + option + "': " + e.getMessage());
+      throw invalid(option, e);
     }
+  }
+
+  private ParameterException invalid(String option, IllegalArgumentException cause) {
+    return usage("Invalid value for option '" + option + "': " + cause.getMessage());
   }
 
   private void write(

@@ -22,6 +22,7 @@ import org.minillm.core.model.PassListener;
 import org.minillm.core.model.Positions;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.Sweep;
+import org.minillm.core.model.TokenLayout;
 import org.minillm.core.model.WeightSource;
 import org.minillm.core.model.WeightTransform;
 
@@ -45,7 +46,8 @@ final class BackwardPass {
   void run(List<int[]> windows) throws IOException {
     try (NDManager owner = NDManager.newBaseManager(Device.cpu(), CausalLm.ENGINE)) {
       List<NDArray> streams = forward(windows, owner);
-      Positions positions = model.decoder().positions(0, windows.get(0).length, owner);
+      Positions positions =
+          model.decoder().positions(TokenLayout.following(0, windows.get(0).length), owner);
       int layers = streams.size() - 1;
       NDArray gradient = gradientOfLastStream(streams.get(layers), windows);
       for (int layer = layers - 1; layer >= 0; layer--) {

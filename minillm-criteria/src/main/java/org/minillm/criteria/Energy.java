@@ -8,6 +8,7 @@ import java.util.Set;
 import org.minillm.core.calibration.BlockEvidence;
 import org.minillm.core.calibration.Evidence;
 import org.minillm.core.calibration.ScoreBackend.Reduction;
+import org.minillm.core.calibration.ScoreTerms;
 import org.minillm.core.calibration.TokenWeights;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.TensorSlice;
@@ -54,6 +55,6 @@ public record Energy(TokenWeights tokens) implements ImportanceCriterion {
     double[] norms = evidence.inputs(consumer, tokens).norms();
     return evidence
         .backend()
-        .reduce(consumer, evidence.weight(consumer), null, norms, 2, Reduction.SUM);
+        .reduce(new ScoreTerms(consumer, evidence.weight(consumer), null, norms, 2), Reduction.SUM);
   }
 }

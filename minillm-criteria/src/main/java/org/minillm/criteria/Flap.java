@@ -8,6 +8,7 @@ import org.minillm.core.calibration.BlockEvidence;
 import org.minillm.core.calibration.ChannelStatistics;
 import org.minillm.core.calibration.Evidence;
 import org.minillm.core.calibration.ScoreBackend.Reduction;
+import org.minillm.core.calibration.ScoreTerms;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.TensorSlice;
 import org.minillm.core.pruning.ImportanceCriterion;
@@ -42,7 +43,9 @@ public record Flap() implements ImportanceCriterion {
     double[] scores =
         evidence
             .backend()
-            .reduce(consumer, evidence.weight(consumer), null, deviations, 2, Reduction.SUM);
+            .reduce(
+                new ScoreTerms(consumer, evidence.weight(consumer), null, deviations, 2),
+                Reduction.SUM);
     return WeightScore.requireFinite(scores, group);
   }
 }

@@ -12,6 +12,7 @@ import java.util.Set;
 import org.minillm.core.calibration.BlockEvidence;
 import org.minillm.core.calibration.Evidence;
 import org.minillm.core.calibration.ScoreBackend.Reduction;
+import org.minillm.core.calibration.ScoreTerms;
 import org.minillm.core.calibration.TokenWeights;
 import org.minillm.core.linalg.Cholesky;
 import org.minillm.core.model.PruningGroup;
@@ -94,7 +95,8 @@ public record Obs(double damping, Ridge ridge, TokenWeights tokens) implements I
     Arrays.setAll(errors, j -> 1 / Math.sqrt(errors[j]));
     return evidence
         .backend()
-        .reduce(consumer, evidence.weight(consumer), null, errors, 2, Reduction.SUM);
+        .reduce(
+            new ScoreTerms(consumer, evidence.weight(consumer), null, errors, 2), Reduction.SUM);
   }
 
   private double[] damped(NDArray moments) {

@@ -8,6 +8,7 @@ import org.jspecify.annotations.Nullable;
 import org.minillm.core.calibration.BlockEvidence;
 import org.minillm.core.calibration.Evidence;
 import org.minillm.core.calibration.ScoreBackend.Reduction;
+import org.minillm.core.calibration.ScoreTerms;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.TensorSlice;
 
@@ -45,7 +46,7 @@ record WeightScore(Set<Evidence> terms, int exponent, Aggregation aggregation) {
         terms.contains(Evidence.INPUT_STATISTICS) ? evidence.inputs(slice).norms() : null;
     return evidence
         .backend()
-        .reduce(slice, weight, gradient, norms, exponent, aggregation.reduction());
+        .reduce(new ScoreTerms(slice, weight, gradient, norms, exponent), aggregation.reduction());
   }
 
   private void add(double[] scores, double[] ofSlice) {
