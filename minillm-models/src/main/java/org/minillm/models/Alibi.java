@@ -7,6 +7,7 @@ import com.google.common.primitives.ImmutableIntArray;
 import java.util.List;
 import org.minillm.core.model.LayerShape;
 import org.minillm.core.model.Positions;
+import org.minillm.core.model.TokenLayout;
 
 /**
  * Attention with linear biases (Press et al., arXiv 2108.12409): slope times the key's position is
@@ -48,13 +49,15 @@ record Alibi(int heads) implements PositionScheme {
     return (float) Math.pow(2, -LAST_EXPONENT / powerOfTwo);
   }
 
+  /** The positions of the keys, (rows, 1, 1, 1, before + length). */
   @Override
-  public List<NDArray> tables(int offset, int length, NDManager owner) {
-    float[] positions = new float[offset + length];
+  public List<NDArray> tables(TokenLayout layout, NDManager owner) {
+    int keys = layout.before() + layout.length();
+    float[] positions = new float[layout.rows() * keys];
     for (int i = 0; i < positions.length; i++) {
-      positions[i] = i;
+      positions[i] = layout.keyPosition(i / keys, i % keys);
     }
-    return List.of(owner.create(positions));
+    return List.of(owner.create(positions, new Shape(layout.rows(), 1, 1, 1, keys)));
   }
 
   @Override

@@ -4,10 +4,10 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import java.util.Arrays;
 import org.minillm.core.model.AttentionCache;
 import org.minillm.core.model.InputTap;
 import org.minillm.core.model.Positions;
+import org.minillm.core.model.TokenLayout;
 
 /**
  * Scaled dot-product attention with a causal mask, for multi-head and grouped-query attention.
@@ -28,15 +28,20 @@ record Attention(
   /** The table of {@link Positions} that {@link #mask} makes. */
   private static final int MASK = 0;
 
-  /** 0 where a row may look, minus infinity in its future: (length, offset + length). */
-  static NDArray mask(int offset, int length, NDManager owner) {
-    int columns = offset + length;
-    float[] mask = new float[length * columns];
-    for (int row = 0; row < length; row++) {
-      int future = row * columns + offset + row + 1;
-      Arrays.fill(mask, future, (row + 1) * columns, Float.NEGATIVE_INFINITY);
+  /** 0 where a token may look, minus infinity elsewhere: (rows, 1, 1, length, before + length). */
+  static NDArray mask(TokenLayout layout, NDManager owner) {
+    int length = layout.length();
+    int columns = layout.before() + length;
+    float[] mask = new float[layout.rows() * length * columns];
+    int at = 0;
+    for (int row = 0; row < layout.rows(); row++) {
+      for (int step = 0; step < length; step++) {
+        for (int key = 0; key < columns; key++) {
+          mask[at++] = layout.sees(row, step, key) ? 0 : Float.NEGATIVE_INFINITY;
+        }
+      }
     }
-    return owner.create(mask, new Shape(length, columns));
+    return owner.create(mask, new Shape(layout.rows(), 1, 1, length, columns));
   }
 
   NDArray forward(NDArray input, Positions positions, AttentionCache cache, InputTap tap) {

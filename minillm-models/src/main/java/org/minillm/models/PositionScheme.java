@@ -5,6 +5,7 @@ import ai.djl.ndarray.NDManager;
 import java.util.List;
 import org.minillm.core.model.LayerShape;
 import org.minillm.core.model.Positions;
+import org.minillm.core.model.TokenLayout;
 
 /**
  * How attention learns of positions. The tables of {@link Positions} are the causal mask and, after
@@ -15,8 +16,8 @@ interface PositionScheme {
   /** Attention knows only which tokens came before: positions were added to the embedding. */
   PositionScheme IN_THE_EMBEDDING = new PositionScheme() {};
 
-  /** Makes the tables for positions offset to offset + length - 1 that all layers share. */
-  default List<NDArray> tables(int offset, int length, NDManager owner) {
+  /** Makes the tables that all layers share. */
+  default List<NDArray> tables(TokenLayout layout, NDManager owner) {
     return List.of();
   }
 

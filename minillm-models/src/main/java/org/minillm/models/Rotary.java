@@ -6,6 +6,7 @@ import ai.djl.ndarray.types.Shape;
 import java.util.List;
 import java.util.Optional;
 import org.minillm.core.model.Positions;
+import org.minillm.core.model.TokenLayout;
 
 /**
  * Rotary position embedding (Su et al., arXiv 2104.09864) in the layout of Hugging Face: channel i
@@ -70,26 +71,29 @@ final class Rotary implements PositionScheme {
   }
 
   /**
-   * The cosines, (length, head_dim), and the sines, negated in the first half, so that a rotation
-   * is one swap of the halves.
+   * The cosines, (rows, 1, length, head_dim), and the sines, negated in the first half, so that a
+   * rotation is one swap of the halves.
    */
   @Override
-  public List<NDArray> tables(int offset, int length, NDManager owner) {
-    return List.of(table(offset, length, owner, false), table(offset, length, owner, true));
+  public List<NDArray> tables(TokenLayout layout, NDManager owner) {
+    return List.of(table(layout, owner, false), table(layout, owner, true));
   }
 
-  private NDArray table(int offset, int length, NDManager owner, boolean signedSine) {
+  private NDArray table(TokenLayout layout, NDManager owner, boolean signedSine) {
     int half = inverseFrequencies.length;
-    float[] table = new float[length * 2 * half];
-    for (int row = 0; row < length; row++) {
-      for (int i = 0; i < half; i++) {
-        float angle = (offset + row) * inverseFrequencies[i];
-        int first = row * 2 * half + i;
-        table[first] = (float) (signedSine ? -Math.sin(angle) : Math.cos(angle));
-        table[first + half] = (float) (signedSine ? Math.sin(angle) : Math.cos(angle));
+    float[] table = new float[layout.rows() * layout.length() * 2 * half];
+    int first = 0;
+    for (int[] row : layout.positions()) {
+      for (int position : row) {
+        for (int i = 0; i < half; i++) {
+          float angle = position * inverseFrequencies[i];
+          table[first + i] = (float) (signedSine ? -Math.sin(angle) : Math.cos(angle));
+          table[first + i + half] = (float) (signedSine ? Math.sin(angle) : Math.cos(angle));
+        }
+        first += 2 * half;
       }
     }
-    return owner.create(table, new Shape(length, 2L * half));
+    return owner.create(table, new Shape(layout.rows(), 1, layout.length(), 2L * half));
   }
 
   @Override

@@ -13,13 +13,13 @@ import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import java.util.stream.IntStream;
 import org.minillm.core.model.Decoder;
 import org.minillm.core.model.DecoderBlock;
 import org.minillm.core.model.LayerShape;
 import org.minillm.core.model.ModelConfig;
 import org.minillm.core.model.Positions;
 import org.minillm.core.model.PruningGroup;
+import org.minillm.core.model.TokenLayout;
 import org.minillm.core.model.WeightSource;
 
 /** A decoder-only transformer of any family, computed as its table says. */
@@ -64,7 +64,7 @@ final class TransformerDecoder implements Decoder {
 
   @Override
   public NDArray embed(
-      RowSource rows, WeightSource weights, int[][] ids, int offset, NDManager owner)
+      RowSource rows, WeightSource weights, int[][] ids, TokenLayout layout, NDManager owner)
       throws IOException {
     int time = ids[0].length;
     int[] flat = Arrays.stream(ids).flatMapToInt(Arrays::stream).toArray();
@@ -76,7 +76,7 @@ final class TransformerDecoder implements Decoder {
         embedded = table.projectIn().open(weights, scratch).apply(embedded);
       }
       if (table.learnedPositions() != null) {
-        embedded = embedded.add(learned(table.learnedPositions(), rows, offset, time, scratch));
+        embedded = embedded.add(learned(table.learnedPositions(), rows, layout, scratch));
       }
       if (table.embeddingNorm() != null) {
         embedded = table.embeddingNorm().open(weights, scratch).apply(embedded);
@@ -86,24 +86,29 @@ final class TransformerDecoder implements Decoder {
     }
   }
 
+  /** Returns (rows, time, width), for one row where all are alike. */
   private static NDArray learned(
-      ModelTable.LearnedPositions positions, RowSource rows, int offset, int time, NDManager owner)
+      ModelTable.LearnedPositions table, RowSource rows, TokenLayout layout, NDManager owner)
       throws IOException {
-    checkArgument(
-        offset + time <= positions.length(),
-        "%s tokens in a row, but %s has %s positions (max_position_embeddings); use shorter windows",
-        offset + time,
-        positions.path(),
-        positions.length());
-    int[] range =
-        IntStream.range(0, time).map(step -> positions.offset() + offset + step).toArray();
-    return rows.gather(positions.weight(), range, owner);
+    int[] positions = Arrays.stream(layout.positions()).flatMapToInt(Arrays::stream).toArray();
+    for (int position : positions) {
+      checkArgument(
+          position < table.length(),
+          "%s tokens in a row, but %s has %s positions (max_position_embeddings); use shorter"
+              + " windows",
+          position + 1,
+          table.path(),
+          table.length());
+    }
+    int[] stored = Arrays.stream(positions).map(position -> table.offset() + position).toArray();
+    NDArray gathered = rows.gather(table.weight(), stored, owner);
+    return gathered.reshape(layout.rows(), layout.length(), gathered.getShape().get(1));
   }
 
   @Override
-  public Positions positions(int offset, int length, NDManager owner) {
-    NDList tables = new NDList(Attention.mask(offset, length, owner));
-    tables.addAll(family.positions().tables(offset, length, owner));
+  public Positions positions(TokenLayout layout, NDManager owner) {
+    NDList tables = new NDList(Attention.mask(layout, owner));
+    tables.addAll(family.positions().tables(layout, owner));
     return new Positions(tables);
   }
 

@@ -12,6 +12,7 @@ import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
 import org.minillm.core.model.LayerShape;
 import org.minillm.core.model.Positions;
+import org.minillm.core.model.TokenLayout;
 
 class AlibiTest {
 
@@ -60,7 +61,7 @@ class AlibiTest {
       Alibi alibi = new Alibi(6);
       LayerShape shape = new LayerShape(2, 8, ImmutableIntArray.of(1, 4));
       NDList tables = new NDList(manager.zeros(new Shape(3, 3)));
-      tables.addAll(alibi.tables(0, 3, manager));
+      tables.addAll(alibi.tables(TokenLayout.following(0, 3), manager));
 
       // WHEN it adds to scores of 0: (batch, heads, 1, time, time)
       NDArray scores = manager.zeros(new Shape(1, 2, 1, 3, 3));

@@ -9,7 +9,6 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.ContextSweep;
 import org.minillm.core.model.LanguageHead;
 import org.minillm.core.model.PassListener;
 import org.minillm.core.model.Sweep;
@@ -43,7 +42,7 @@ final class ContinuationScores {
             (positions, predictions) -> {
               List<double[]> losses = new LanguageHead(model).negativeLogLikelihoods(predictions);
               for (int i = 0; i < losses.size(); i++) {
-                List<ContextBatch.Position> read = positions.get(i);
+                List<PackedBatch.Prediction> read = positions.get(i);
                 for (int p = 0; p < read.size(); p++) {
                   scores[read.get(p).asker()] -= losses.get(i)[p];
                 }
@@ -65,7 +64,7 @@ final class ContinuationScores {
             (positions, predictions) -> {
               for (int i = 0; i < positions.size(); i++) {
                 int[] best = new LanguageHead(model).mostLikely(predictions.get(i).hidden());
-                List<ContextBatch.Position> read = positions.get(i);
+                List<PackedBatch.Prediction> read = positions.get(i);
                 for (int p = 0; p < read.size(); p++) {
                   chosen.get(read.get(p).asker())[read.get(p).token()] = best[p];
                 }
@@ -77,15 +76,15 @@ final class ContinuationScores {
   /** Takes what the language head is to read, and for whom. */
   private interface Reader {
     void read(
-        List<List<ContextBatch.Position>> positions, List<LanguageHead.Predictions> predictions)
+        List<List<PackedBatch.Prediction>> positions, List<LanguageHead.Predictions> predictions)
         throws IOException;
   }
 
   private void read(Reader reader) throws IOException {
     long tokensPerSweep = Sweep.tokensPerSweep(model);
-    List<ContextBatch> sweep = new ArrayList<>();
+    List<PackedBatch> sweep = new ArrayList<>();
     long tokens = 0;
-    for (ContextBatch batch : ContextBatch.of(requests)) {
+    for (PackedBatch batch : PackedBatch.of(requests)) {
       if (!sweep.isEmpty() && tokens + batch.tokens() > tokensPerSweep) {
         sweep(sweep, reader);
         sweep = new ArrayList<>();
@@ -97,38 +96,38 @@ final class ContinuationScores {
     sweep(sweep, reader);
   }
 
-  private void sweep(List<ContextBatch> batches, Reader reader) throws IOException {
-    try (ContextSweep sweep = new ContextSweep(model);
+  private void sweep(List<PackedBatch> batches, Reader reader) throws IOException {
+    try (Sweep sweep = new Sweep(model);
         NDScope scope = new NDScope()) {
       scope.suppressNotUsedWarning();
-      List<ContextSweep.Batch> added = new ArrayList<>();
-      for (ContextBatch batch : batches) {
-        added.add(sweep.add(batch.contexts(), batch.branches()));
+      List<Sweep.Strand> strands = new ArrayList<>();
+      for (PackedBatch batch : batches) {
+        strands.add(sweep.addPacked(batch.rows(), batch.layout()));
       }
-      sweep.run();
+      sweep.run(layer -> {});
       Gathered gathered = new Gathered();
       for (int i = 0; i < batches.size(); i++) {
-        ContextBatch batch = batches.get(i);
-        gathered.add(batch.firstTokens(), added.get(i).contexts());
-        for (int b = 0; b < batch.branches().size(); b++) {
-          gathered.add(batch.furtherTokens().get(b), added.get(i).branches(b));
-        }
+        gathered.add(batches.get(i).predictions(), strands.get(i).hidden().get(0));
       }
       gathered.finish();
       reader.read(gathered.positions, gathered.predictions);
     }
-    batches.forEach(batch -> listener.stepsDone(batch.firstTokens().size()));
+    listener.stepsDone(
+        batches.stream()
+            .flatMap(batch -> batch.predictions().stream())
+            .filter(prediction -> prediction.token() == 0)
+            .count());
   }
 
   /** What the language head is to read of many small batches, put together into few large ones. */
   private final class Gathered {
-    private final List<List<ContextBatch.Position>> positions = new ArrayList<>();
+    private final List<List<PackedBatch.Prediction>> positions = new ArrayList<>();
     private final List<LanguageHead.Predictions> predictions = new ArrayList<>();
-    private List<ContextBatch.Position> pending = new ArrayList<>();
+    private List<PackedBatch.Prediction> pending = new ArrayList<>();
     private NDList hidden = new NDList();
 
-    void add(List<ContextBatch.Position> added, NDArray stream) throws IOException {
-      long[] rows = added.stream().mapToLong(ContextBatch.Position::row).toArray();
+    void add(List<PackedBatch.Prediction> added, NDArray stream) throws IOException {
+      long[] rows = added.stream().mapToLong(PackedBatch.Prediction::at).toArray();
       NDArray index = stream.getManager().create(rows, new Shape(rows.length));
       hidden.add(stream.reshape(-1, stream.getShape().get(2)).get(index));
       pending.addAll(added);

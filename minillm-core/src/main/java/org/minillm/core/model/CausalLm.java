@@ -242,12 +242,12 @@ public final class CausalLm implements AutoCloseable {
    * Embeds tokens.
    *
    * @param rows token ids, all of one length
-   * @param offset position of the first of each row
+   * @param layout where they stand
    * @param owner where the result hangs
    * @return FLOAT32, (rows, time, hidden_size)
    * @throws IllegalArgumentException if an id is not in the vocabulary
    */
-  NDArray embed(List<int[]> rows, int offset, NDManager owner) throws IOException {
+  NDArray embed(List<int[]> rows, TokenLayout layout, NDManager owner) throws IOException {
     int vocabulary = config().vocabSize();
     for (int[] row : rows) {
       for (int id : row) {
@@ -259,7 +259,7 @@ public final class CausalLm implements AutoCloseable {
       }
     }
     return decoder.embed(
-        checkpoint::gatherRows, checkpoint::read, rows.toArray(int[][]::new), offset, owner);
+        checkpoint::gatherRows, checkpoint::read, rows.toArray(int[][]::new), layout, owner);
   }
 
   NDManager newManager() {

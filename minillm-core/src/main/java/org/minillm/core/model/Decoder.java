@@ -63,25 +63,24 @@ public interface Decoder {
    * @param rows gathers rows of a tensor, so that the whole embedding never has to be in memory
    * @param weights where all other tensors come from, newly read for every call
    * @param ids token ids, (batch, time)
-   * @param offset position of the first time step
+   * @param layout where they stand
    * @param owner where the result hangs
    * @return FLOAT32, (batch, time, hidden_size)
    * @throws IOException if the file cannot be read
    * @throws IllegalArgumentException if the model has no positions for so many time steps
    */
-  NDArray embed(RowSource rows, WeightSource weights, int[][] ids, int offset, NDManager owner)
+  NDArray embed(
+      RowSource rows, WeightSource weights, int[][] ids, TokenLayout layout, NDManager owner)
       throws IOException;
 
   /**
    * Makes the tables that depend on positions alone.
    *
-   * @param offset position of the first time step: the number of tokens in the {@link
-   *     AttentionCache}
-   * @param length number of time steps
+   * @param layout where the tokens stand and what they see
    * @param owner where they hang
-   * @return the tables for positions offset to offset + length - 1
+   * @return the tables
    */
-  Positions positions(int offset, int length, NDManager owner);
+  Positions positions(TokenLayout layout, NDManager owner);
 
   /**
    * Opens a layer.

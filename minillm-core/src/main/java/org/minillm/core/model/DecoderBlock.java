@@ -11,7 +11,7 @@ public interface DecoderBlock {
    * Runs the layer.
    *
    * @param hidden FLOAT32, (batch, time, hidden_size)
-   * @param positions what {@link Decoder#positions} made for this number of time steps
+   * @param positions what {@link Decoder#positions} made for the layout of this batch
    * @param cache keys and values of the tokens before; takes in those of these
    * @param tap shown the input of every linear layer
    * @return the new residual stream, of the same shape, on the manager of {@code hidden}

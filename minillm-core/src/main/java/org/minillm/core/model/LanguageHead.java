@@ -18,9 +18,9 @@ import java.util.List;
 public final class LanguageHead {
 
   /** A chunk of the head and the logits of a micro-batch against it, with one temporary copy. */
-  static final long WORKING_BYTES = 32L << 20;
+  static final long WORKING_BYTES = 16L << 20;
 
-  private static final int CHUNK_BYTES = 8 << 20;
+  private static final int CHUNK_BYTES = 4 << 20;
 
   private final CausalLm model;
   private final String tensor;

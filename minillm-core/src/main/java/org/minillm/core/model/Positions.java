@@ -3,7 +3,7 @@ package org.minillm.core.model;
 import ai.djl.ndarray.NDList;
 
 /**
- * The tables that depend on the number of time steps alone and that all layers share, such as the
+ * The tables that depend on the {@link TokenLayout} alone and that all layers share, such as the
  * causal mask and rotary angles. Made and read by one {@link Decoder}; opaque to everybody else.
  *
  * @param tables the arrays, in an order that the decoder knows

@@ -101,14 +101,21 @@ public final class Sweep implements AutoCloseable {
     private final List<int[]> windows;
     private final WeightTransform transform;
     private final InputTap tap;
+    private final Positions positions;
     private final int rowsPerBatch;
     private final List<NDArray> hidden = new ArrayList<>();
 
-    private Strand(List<int[]> windows, WeightTransform transform, InputTap tap) {
+    private Strand(
+        List<int[]> windows,
+        WeightTransform transform,
+        InputTap tap,
+        Positions positions,
+        int rowsPerBatch) {
       this.windows = windows;
       this.transform = transform;
       this.tap = tap;
-      this.rowsPerBatch = rowsPerBatch(windows.get(0).length);
+      this.positions = positions;
+      this.rowsPerBatch = rowsPerBatch;
     }
 
     /**
@@ -138,6 +145,38 @@ public final class Sweep implements AutoCloseable {
    */
   public Strand add(List<int[]> windows, WeightTransform transform, InputTap tap)
       throws IOException {
+    int length = requireOneLength(windows);
+    TokenLayout layout = TokenLayout.following(0, length);
+    Positions tables =
+        positions.computeIfAbsent(length, n -> model.decoder().positions(layout, manager));
+    return add(new Strand(windows, transform, tap, tables, rowsPerBatch(length)), windows, layout);
+  }
+
+  /**
+   * Adds rows in which continuations share a context, to go through the layers as one micro-batch.
+   *
+   * @param rows token ids, all of one length
+   * @param layout where they stand and what they see, a row for each row
+   * @return the strand, of one batch of hidden states
+   * @throws IOException if the embedding cannot be read
+   * @throws IllegalArgumentException if an id is not in the vocabulary
+   */
+  public Strand addPacked(List<int[]> rows, TokenLayout layout) throws IOException {
+    requireOneLength(rows);
+    Positions tables = model.decoder().positions(layout, manager);
+    return add(
+        new Strand(rows, WeightTransform.NONE, InputTap.NONE, tables, rows.size()), rows, layout);
+  }
+
+  private Strand add(Strand strand, List<int[]> windows, TokenLayout layout) throws IOException {
+    for (List<int[]> rows : Lists.partition(windows, strand.rowsPerBatch)) {
+      strand.hidden.add(model.embed(rows, layout, manager));
+    }
+    strands.add(strand);
+    return strand;
+  }
+
+  private static int requireOneLength(List<int[]> windows) {
     checkArgument(!windows.isEmpty(), "no window to run");
     int length = windows.get(0).length;
     checkArgument(length > 0, "an empty window cannot be run");
@@ -148,12 +187,7 @@ public final class Sweep implements AutoCloseable {
           length,
           window.length);
     }
-    Strand strand = new Strand(windows, transform, tap);
-    for (List<int[]> rows : Lists.partition(windows, strand.rowsPerBatch)) {
-      strand.hidden.add(model.embed(rows, 0, manager));
-    }
-    strands.add(strand);
-    return strand;
+    return length;
   }
 
   /**
@@ -180,26 +214,24 @@ public final class Sweep implements AutoCloseable {
         }
         visitor.visit(layer, weights);
       }
+      NativeHeap.trim();
     }
   }
 
   private void runLayer(Strand strand, int layer, LayerWeights weights) throws IOException {
-    Positions tables = positionsFor(strand.length());
     try (OpenLayer open = new OpenLayer(model, layer, weights, strand.transform, manager)) {
       for (int i = 0; i < strand.hidden.size(); i++) {
         NDArray before = strand.hidden.get(i);
-        strand.hidden.set(i, open.forward(before, tables, AttentionCache.NONE, strand.tap));
+        strand.hidden.set(
+            i, open.forward(before, strand.positions, AttentionCache.NONE, strand.tap));
         before.close();
       }
     }
   }
 
-  private Positions positionsFor(int length) {
-    return positions.computeIfAbsent(length, n -> model.decoder().positions(0, n, manager));
-  }
-
   /**
-   * Scores every next token of strands that have passed all layers. The language head is read once.
+   * Scores every next token of strands that have passed all layers. The language head is read once,
+   * and the hidden states of the strands are freed.
    *
    * @param scored some of this sweep's
    * @return for every strand, for every window the mean over its length - 1 predicted tokens of
@@ -235,7 +267,9 @@ public final class Sweep implements AutoCloseable {
         positions.attach(owner);
         batches.add(new LanguageHead.Predictions(positions, targets));
       }
+      hidden.close();
     }
+    strand.hidden.clear();
   }
 
   private static List<double[]> windowMeans(List<Strand> scored, List<double[]> batches) {

@@ -62,8 +62,9 @@ public final class TokenReader implements AutoCloseable {
   }
 
   private NDArray runLayers(int[][] ids, NDManager scratch) throws IOException {
-    NDArray hidden = model.embed(Arrays.asList(ids), length, scratch);
-    Positions positions = model.decoder().positions(length, ids[0].length, scratch);
+    TokenLayout layout = TokenLayout.following(length, ids[0].length);
+    NDArray hidden = model.embed(Arrays.asList(ids), layout, scratch);
+    Positions positions = model.decoder().positions(layout, scratch);
     for (int layer = 0; layer < caches.size(); layer++) {
       try (LayerWeights weights = model.layer(layer);
           OpenLayer open = new OpenLayer(model, layer, weights, WeightTransform.NONE, scratch)) {

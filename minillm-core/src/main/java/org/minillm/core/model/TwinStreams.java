@@ -34,9 +34,10 @@ public final class TwinStreams implements AutoCloseable {
     this.model = model;
     this.manager = model.newManager();
     int length = windows.get(0).length;
-    this.positions = model.decoder().positions(0, length, manager);
+    TokenLayout layout = TokenLayout.following(0, length);
+    this.positions = model.decoder().positions(layout, manager);
     for (List<int[]> rows : Lists.partition(windows, Sweep.rowsPerBatch(length))) {
-      dense.add(model.embed(rows, 0, manager));
+      dense.add(model.embed(rows, layout, manager));
     }
     this.pruned = dense;
   }
@@ -96,6 +97,7 @@ public final class TwinStreams implements AutoCloseable {
     diverged |= transform != WeightTransform.NONE;
     pruned = diverged ? forward(before, layer, weights, transform, batch -> InputTap.NONE) : dense;
     before.forEach(NDArray::close);
+    NativeHeap.trim();
   }
 
   private List<NDArray> forward(
