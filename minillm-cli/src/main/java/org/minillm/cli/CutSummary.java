@@ -12,6 +12,7 @@ record CutSummary(PruningPlan plan, PruningReport report) {
     new TextTable("", "before", "after")
         .row("parameters", grouped(report.parametersBefore()), grouped(report.parametersAfter()))
         .row("bytes", grouped(report.bytesBefore()), grouped(report.bytesAfter()))
+        .row("MACs a token", grouped(report.macsBefore()), grouped(report.macsAfter()))
         .print(out);
     out.printf(
         Locale.ROOT,
@@ -34,6 +35,8 @@ record CutSummary(PruningPlan plan, PruningReport report) {
         .put("model_ratio", report.modelRatio())
         .put("bytes_before", report.bytesBefore())
         .put("bytes_after", report.bytesAfter())
+        .put("macs_per_token_before", report.macsBefore())
+        .put("macs_per_token_after", report.macsAfter())
         .put("stock_loaders", report.stockLoaderObstacle().isEmpty())
         .put("stock_loader_obstacle", report.stockLoaderObstacle().orElse(""))
         .put("criterion", fact("criterion"))

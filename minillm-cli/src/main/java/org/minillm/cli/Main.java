@@ -95,7 +95,11 @@ public final class Main implements Runnable {
         .addSubcommand(new CompareCommand())
         .addSubcommand(new GenerateCommand())
         .addSubcommand(new LogitsCommand())
-        .addSubcommand(new CommandLine(new BenchCommand()).addSubcommand(new BenchQualityCommand()))
+        .addSubcommand(
+            new CommandLine(new BenchCommand())
+                .addSubcommand(new BenchQualityCommand())
+                .addSubcommand(new BenchSpeedCommand())
+                .addSubcommand(new BenchSyntheticCommand()))
         .addSubcommand(completion())
         // a prompt may well begin with @
         .setExpandAtFiles(false);

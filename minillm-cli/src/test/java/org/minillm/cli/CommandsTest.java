@@ -68,6 +68,11 @@ class CommandsTest {
     assertThat(found.get("model_ratio").getAsDouble()).isBetween(0.09, 0.11);
     assertThat(found.get("parameters_before").getAsLong()).isEqualTo(2_410_176);
     assertThat(found.get("parameters_after").getAsLong()).isEqualTo(2_175_168);
+    // no bias and no norm goes: a weight is a multiply-accumulate
+    assertThat(
+            found.get("macs_per_token_before").getAsLong()
+                - found.get("macs_per_token_after").getAsLong())
+        .isEqualTo(2_410_176 - 2_175_168);
     assertThat(found.get("forward_passes").getAsLong()).isEqualTo(3);
     assertThat(found.get("criterion").getAsString()).isEqualTo("fms");
     assertThat(found.get("gradient").getAsString()).isEqualTo("spsa");

@@ -60,13 +60,25 @@ public final class Cholesky implements AutoCloseable {
         "a matrix %s of %s, expected a square one of float64",
         shape,
         matrix.getDataType());
-    NDManager manager = matrix.getManager().newSubManager();
-    Cholesky cholesky = new Cholesky(manager, matrix);
+    return of(matrix, new double[Math.toIntExact(shape.get(0))]);
+  }
+
+  private static Optional<Cholesky> of(NDArray matrix, double[] ridge) {
+    Cholesky cholesky = new Cholesky(matrix.getManager().newSubManager(), matrix);
+    cholesky.addToDiagonal(ridge);
     if (cholesky.factorise()) {
       return Optional.of(cholesky);
     }
     cholesky.close();
     return Optional.empty();
+  }
+
+  private void addToDiagonal(double[] ridge) {
+    try (NDScope scope = new NDScope()) {
+      scope.suppressNotUsedWarning();
+      NDIndex everyNextRowAndColumn = new NDIndex().addSliceDim(0, (long) size * size, size + 1L);
+      factor.reshape(-1).get(everyNextRowAndColumn).addi(manager.create(ridge));
+    }
   }
 
   /**
@@ -89,14 +101,9 @@ public final class Cholesky implements AutoCloseable {
     // a matrix of zeros alone has the factor 1
     double least = mean > 0 ? LEAST_RISE * mean : 1;
     while (true) {
-      try (NDScope scope = new NDScope()) {
-        scope.suppressNotUsedWarning();
-        NDArray diagonal = matrix.getManager().create(rising, new Shape(rising.length, 1));
-        NDArray eye = matrix.getManager().eye(rising.length, rising.length, 0, DataType.FLOAT64);
-        Optional<Cholesky> factor = of(matrix.add(eye.muli(diagonal)));
-        if (factor.isPresent()) {
-          return factor.get();
-        }
+      Optional<Cholesky> factor = of(matrix, rising);
+      if (factor.isPresent()) {
+        return factor.get();
       }
       double floor = least;
       Arrays.setAll(rising, i -> Math.max(RISE * rising[i], floor));
@@ -188,12 +195,36 @@ public final class Cholesky implements AutoCloseable {
    * @return n numbers
    */
   public double[] inverseDiagonal() {
-    try (NDScope scope = new NDScope()) {
-      scope.suppressNotUsedWarning();
-      // A^-1 = L^-T L^-1: its diagonal is the sums of squares of the columns of L^-1
-      NDArray inverse = forward(factor.getManager().eye(size, size, 0, DataType.FLOAT64));
-      return inverse.square().sum(new int[] {0}).toDoubleArray();
+    // A^-1 = L^-T L^-1: its diagonal is the sums of squares of the columns of L^-1
+    double[] diagonal = new double[size];
+    for (int block = 0; block < inverseDiagonalBlocks.size(); block++) {
+      try (NDScope scope = new NDScope()) {
+        scope.suppressNotUsedWarning();
+        double[] sums = inverseColumns(block).square().sum(new int[] {0}).toDoubleArray();
+        System.arraycopy(sums, 0, diagonal, block * BLOCK, sums.length);
+      }
     }
+    return diagonal;
+  }
+
+  /** Computes a block of columns of L^-1, from the diagonal down: above it they are zero. */
+  private NDArray inverseColumns(int first) {
+    int top = first * BLOCK;
+    int columns = Math.min(size, top + BLOCK) - top;
+    NDArray solution = manager.zeros(new Shape(size - top, columns), DataType.FLOAT64);
+    solution.set(index(0, columns, 0, columns), inverseDiagonalBlocks.get(first));
+    for (int block = first + 1; block < inverseDiagonalBlocks.size(); block++) {
+      int from = block * BLOCK;
+      int to = Math.min(size, from + BLOCK);
+      try (NDScope scope = new NDScope()) {
+        scope.suppressNotUsedWarning();
+        NDArray above = part(solution, 0, from - top, 0, columns);
+        NDArray rows = part(factor, from, to, top, from).matMul(above);
+        NDArray inverse = inverseDiagonalBlocks.get(block);
+        solution.set(index(from - top, to - top, 0, columns), inverse.matMul(rows).neg());
+      }
+    }
+    return solution;
   }
 
   /** Frees the factor. */

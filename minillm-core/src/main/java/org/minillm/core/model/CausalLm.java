@@ -15,6 +15,7 @@ import com.google.gson.JsonParser;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
@@ -176,6 +177,23 @@ public final class CausalLm implements AutoCloseable {
    */
   public long parameters() {
     return decoder.tensors().values().stream().mapToLong(Shape::size).sum();
+  }
+
+  /**
+   * Counts the multiply-accumulates of the blocks' linear layers and of the language head for one
+   * token. The products of attention, which grow with the text, are not among them.
+   *
+   * @return one a weight
+   */
+  public long macsPerToken() {
+    return groups(Arrays.asList(GroupKind.values())).stream()
+            .flatMap(group -> group.slices().stream())
+            .filter(slice -> !slice.isBias())
+            .map(TensorSlice::tensor)
+            .distinct()
+            .mapToLong(this::elements)
+            .sum()
+        + elements(decoder.headTensor());
   }
 
   /**

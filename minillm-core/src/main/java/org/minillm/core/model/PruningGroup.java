@@ -53,4 +53,17 @@ public record PruningGroup(GroupId id, int units, ImmutableList<TensorSlice> sli
   public long weightsPerUnit(ToLongFunction<String> tensorSize) {
     return slices.stream().mapToLong(slice -> tensorSize.applyAsLong(slice.tensor()) / units).sum();
   }
+
+  /**
+   * Counts the multiply-accumulates a token that go when one unit goes.
+   *
+   * @param tensorSize the number of elements of a tensor, by name
+   * @return the weights of one unit over all slices but biases
+   */
+  public long macsPerUnit(ToLongFunction<String> tensorSize) {
+    return slices.stream()
+        .filter(slice -> !slice.isBias())
+        .mapToLong(slice -> tensorSize.applyAsLong(slice.tensor()) / units)
+        .sum();
+  }
 }

@@ -60,11 +60,8 @@ public final class TwinStreams implements AutoCloseable {
    * @throws IOException if the layer cannot be read
    */
   public void advanceDense(int layer, WeightSource weights, InputTap tap) throws IOException {
-    List<NDArray> before = dense;
-    dense = forward(before, layer, weights, WeightTransform.NONE, batch -> tap);
-    if (before != pruned) {
-      before.forEach(NDArray::close);
-    }
+    boolean shared = dense == pruned;
+    dense = forward(dense, layer, weights, WeightTransform.NONE, batch -> tap, shared);
   }
 
   /**
@@ -79,7 +76,7 @@ public final class TwinStreams implements AutoCloseable {
   public void showPruned(
       int layer, WeightSource weights, WeightTransform transform, IntFunction<InputTap> taps)
       throws IOException {
-    forward(pruned, layer, weights, transform, taps).forEach(NDArray::close);
+    forward(pruned, layer, weights, transform, taps, true).forEach(NDArray::close);
   }
 
   /**
@@ -93,26 +90,34 @@ public final class TwinStreams implements AutoCloseable {
    */
   public void advancePruned(int layer, WeightSource weights, WeightTransform transform)
       throws IOException {
-    List<NDArray> before = pruned;
     diverged |= transform != WeightTransform.NONE;
-    pruned = diverged ? forward(before, layer, weights, transform, batch -> InputTap.NONE) : dense;
-    before.forEach(NDArray::close);
-    NativeHeap.trim();
+    if (diverged) {
+      pruned = forward(pruned, layer, weights, transform, batch -> InputTap.NONE, false);
+    } else {
+      pruned.forEach(NDArray::close);
+      pruned = dense;
+    }
   }
 
+  /** Takes a stream through a layer; where it does not stay, each batch is freed behind it. */
   private List<NDArray> forward(
-      List<NDArray> streams,
+      List<NDArray> stream,
       int layer,
       WeightSource weights,
       WeightTransform transform,
-      IntFunction<InputTap> taps)
+      IntFunction<InputTap> taps,
+      boolean stays)
       throws IOException {
     List<NDArray> after = new ArrayList<>();
     try (OpenLayer open = new OpenLayer(model, layer, weights, transform, manager)) {
-      for (int i = 0; i < streams.size(); i++) {
-        after.add(open.forward(streams.get(i), positions, AttentionCache.NONE, taps.apply(i)));
+      for (int i = 0; i < stream.size(); i++) {
+        after.add(open.forward(stream.get(i), positions, AttentionCache.NONE, taps.apply(i)));
+        if (!stays) {
+          stream.get(i).close();
+        }
       }
     }
+    NativeHeap.trim();
     return after;
   }
 

@@ -16,6 +16,8 @@ import org.minillm.core.model.PruningGroup;
  * @param prunableParameters of the groups that the plan names
  * @param bytesBefore of the weights, as they are stored
  * @param bytesAfter of the weights, as they are stored
+ * @param macsBefore a token, see {@link CausalLm#macsPerToken()}
+ * @param macsAfter a token
  * @param stockLoaderObstacle why Hugging Face transformers cannot load the result, in plain words;
  *     empty where it can
  */
@@ -25,6 +27,8 @@ public record PruningReport(
     long prunableParameters,
     long bytesBefore,
     long bytesAfter,
+    long macsBefore,
+    long macsAfter,
     Optional<String> stockLoaderObstacle) {
 
   /**
@@ -39,11 +43,14 @@ public record PruningReport(
     List<PruningGroup> groups = model.groups(Arrays.asList(GroupKind.values()));
     long prunable = 0;
     long removed = 0;
+    long removedMacs = 0;
     for (PruningGroup group : groups) {
       if (plan.groups().containsKey(group.id())) {
         long unit = group.weightsPerUnit(model::elements);
         prunable += unit * group.units();
-        removed += unit * (group.units() - plan.keptCount(group.id(), group.units()));
+        int removedUnits = group.units() - plan.keptCount(group.id(), group.units());
+        removed += unit * removedUnits;
+        removedMacs += group.macsPerUnit(model::elements) * removedUnits;
       }
     }
     return new PruningReport(
@@ -52,6 +59,8 @@ public record PruningReport(
         prunable,
         model.checkpoint().tensors().values().stream().mapToLong(TensorInfo::bytes).sum(),
         bytesAfter(model, export == Export.CUT ? CutTable.of(plan, groups) : CutTable.NOTHING),
+        model.macsPerToken(),
+        model.macsPerToken() - (export == Export.CUT ? removedMacs : 0),
         export == Export.CUT
             ? model.decoder().stockLoaderObstacle(plan.layerShapes(model.config()))
             : model.decoder().stockLoaderObstacle(model.config().layers()));

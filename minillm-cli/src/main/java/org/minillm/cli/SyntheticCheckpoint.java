@@ -1,0 +1,106 @@
+package org.minillm.cli;
+
+import ai.djl.ndarray.types.Shape;
+import com.google.gson.JsonObject;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
+import java.nio.channels.WritableByteChannel;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.minillm.core.checkpoint.CheckpointWriter;
+import org.minillm.core.checkpoint.TensorContent;
+import org.minillm.core.checkpoint.TensorInfo;
+import org.minillm.core.checkpoint.TensorOutput;
+import org.minillm.core.checkpoint.TensorType;
+import org.minillm.core.model.Architecture;
+import org.minillm.core.model.PassListener;
+import org.minillm.core.plugin.Plugins;
+import org.minillm.core.random.CounterRng;
+
+/**
+ * A checkpoint of random weights in bfloat16 with the shapes of any config.json, to try at scale
+ * what no trained model is at hand for. Matrices are normal with a standard deviation of 0.02, as
+ * models are initialised; scales of norms are 1 and biases 0.
+ *
+ * @param config the parsed config.json
+ * @param companions files to copy, such as a tokenizer's
+ * @param seed of all weights
+ */
+record SyntheticCheckpoint(JsonObject config, List<Path> companions, long seed) {
+
+  private static final float DEVIATION = 0.02f;
+  private static final int BUFFER = 1 << 20;
+
+  /**
+   * Writes the folder.
+   *
+   * @param target the folder to create
+   * @param overwrite whether a model folder that stands there is replaced
+   * @param listener told of the progress, a step a byte
+   * @throws IOException if it cannot be written
+   * @throws IllegalArgumentException if the config names no known family or lacks a key
+   */
+  void write(Path target, boolean overwrite, PassListener listener) throws IOException {
+    JsonObject rendered = config.deepCopy();
+    rendered.addProperty("dtype", "bfloat16");
+    rendered.remove("torch_dtype");
+    List<TensorOutput> tensors =
+        shapes().entrySet().stream().map(e -> output(e.getKey(), e.getValue())).toList();
+    listener.passStarted("write", tensors.stream().mapToLong(it -> it.info().bytes()).sum());
+    new CheckpointWriter(target, overwrite)
+        .config(rendered)
+        .tensors(tensors)
+        .companions(companions)
+        .facts(Map.of("synthetic", "random weights", "seed", Long.toString(seed)))
+        .onProgress(listener::stepsDone)
+        .write();
+    listener.passDone();
+  }
+
+  private Map<String, Shape> shapes() {
+    if (!config.has("model_type")) {
+      throw new IllegalArgumentException("no \"model_type\"");
+    }
+    String type = config.get("model_type").getAsString();
+    return Plugins.named(Architecture.class, type).decoder(config, Set.of()).tensors();
+  }
+
+  private TensorOutput output(String name, Shape shape) {
+    TensorInfo info = new TensorInfo(name, TensorType.BF16, shape);
+    boolean matrix = shape.dimension() > 1;
+    float constant = name.endsWith(".bias") ? 0 : 1;
+    TensorContent content =
+        out -> {
+          float[] values = new float[BUFFER];
+          for (long at = 0; at < info.elements(); at += BUFFER) {
+            int count = (int) Math.min(BUFFER, info.elements() - at);
+            FloatBuffer part = FloatBuffer.wrap(values, 0, count);
+            if (matrix) {
+              CounterRng.fillNormal(part, seed, CounterRng.stream(name), at);
+            }
+            writeAll(out, values, count, matrix ? DEVIATION : constant, matrix);
+          }
+        };
+    return new TensorOutput(info, content);
+  }
+
+  /** The upper halves of the float32 numbers: random numbers need no rounding. */
+  private static void writeAll(
+      WritableByteChannel out, float[] values, int count, float scale, boolean random)
+      throws IOException {
+    ByteBuffer bytes =
+        ByteBuffer.allocate(count * TensorType.BF16.bytes()).order(ByteOrder.LITTLE_ENDIAN);
+    for (int i = 0; i < count; i++) {
+      float value = random ? values[i] * scale : scale;
+      bytes.putShort((short) (Float.floatToRawIntBits(value) >>> Short.SIZE));
+    }
+    bytes.flip();
+    while (bytes.hasRemaining()) {
+      out.write(bytes);
+    }
+  }
+}
