@@ -12,6 +12,7 @@ import org.minillm.core.calibration.GradientEstimator;
 import org.minillm.core.calibration.ScoreBackend;
 import org.minillm.core.checkpoint.CheckpointWriter;
 import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.MemoryForecast;
 import org.minillm.core.plugin.ConfigurablePlugin;
 import org.minillm.core.plugin.Plugins;
 import org.minillm.core.pruning.Allocation;
@@ -97,11 +98,34 @@ final class PruneCommand implements Callable<Integer> {
         CausalLm lm = CausalLm.open(model, memory.budget())) {
       StructuredPruner pruner = builder.listener(progress).build();
       CalibrationSet data = pruner.readsText() ? calibration.read(lm) : null;
+      long forecast = forecast(pruner, lm, data);
       PruningPlan plan = pruner.plan(lm, data);
       write(pruner, lm, plan, data);
-      report(new CutSummary(plan, PruningReport.of(lm, plan, form.export())), cost);
+      report(new CutSummary(plan, PruningReport.of(lm, plan, form.export())), cost, forecast);
     }
     return ExitCode.OK;
+  }
+
+  /** Tells what memory the work will take, and refuses a budget that cannot be kept. */
+  private long forecast(StructuredPruner pruner, CausalLm lm, @Nullable CalibrationSet data)
+      throws IOException {
+    MemoryForecast forecast = MemoryForecast.of(lm.decoder()).plus(pruner.workingBytes(lm, data));
+    if (memory.budget().bytes() < forecast.smallestBudget()) {
+      throw new IOException(
+          String.format(
+              Locale.ROOT,
+              "memory budget %s: pruning %s this way takes about %,d MB with one layer in memory at"
+                  + " a time; give --memory %dm or more, or fewer --samples",
+              memory.budget(),
+              model,
+              forecast.smallestBudget() / 1_000_000,
+              (forecast.smallestBudget() >> 20) + 1));
+    }
+    long peak = forecast.peakBytes(memory.budget());
+    spec.commandLine()
+        .getErr()
+        .printf(Locale.ROOT, "forecast: about %,d MB at the peak%n", peak / 1_000_000);
+    return peak;
   }
 
   private PruningMethod method() {
@@ -184,7 +208,7 @@ final class PruneCommand implements Callable<Integer> {
     }
   }
 
-  private void report(CutSummary summary, RunCost cost) throws IOException {
+  private void report(CutSummary summary, RunCost cost, long forecast) throws IOException {
     PrintWriter printer = spec.commandLine().getOut();
     summary.print(printer);
     double reached = summary.report().prunableRatio();
@@ -204,6 +228,7 @@ final class PruneCommand implements Callable<Integer> {
                     .put("out", String.valueOf(planOnly != null ? planOnly : out))
                     .put("ratio", target.ratio)
                     .put("groups", target.groups.toString())
-                    .put("seed", measure.seed))));
+                    .put("seed", measure.seed)
+                    .put("forecast_peak_bytes", forecast))));
   }
 }

@@ -8,6 +8,8 @@ import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -216,6 +218,18 @@ class WrongInputsTest {
     assertFails(logits(words, out), 1, "words.json", "[[1,5,9],[1,7,2]]");
     assertFails(logits(large, out), 1, "token id 4096", "0 to 4095");
     assertThat(out).doesNotExist();
+  }
+
+  @Test
+  void budgetThatCannotBeKeptIsRefusedWithOneThatCan() {
+    // WHEN
+    CommandRun run = prune(model, temp.resolve("x"), "--memory", "10m");
+
+    // THEN
+    assertFails(run, 1, "memory budget 10.0 MiB", "with one layer in memory at a time");
+    Matcher smallest = Pattern.compile("--memory ([0-9]+m) or more").matcher(run.err());
+    assertThat(smallest.find()).isTrue();
+    assertThat(prune(model, temp.resolve("y"), "--memory", smallest.group(1)).exitCode()).isZero();
   }
 
   private static CommandRun logits(Path ids, Path out) {

@@ -20,6 +20,7 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.stream.IntStream;
 import org.minillm.core.checkpoint.Checkpoint;
 import org.minillm.core.checkpoint.MalformedCheckpointException;
@@ -40,14 +41,20 @@ public final class CausalLm implements AutoCloseable {
   private final Checkpoint checkpoint;
   private final Decoder decoder;
   private final NDManager manager;
-  private final int residentLayers;
+  private final MemoryForecast forecast;
+  private final MemoryBudget budget;
+  private final OptionalLong processBytes;
+  private int residentLayers;
   private final Map<Integer, LayerWeights> resident = new HashMap<>();
 
-  private CausalLm(Checkpoint checkpoint, Decoder decoder, NDManager manager, int residentLayers) {
+  private CausalLm(Checkpoint checkpoint, Decoder decoder, MemoryBudget budget) {
     this.checkpoint = checkpoint;
     this.decoder = decoder;
-    this.manager = manager;
-    this.residentLayers = Math.min(residentLayers, decoder.config().layers().size());
+    this.manager = NDManager.newBaseManager(Device.cpu(), ENGINE);
+    this.forecast = MemoryForecast.of(decoder);
+    this.budget = budget;
+    this.processBytes = ProcessMemory.ofThisProcess().residentBytes();
+    reserve(0);
   }
 
   /**
@@ -75,11 +82,7 @@ public final class CausalLm implements AutoCloseable {
       Decoder decoder =
           architecture(checkpoint).decoder(checkpoint.config(), checkpoint.tensors().keySet());
       requireTensors(checkpoint, decoder);
-      NDManager manager = NDManager.newBaseManager(Device.cpu(), ENGINE);
-      int residentLayers =
-          MemoryForecast.of(decoder)
-              .residentLayers(budget, ProcessMemory.ofThisProcess().residentBytes());
-      return new CausalLm(checkpoint, decoder, manager, residentLayers);
+      return new CausalLm(checkpoint, decoder, budget);
     } catch (IOException | RuntimeException e) {
       checkpoint.close();
       throw e;
@@ -245,6 +248,23 @@ public final class CausalLm implements AutoCloseable {
           layer, i -> new LayerWeights(checkpoint::read, manager.newSubManager(), true));
     }
     return new LayerWeights(checkpoint::read, manager.newSubManager(), false);
+  }
+
+  /**
+   * Makes room for a pass that holds more than blocks and micro-batches: of the layers only as many
+   * stay in memory as the budget has left. The next call counts anew.
+   *
+   * @param bytes such as the residual stream of a calibration set
+   */
+  public void reserve(long bytes) {
+    int layers = config().layers().size();
+    residentLayers = Math.min(layers, forecast.plus(bytes).residentLayers(budget, processBytes));
+    for (int layer = residentLayers; layer < layers; layer++) {
+      LayerWeights leaving = resident.remove(layer);
+      if (leaving != null) {
+        leaving.free();
+      }
+    }
   }
 
   /**

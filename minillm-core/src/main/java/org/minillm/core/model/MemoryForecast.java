@@ -53,11 +53,21 @@ public record MemoryForecast(long largestBlockBytes, long allBlocksBytes, long w
   }
 
   /**
+   * Adds what a pass holds besides.
+   *
+   * @param bytes such as the residual stream of a calibration set
+   * @return the forecast with more working memory
+   */
+  public MemoryForecast plus(long bytes) {
+    return new MemoryForecast(largestBlockBytes, allBlocksBytes, workingBytes + bytes);
+  }
+
+  /**
    * Decides how many layers stay in memory.
    *
    * @param budget for the whole process
-   * @param residentNow what the process has already, where it is known
-   * @return between 0 and the number of layers
+   * @param residentNow what the process had before it worked, where it is known
+   * @return at least 0; at least the number of layers where all may stay
    */
   int residentLayers(MemoryBudget budget, OptionalLong residentNow) {
     long free = budget.bytes() - residentNow.orElse(PROCESS_BYTES) - workingBytes;
@@ -65,6 +75,15 @@ public record MemoryForecast(long largestBlockBytes, long allBlocksBytes, long w
       return Integer.MAX_VALUE;
     }
     return largestBlockBytes == 0 ? 0 : (int) Math.max(0, free / largestBlockBytes);
+  }
+
+  /**
+   * Returns the smallest budget that can be kept.
+   *
+   * @return bytes of the process with one layer in memory at a time
+   */
+  public long smallestBudget() {
+    return PROCESS_BYTES + workingBytes;
   }
 
   /**
@@ -78,6 +97,6 @@ public record MemoryForecast(long largestBlockBytes, long allBlocksBytes, long w
         Math.min(
             allBlocksBytes,
             (long) residentLayers(budget, OptionalLong.of(PROCESS_BYTES)) * largestBlockBytes);
-    return PROCESS_BYTES + workingBytes + residentBytes;
+    return smallestBudget() + residentBytes;
   }
 }

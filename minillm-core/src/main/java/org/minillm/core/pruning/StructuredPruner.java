@@ -5,6 +5,7 @@ import com.google.common.collect.ImmutableMap;
 import com.google.common.collect.ImmutableSetMultimap;
 import com.google.common.collect.ImmutableSortedMap;
 import com.google.common.collect.Multimaps;
+import com.google.common.collect.Sets;
 import com.google.common.primitives.ImmutableDoubleArray;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -78,8 +79,28 @@ public final class StructuredPruner implements Pruner {
     return new Builder(criterion, target);
   }
 
+  /**
+   * Forecasts what {@link #plan} and {@link #apply} hold beside blocks and micro-batches; they
+   * reserve it. What {@code backprop} keeps is not in it.
+   *
+   * @param model the model
+   * @param data the calibration set; may be null where no text is read
+   * @return bytes
+   */
+  public long workingBytes(CausalLm model, @Nullable CalibrationSet data) {
+    return data == null || !readsText()
+        ? 0
+        : PruningMemory.bytes(
+            model,
+            data,
+            Sets.immutableEnumSet(requires().values()),
+            restoration != null,
+            target.kinds());
+  }
+
   @Override
   public PruningPlan plan(CausalLm model, @Nullable CalibrationSet data) throws IOException {
+    model.reserve(workingBytes(model, data));
     try (CalibrationEvidence evidence =
         CalibrationEvidence.prepare(
             model, data, requires(), gradientEstimator, backend, listener)) {
@@ -198,6 +219,7 @@ public final class StructuredPruner implements Pruner {
   public PruningReport apply(
       CausalLm model, PruningPlan plan, @Nullable CalibrationSet data, Path target)
       throws IOException {
+    model.reserve(workingBytes(model, data));
     return write(model, plan, refit(data), export, target, overwrite, listener);
   }
 

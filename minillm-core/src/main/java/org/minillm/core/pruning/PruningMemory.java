@@ -1,0 +1,56 @@
+package org.minillm.core.pruning;
+
+import java.util.Collection;
+import java.util.Set;
+import org.minillm.core.calibration.CalibrationSet;
+import org.minillm.core.calibration.Evidence;
+import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.GroupKind;
+import org.minillm.core.model.PruningGroup;
+
+/** What pruning holds in memory beside blocks and micro-batches. */
+final class PruningMemory {
+
+  /** The dense stream. */
+  private static final int STREAMS_OF_EVIDENCE = 1;
+
+  /** Both perturbed streams, and of each what the language head reads. */
+  private static final int STREAMS_OF_AN_ESTIMATE = 4;
+
+  /** The dense and the pruned stream, one of them before and after a layer, the dense sums. */
+  private static final int STREAMS_OF_A_RESTORATION = 4;
+
+  /** A sum in double, with a product in float32 and in double, or with a factor in double. */
+  private static final int BYTES_OF_A_MOMENT = 20;
+
+  private PruningMemory() {}
+
+  /** Forecasts the bytes of the larger of planning and restoring. */
+  static long bytes(
+      CausalLm model,
+      CalibrationSet data,
+      Set<Evidence> evidence,
+      boolean restored,
+      Collection<GroupKind> kinds) {
+    long stream =
+        (long) data.windows().size() * data.window() * model.config().hiddenSize() * Float.BYTES;
+    long moments = BYTES_OF_A_MOMENT * widestConsumer(model, kinds) * widestConsumer(model, kinds);
+    boolean gradient =
+        evidence.contains(Evidence.GRADIENT) || evidence.contains(Evidence.GATE_GRADIENT);
+    boolean squares =
+        evidence.contains(Evidence.SECOND_MOMENTS)
+            || evidence.contains(Evidence.WEIGHTED_SECOND_MOMENTS);
+    long plan =
+        stream * (gradient ? STREAMS_OF_AN_ESTIMATE : STREAMS_OF_EVIDENCE)
+            + (squares ? moments : 0);
+    long restore = restored ? stream * (STREAMS_OF_A_RESTORATION + kinds.size()) + moments : 0;
+    return Math.max(plan, restore);
+  }
+
+  private static long widestConsumer(CausalLm model, Collection<GroupKind> kinds) {
+    return model.groups(kinds).stream()
+        .mapToLong((PruningGroup group) -> (long) group.units() * group.consumer().width())
+        .max()
+        .orElse(0);
+  }
+}

@@ -1,0 +1,43 @@
+package org.minillm.core.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.OptionalLong;
+import org.junit.jupiter.api.Test;
+
+class MemoryForecastTest {
+
+  private static final long MB = 1_000_000;
+
+  /** Ten layers of 100 MB at most, 950 MB in all, and 250 MB to work with. */
+  private static final MemoryForecast FORECAST = new MemoryForecast(100 * MB, 950 * MB, 250 * MB);
+
+  private static int resident(MemoryForecast forecast, long megabytes) {
+    return forecast.residentLayers(new MemoryBudget(megabytes * MB), OptionalLong.of(300 * MB));
+  }
+
+  @Test
+  void layersStayAsFarAsTheBudgetHasRoomBesideTheProcessAndTheWork() {
+    assertThat(resident(FORECAST, 400)).isZero();
+    assertThat(resident(FORECAST, 649)).isZero();
+    assertThat(resident(FORECAST, 650)).isEqualTo(1);
+    assertThat(resident(FORECAST, 1_499)).isEqualTo(9);
+    assertThat(resident(FORECAST, 1_500)).isGreaterThanOrEqualTo(10);
+  }
+
+  @Test
+  void whatAPassHoldsBesidesTakesTheRoomOfLayers() {
+    assertThat(resident(FORECAST.plus(200 * MB), 1_000)).isEqualTo(2);
+    assertThat(FORECAST.plus(200 * MB).smallestBudget())
+        .isEqualTo(FORECAST.smallestBudget() + 200 * MB);
+  }
+
+  @Test
+  void peakIsTheProcessTheWorkAndTheLayersThatStay() {
+    long least = FORECAST.smallestBudget();
+    assertThat(FORECAST.peakBytes(new MemoryBudget(least))).isEqualTo(least);
+    assertThat(FORECAST.peakBytes(new MemoryBudget(least + 250 * MB))).isEqualTo(least + 200 * MB);
+    assertThat(FORECAST.peakBytes(new MemoryBudget(least + 5_000 * MB)))
+        .isEqualTo(least + 950 * MB);
+  }
+}
