@@ -8,9 +8,7 @@ import ai.djl.ndarray.NDScope;
 import com.google.common.collect.Lists;
 import java.io.IOException;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashMap;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 
@@ -131,6 +129,19 @@ public final class Sweep implements AutoCloseable {
     int length() {
       return windows.get(0).length;
     }
+
+    List<int[]> windows() {
+      return windows;
+    }
+
+    int rowsPerBatch() {
+      return rowsPerBatch;
+    }
+
+    void free() {
+      hidden.forEach(NDArray::close);
+      hidden.clear();
+    }
   }
 
   /**
@@ -239,60 +250,7 @@ public final class Sweep implements AutoCloseable {
    * @throws IOException if the language head cannot be read
    */
   public List<double[]> windowNegativeLogLikelihoods(List<Strand> scored) throws IOException {
-    List<LanguageHead.Predictions> batches = new ArrayList<>();
-    try (NDManager owner = model.newManager()) {
-      for (Strand strand : scored) {
-        checkArgument(strand.length() > 1, "a window of 1 token predicts nothing");
-        addPredictions(strand, owner, batches);
-      }
-      return windowMeans(scored, new LanguageHead(model).negativeLogLikelihoods(batches));
-    }
-  }
-
-  /** All positions of a strand but the last of each window. */
-  private void addPredictions(
-      Strand strand, NDManager owner, List<LanguageHead.Predictions> batches) throws IOException {
-    Iterator<List<int[]>> windows = Lists.partition(strand.windows, strand.rowsPerBatch).iterator();
-    int predicted = strand.length() - 1;
-    for (NDArray hidden : strand.hidden) {
-      int[] targets =
-          windows.next().stream()
-              .flatMapToInt(window -> Arrays.stream(window, 1, window.length))
-              .toArray();
-      try (NDScope scope = new NDScope()) {
-        scope.suppressNotUsedWarning();
-        NDArray normed = model.decoder().finalHidden(model.checkpoint()::read, hidden);
-        NDArray positions = normed.get(":, :" + predicted).reshape(-1, normed.getShape().get(2));
-        NDScope.unregister(positions);
-        positions.attach(owner);
-        batches.add(new LanguageHead.Predictions(positions, targets));
-      }
-      hidden.close();
-    }
-    strand.hidden.clear();
-  }
-
-  private static List<double[]> windowMeans(List<Strand> scored, List<double[]> batches) {
-    Iterator<double[]> tokens = batches.iterator();
-    List<double[]> results = new ArrayList<>();
-    for (Strand strand : scored) {
-      double[] means = new double[strand.windows.size()];
-      for (int first = 0; first < means.length; first += strand.rowsPerBatch) {
-        putWindowMeans(tokens.next(), strand.length() - 1, means, first);
-      }
-      results.add(means);
-    }
-    return results;
-  }
-
-  private static void putWindowMeans(double[] tokens, int perWindow, double[] means, int first) {
-    for (int w = 0; w < tokens.length / perWindow; w++) {
-      double sum = 0;
-      for (int t = 0; t < perWindow; t++) {
-        sum += tokens[w * perWindow + t];
-      }
-      means[first + w] = sum / perWindow;
-    }
+    return new WindowLosses(model).of(scored);
   }
 
   /**

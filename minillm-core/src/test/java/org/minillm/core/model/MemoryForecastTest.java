@@ -13,21 +13,21 @@ class MemoryForecastTest {
   private static final MemoryForecast FORECAST = new MemoryForecast(100 * MB, 950 * MB, 250 * MB);
 
   private static int resident(MemoryForecast forecast, long megabytes) {
-    return forecast.residentLayers(new MemoryBudget(megabytes * MB), OptionalLong.of(300 * MB));
+    return forecast.residentLayers(new MemoryBudget(megabytes * MB), OptionalLong.of(400 * MB));
   }
 
   @Test
   void layersStayAsFarAsTheBudgetHasRoomBesideTheProcessAndTheWork() {
-    assertThat(resident(FORECAST, 400)).isZero();
-    assertThat(resident(FORECAST, 649)).isZero();
-    assertThat(resident(FORECAST, 650)).isEqualTo(1);
-    assertThat(resident(FORECAST, 1_499)).isEqualTo(9);
-    assertThat(resident(FORECAST, 1_500)).isGreaterThanOrEqualTo(10);
+    assertThat(resident(FORECAST, 500)).isZero();
+    assertThat(resident(FORECAST, 749)).isZero();
+    assertThat(resident(FORECAST, 750)).isEqualTo(1);
+    assertThat(resident(FORECAST, 1_599)).isEqualTo(9);
+    assertThat(resident(FORECAST, 1_600)).isGreaterThanOrEqualTo(10);
   }
 
   @Test
   void whatAPassHoldsBesidesTakesTheRoomOfLayers() {
-    assertThat(resident(FORECAST.plus(200 * MB), 1_000)).isEqualTo(2);
+    assertThat(resident(FORECAST.plus(200 * MB), 1_050)).isEqualTo(2);
     assertThat(FORECAST.plus(200 * MB).smallestBudget())
         .isEqualTo(FORECAST.smallestBudget() + 200 * MB);
   }
