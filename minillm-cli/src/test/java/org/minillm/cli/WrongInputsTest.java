@@ -223,13 +223,14 @@ class WrongInputsTest {
   @Test
   void budgetThatCannotBeKeptIsRefusedWithOneThatCan() {
     // WHEN
-    CommandRun run = prune(model, temp.resolve("x"), "--memory", "10m");
+    CommandRun run = prune(model, temp.resolve("x"), "--restore", "none", "--memory", "10m");
 
     // THEN
     assertFails(run, 1, "memory budget 10.0 MiB", "with one layer in memory at a time");
     Matcher smallest = Pattern.compile("--memory ([0-9]+m) or more").matcher(run.err());
     assertThat(smallest.find()).isTrue();
-    assertThat(prune(model, temp.resolve("y"), "--memory", smallest.group(1)).exitCode()).isZero();
+    String[] options = {"--restore", "none", "--memory", smallest.group(1)};
+    assertThat(prune(model, temp.resolve("y"), options).exitCode()).isZero();
   }
 
   private static CommandRun logits(Path ids, Path out) {
