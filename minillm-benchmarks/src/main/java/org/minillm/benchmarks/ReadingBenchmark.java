@@ -1,6 +1,5 @@
 package org.minillm.benchmarks;
 
-import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import com.google.common.io.MoreFiles;
 import com.google.common.io.RecursiveDeleteOption;
@@ -11,37 +10,22 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Random;
-import java.util.concurrent.TimeUnit;
 import org.minillm.core.checkpoint.Checkpoint;
 import org.minillm.core.checkpoint.CheckpointWriter;
 import org.minillm.core.checkpoint.TensorInfo;
 import org.minillm.core.checkpoint.TensorOutput;
 import org.minillm.core.checkpoint.TensorType;
 import org.openjdk.jmh.annotations.Benchmark;
-import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Fork;
 import org.openjdk.jmh.annotations.Level;
-import org.openjdk.jmh.annotations.Measurement;
-import org.openjdk.jmh.annotations.Mode;
-import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
-import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
-import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
-import org.openjdk.jmh.annotations.Warmup;
 
 /**
  * Reading a tensor of 4096 x 2048 weights from the page cache into float32: F32 is a plain copy of
  * the bytes, what the others take more is widening. 32 MiB of float32 a call.
  */
-@State(Scope.Benchmark)
-@BenchmarkMode(Mode.AverageTime)
-@OutputTimeUnit(TimeUnit.MILLISECONDS)
-@Warmup(iterations = 3, time = 1)
-@Measurement(iterations = 5, time = 1)
-@Fork(1)
-public class ReadingBenchmark {
+public class ReadingBenchmark extends KernelBenchmark {
 
   private static final String TENSOR = "weight";
   private static final Shape SHAPE = new Shape(4096, 2048);
@@ -52,7 +36,6 @@ public class ReadingBenchmark {
 
   private Path folder;
   private Checkpoint checkpoint;
-  private NDManager manager;
 
   /** Writes the tensor and reads it once. */
   @Setup(Level.Trial)
@@ -66,7 +49,6 @@ public class ReadingBenchmark {
         .tensors(List.of(new TensorOutput(info, out -> out.write(ByteBuffer.wrap(bytes)))))
         .write();
     checkpoint = Checkpoint.open(folder.resolve("model"));
-    manager = NDManager.newBaseManager();
     read();
   }
 
@@ -76,10 +58,9 @@ public class ReadingBenchmark {
     checkpoint.read(TENSOR, manager).close();
   }
 
-  /** Frees the memory and deletes the files. */
+  /** Deletes the files. */
   @TearDown(Level.Trial)
   public void delete() throws IOException {
-    manager.close();
     checkpoint.close();
     MoreFiles.deleteRecursively(folder, RecursiveDeleteOption.ALLOW_INSECURE);
   }

@@ -1,14 +1,10 @@
 package org.minillm.cli;
 
-import com.google.gson.JsonObject;
-import com.google.gson.JsonParseException;
-import com.google.gson.JsonParser;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import org.minillm.core.checkpoint.Checkpoint;
 import org.minillm.core.checkpoint.CheckpointWriter;
+import org.minillm.core.checkpoint.JsonFiles;
 import org.minillm.core.checkpoint.MalformedCheckpointException;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -63,20 +59,13 @@ final class BenchSyntheticCommand implements Callable<Integer> {
     RunCost cost = RunCost.start();
     try (CliProgress progress = CliProgress.on(spec.commandLine().getErr());
         Checkpoint companions = Checkpoint.open(tokenizer)) {
-      new SyntheticCheckpoint(read(), companions.companions(), seed).write(out, force, progress);
+      new SyntheticCheckpoint(JsonFiles.read(config), companions.companions(), seed)
+          .write(out, force, progress);
     } catch (IllegalArgumentException e) {
       throw new MalformedCheckpointException(config + ": " + e.getMessage(), e);
     }
     spec.commandLine().getOut().println("written to " + out);
     spec.commandLine().getOut().println(cost);
     return ExitCode.OK;
-  }
-
-  private JsonObject read() throws IOException {
-    try {
-      return JsonParser.parseString(Files.readString(config)).getAsJsonObject();
-    } catch (JsonParseException | IllegalStateException e) {
-      throw new MalformedCheckpointException(config + ": not a JSON object", e);
-    }
   }
 }

@@ -8,7 +8,6 @@ import java.util.concurrent.Callable;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.LayerShape;
-import org.minillm.core.model.MemoryForecast;
 import org.minillm.core.model.ModelConfig;
 import org.minillm.core.model.PruningGroup;
 import picocli.CommandLine.Command;
@@ -103,8 +102,7 @@ final class InspectCommand implements Callable<Integer> {
   }
 
   private void printForecast(CausalLm lm, PrintWriter out, JsonReport report) {
-    MemoryForecast forecast = MemoryForecast.of(lm.decoder());
-    long peak = forecast.peakBytes(memory.budget());
+    long peak = lm.memoryForecast().peakBytes(memory.budget());
     out.printf(
         Locale.ROOT,
         "%npruning with a budget of %s: about %,d MB at the peak, %d of %d layers stay in memory%n",

@@ -109,7 +109,7 @@ final class PruneCommand implements Callable<Integer> {
   /** Tells what memory the work will take, and refuses a budget that cannot be kept. */
   private long forecast(StructuredPruner pruner, CausalLm lm, @Nullable CalibrationSet data)
       throws IOException {
-    MemoryForecast forecast = MemoryForecast.of(lm.decoder()).plus(pruner.workingBytes(lm, data));
+    MemoryForecast forecast = lm.memoryForecast().plus(pruner.workingBytes(lm, data));
     if (memory.budget().bytes() < forecast.smallestBudget()) {
       throw new IOException(
           String.format(

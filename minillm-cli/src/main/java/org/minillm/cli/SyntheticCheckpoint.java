@@ -6,8 +6,8 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
-import java.nio.channels.WritableByteChannel;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -75,32 +75,26 @@ record SyntheticCheckpoint(JsonObject config, List<Path> companions, long seed) 
     float constant = name.endsWith(".bias") ? 0 : 1;
     TensorContent content =
         out -> {
-          float[] values = new float[BUFFER];
           for (long at = 0; at < info.elements(); at += BUFFER) {
-            int count = (int) Math.min(BUFFER, info.elements() - at);
-            FloatBuffer part = FloatBuffer.wrap(values, 0, count);
+            float[] values = new float[(int) Math.min(BUFFER, info.elements() - at)];
             if (matrix) {
-              CounterRng.fillNormal(part, seed, CounterRng.stream(name), at);
+              CounterRng.fillNormal(FloatBuffer.wrap(values), seed, CounterRng.stream(name), at);
+            } else {
+              Arrays.fill(values, constant);
             }
-            writeAll(out, values, count, matrix ? DEVIATION : constant, matrix);
+            out.write(bfloat16(values, matrix ? DEVIATION : 1));
           }
         };
     return new TensorOutput(info, content);
   }
 
   /** The upper halves of the float32 numbers: random numbers need no rounding. */
-  private static void writeAll(
-      WritableByteChannel out, float[] values, int count, float scale, boolean random)
-      throws IOException {
+  private static ByteBuffer bfloat16(float[] values, float scale) {
     ByteBuffer bytes =
-        ByteBuffer.allocate(count * TensorType.BF16.bytes()).order(ByteOrder.LITTLE_ENDIAN);
-    for (int i = 0; i < count; i++) {
-      float value = random ? values[i] * scale : scale;
-      bytes.putShort((short) (Float.floatToRawIntBits(value) >>> Short.SIZE));
+        ByteBuffer.allocate(values.length * TensorType.BF16.bytes()).order(ByteOrder.LITTLE_ENDIAN);
+    for (float value : values) {
+      bytes.putShort((short) (Float.floatToRawIntBits(value * scale) >>> Short.SIZE));
     }
-    bytes.flip();
-    while (bytes.hasRemaining()) {
-      out.write(bytes);
-    }
+    return bytes.flip();
   }
 }

@@ -8,6 +8,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableMap;
+import com.google.common.primitives.Ints;
 import com.google.gson.JsonObject;
 import java.io.IOException;
 import java.util.Arrays;
@@ -91,15 +92,13 @@ final class TransformerDecoder implements Decoder {
       ModelTable.LearnedPositions table, RowSource rows, TokenLayout layout, NDManager owner)
       throws IOException {
     int[] positions = Arrays.stream(layout.positions()).flatMapToInt(Arrays::stream).toArray();
-    for (int position : positions) {
-      checkArgument(
-          position < table.length(),
-          "%s tokens in a row, but %s has %s positions (max_position_embeddings); use shorter"
-              + " windows",
-          position + 1,
-          table.path(),
-          table.length());
-    }
+    int tokens = Ints.max(positions) + 1;
+    checkArgument(
+        tokens <= table.length(),
+        "%s tokens in a row, but %s has %s positions (max_position_embeddings); use shorter windows",
+        tokens,
+        table.path(),
+        table.length());
     int[] stored = Arrays.stream(positions).map(position -> table.offset() + position).toArray();
     NDArray gathered = rows.gather(table.weight(), stored, owner);
     return gathered.reshape(layout.rows(), layout.length(), gathered.getShape().get(1));

@@ -146,7 +146,7 @@ public record CalibrationEvidence(
       EvidencePass pass = new EvidencePass(EvidencePass.points(model, required), owner);
       Sweep.LayerVisitor step =
           (layer, weights) -> {
-            long tokens = data == null ? 0 : (long) data.windows().size() * data.window();
+            long tokens = data == null ? 0 : data.tokens();
             visit(visitor, layer, weights, pass, tokens);
             pass.layerDone();
             listener.stepDone();

@@ -63,6 +63,15 @@ public record CalibrationSet(String source, int window, ImmutableList<int[]> win
   }
 
   /**
+   * Counts the tokens.
+   *
+   * @return windows times window
+   */
+  public long tokens() {
+    return (long) windows.size() * window;
+  }
+
+  /**
    * Says which text was used, for the plan.
    *
    * @return source, window, number of windows and a hash of the token ids

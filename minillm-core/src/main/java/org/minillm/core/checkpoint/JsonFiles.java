@@ -13,7 +13,7 @@ import java.nio.file.Path;
 import java.util.SortedMap;
 
 /** The JSON objects that stand in files of their own, laid out as Hugging Face does. */
-final class JsonFiles {
+public final class JsonFiles {
 
   private static final Gson GSON =
       new GsonBuilder()
@@ -25,8 +25,14 @@ final class JsonFiles {
 
   private JsonFiles() {}
 
-  /** Number literals are kept as they are written. */
-  static JsonObject read(Path file) throws IOException {
+  /**
+   * Reads a file. Number literals are kept as they are written.
+   *
+   * @param file one JSON object in UTF-8
+   * @return the object
+   * @throws IOException if there is no such file, or something else in it; the message says what
+   */
+  public static JsonObject read(Path file) throws IOException {
     JsonElement json;
     try {
       json = GSON.fromJson(Files.readString(file), JsonElement.class);

@@ -112,11 +112,7 @@ final class ContinuationScores {
       gathered.finish();
       reader.read(gathered.positions, gathered.predictions);
     }
-    listener.stepsDone(
-        batches.stream()
-            .flatMap(batch -> batch.predictions().stream())
-            .filter(prediction -> prediction.token() == 0)
-            .count());
+    batches.forEach(batch -> listener.stepsDone(batch.requests()));
   }
 
   /** What the language head is to read of many small batches, put together into few large ones. */

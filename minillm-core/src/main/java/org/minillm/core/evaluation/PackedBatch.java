@@ -75,6 +75,11 @@ record PackedBatch(List<int[]> rows, TokenLayout layout, List<Prediction> predic
     return (long) rows.size() * layout.length();
   }
 
+  /** Counts the requests: each has one first token. */
+  long requests() {
+    return predictions.stream().filter(prediction -> prediction.token == 0).count();
+  }
+
   /** A context and what its continuations read. */
   private static final class Row {
     private final List<Prediction> predictions = new ArrayList<>();

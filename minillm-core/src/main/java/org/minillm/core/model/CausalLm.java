@@ -11,7 +11,6 @@ import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableSet;
 import com.google.common.collect.Streams;
 import com.google.gson.JsonElement;
-import com.google.gson.JsonParser;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,6 +22,7 @@ import java.util.Map;
 import java.util.OptionalLong;
 import java.util.stream.IntStream;
 import org.minillm.core.checkpoint.Checkpoint;
+import org.minillm.core.checkpoint.JsonFiles;
 import org.minillm.core.checkpoint.MalformedCheckpointException;
 import org.minillm.core.plugin.Plugins;
 
@@ -220,7 +220,7 @@ public final class CausalLm implements AutoCloseable {
     Path generation = checkpoint.folder().resolve("generation_config.json");
     JsonElement ids = null;
     if (Files.isRegularFile(generation)) {
-      ids = JsonParser.parseString(Files.readString(generation)).getAsJsonObject().get(END_TOKEN);
+      ids = JsonFiles.read(generation).get(END_TOKEN);
     }
     if (ids == null) {
       ids = checkpoint.config().get(END_TOKEN);
@@ -265,6 +265,15 @@ public final class CausalLm implements AutoCloseable {
         leaving.free();
       }
     }
+  }
+
+  /**
+   * Returns what a pass over this model needs in memory.
+   *
+   * @return the forecast, without what a pass {@linkplain #reserve reserves}
+   */
+  public MemoryForecast memoryForecast() {
+    return forecast;
   }
 
   /**

@@ -5,6 +5,7 @@ import static com.google.common.base.Preconditions.checkArgument;
 import com.google.common.collect.ImmutableList;
 import java.util.List;
 import java.util.function.ToLongFunction;
+import java.util.stream.Stream;
 
 /**
  * Units that can be removed one by one, and the slices of the tensors that go with each of them.
@@ -51,7 +52,7 @@ public record PruningGroup(GroupId id, int units, ImmutableList<TensorSlice> sli
    * @return the weights of one unit over all slices
    */
   public long weightsPerUnit(ToLongFunction<String> tensorSize) {
-    return slices.stream().mapToLong(slice -> tensorSize.applyAsLong(slice.tensor()) / units).sum();
+    return weightsPerUnit(slices.stream(), tensorSize);
   }
 
   /**
@@ -61,9 +62,10 @@ public record PruningGroup(GroupId id, int units, ImmutableList<TensorSlice> sli
    * @return the weights of one unit over all slices but biases
    */
   public long macsPerUnit(ToLongFunction<String> tensorSize) {
-    return slices.stream()
-        .filter(slice -> !slice.isBias())
-        .mapToLong(slice -> tensorSize.applyAsLong(slice.tensor()) / units)
-        .sum();
+    return weightsPerUnit(slices.stream().filter(slice -> !slice.isBias()), tensorSize);
+  }
+
+  private long weightsPerUnit(Stream<TensorSlice> counted, ToLongFunction<String> tensorSize) {
+    return counted.mapToLong(slice -> tensorSize.applyAsLong(slice.tensor()) / units).sum();
   }
 }

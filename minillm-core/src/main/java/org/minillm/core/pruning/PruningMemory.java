@@ -32,9 +32,9 @@ final class PruningMemory {
       Set<Evidence> evidence,
       boolean restored,
       Collection<GroupKind> kinds) {
-    long stream =
-        (long) data.windows().size() * data.window() * model.config().hiddenSize() * Float.BYTES;
-    long moments = BYTES_OF_A_MOMENT * widestConsumer(model, kinds) * widestConsumer(model, kinds);
+    long stream = data.tokens() * model.config().hiddenSize() * Float.BYTES;
+    long channels = widestConsumer(model, kinds);
+    long moments = BYTES_OF_A_MOMENT * channels * channels;
     boolean gradient =
         evidence.contains(Evidence.GRADIENT) || evidence.contains(Evidence.GATE_GRADIENT);
     boolean squares =
