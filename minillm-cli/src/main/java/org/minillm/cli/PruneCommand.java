@@ -2,15 +2,18 @@ package org.minillm.cli;
 
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.calibration.GradientEstimator;
 import org.minillm.core.calibration.ScoreBackend;
 import org.minillm.core.checkpoint.CheckpointWriter;
+import org.minillm.core.journal.JournalFolder;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.MemoryForecast;
 import org.minillm.core.plugin.ConfigurablePlugin;
@@ -69,6 +72,13 @@ final class PruneCommand implements Callable<Integer> {
   @Option(names = "--force", description = "Replace what is at DIR.")
   private boolean force;
 
+  @Option(
+      names = "--restart",
+      description =
+          "Begin anew, although a run was interrupted: delete its journal, which stands beside the"
+              + " target. Without this the same command goes on where it stopped.")
+  private boolean restart;
+
   @Mixin private CalibrationOptions calibration;
   @Mixin private RestoreOption restore;
   @Mixin private ExportOption form;
@@ -93,6 +103,7 @@ final class PruneCommand implements Callable<Integer> {
     if (out != null) {
       CheckpointWriter.checkTarget(out, force, model);
     }
+    openJournal(builder);
     RunCost cost = RunCost.start();
     try (CliProgress progress = CliProgress.on(spec.commandLine().getErr());
         CausalLm lm = CausalLm.open(model, memory.budget())) {
@@ -104,6 +115,21 @@ final class PruneCommand implements Callable<Integer> {
       report(new CutSummary(plan, PruningReport.of(lm, plan, form.export())), cost, forecast);
     }
     return ExitCode.OK;
+  }
+
+  /** What a run has done is kept beside its target until the target stands. */
+  private void openJournal(StructuredPruner.Builder builder) throws IOException {
+    Path target = Objects.requireNonNull(planOnly != null ? planOnly : out).toAbsolutePath();
+    Path journal = target.resolveSibling(target.getFileName() + ".journal");
+    if (restart) {
+      JournalFolder.delete(journal);
+    }
+    if (Files.exists(journal)) {
+      spec.commandLine()
+          .getErr()
+          .println("going on where a run stopped that was interrupted: " + journal);
+    }
+    builder.journal(journal, JournalFolder.INTERVAL);
   }
 
   /** Tells what memory the work will take, and refuses a budget that cannot be kept. */
@@ -203,6 +229,7 @@ final class PruneCommand implements Callable<Integer> {
       throws IOException {
     if (planOnly != null) {
       plan.write(planOnly);
+      pruner.forget();
     } else if (out != null) {
       pruner.apply(lm, plan, data, out);
     }

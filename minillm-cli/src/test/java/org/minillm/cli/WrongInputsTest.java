@@ -8,6 +8,9 @@ import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -16,6 +19,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.minillm.core.journal.JournalFolder;
+import org.minillm.core.journal.PassState;
 import org.minillm.demo.DemoData;
 
 /** One clear line on stderr, exit code 1 or 2, no stack trace, and nothing half-written. */
@@ -236,5 +241,26 @@ class WrongInputsTest {
   private static CommandRun logits(Path ids, Path out) {
     return CommandRun.of(
         "logits", model.toString(), "--ids", ids.toString(), "--out", out.toString());
+  }
+
+  @Test
+  void theJournalOfAnotherRunIsRefusedUntilItIsGivenUp() throws IOException {
+    // GIVEN the journal of an interrupted run beside the target
+    Path out = temp.resolve("resumed");
+    Path folder = temp.resolve("resumed.journal");
+    try (JournalFolder journal =
+        JournalFolder.open(folder, Map.of("criterion", "fms"), Duration.ZERO)) {
+      journal.saveIfDue("score", () -> PassState.passing(1, List.of()));
+    }
+
+    // WHEN another run has that target
+    CommandRun refused = prune(model, out);
+
+    // THEN it is refused by name, and does its work when told to begin anew
+    assertFails(refused, 1, folder.toString(), "journal of another run", "fms", "--restart");
+    assertThat(out).doesNotExist();
+    assertThat(prune(model, out, "--restore", "none", "--restart").exitCode()).isZero();
+    assertThat(out.resolve("model.safetensors")).exists();
+    assertThat(folder).doesNotExist();
   }
 }

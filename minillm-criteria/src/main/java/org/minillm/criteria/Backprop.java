@@ -10,6 +10,7 @@ import org.minillm.core.calibration.Evidence;
 import org.minillm.core.calibration.GradientEstimate;
 import org.minillm.core.calibration.GradientEstimator;
 import org.minillm.core.calibration.GradientRequest;
+import org.minillm.core.journal.Journal;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.PassListener;
 import org.minillm.core.model.Sweep;
@@ -39,7 +40,11 @@ public record Backprop() implements GradientEstimator {
 
   @Override
   public GradientEstimate estimate(
-      CausalLm model, CalibrationSet data, GradientRequest request, PassListener listener)
+      CausalLm model,
+      CalibrationSet data,
+      GradientRequest request,
+      PassListener listener,
+      Journal journal)
       throws IOException {
     int rows = Math.max(1, Sweep.TOKENS_PER_BATCH / data.window());
     List<List<int[]>> batches = Lists.partition(data.windows(), rows);

@@ -17,6 +17,7 @@ import org.minillm.core.calibration.Evidence;
 import org.minillm.core.calibration.GradientEstimate;
 import org.minillm.core.calibration.GradientEstimator;
 import org.minillm.core.calibration.GradientRequest;
+import org.minillm.core.journal.Journal;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.PassListener;
@@ -93,7 +94,11 @@ public record GateSpsa(int pairs, double epsilon, long seed) implements Gradient
 
   @Override
   public GradientEstimate estimate(
-      CausalLm model, CalibrationSet data, GradientRequest request, PassListener listener)
+      CausalLm model,
+      CalibrationSet data,
+      GradientRequest request,
+      PassListener listener,
+      Journal journal)
       throws IOException {
     ImmutableSet<GroupKind> kinds = request.kinds(Evidence.GATE_GRADIENT);
     listener.passStarted(name(), (long) model.config().layers().size() * pairs * kinds.size());
@@ -103,8 +108,21 @@ public record GateSpsa(int pairs, double epsilon, long seed) implements Gradient
       ImmutableList<PruningGroup> groups = model.groups(List.of(kind));
       for (int pair = 0; pair < pairs; pair++) {
         long own = CounterRng.bits(seed, CounterRng.stream("gates " + kind.id()), pair);
-        measured.put(
-            kind, new GateSpsaEstimate.Pair(own, slopes(model, data, groups, own, listener)));
+        String pass = name() + "-" + kind.id() + "-" + pair;
+        ImmutableDoubleArray slopes =
+            Slopes.of(
+                journal,
+                pass,
+                listener,
+                model.config().layers().size(),
+                () ->
+                    slopes(
+                        model,
+                        data.windows(),
+                        groups,
+                        own,
+                        sweep -> sweep.run(journal, pass, listener)));
+        measured.put(kind, new GateSpsaEstimate.Pair(own, slopes));
       }
     }
     listener.passDone();
@@ -114,25 +132,25 @@ public record GateSpsa(int pairs, double epsilon, long seed) implements Gradient
 
   /** Measures the slope of every window's loss along its own z. */
   private ImmutableDoubleArray slopes(
-      CausalLm model,
-      CalibrationSet data,
-      List<PruningGroup> groups,
-      long pairSeed,
-      PassListener listener)
+      CausalLm model, List<int[]> windows, List<PruningGroup> groups, long pairSeed, SweepRun run)
       throws IOException {
     try (Sweep sweep = new Sweep(model)) {
       Sweep.Strand plus =
-          sweep.add(data.windows(), WeightTransform.NONE, new GateNoise(groups, pairSeed, epsilon));
+          sweep.add(windows, WeightTransform.NONE, new GateNoise(groups, pairSeed, epsilon));
       Sweep.Strand minus =
-          sweep.add(
-              data.windows(), WeightTransform.NONE, new GateNoise(groups, pairSeed, -epsilon));
-      sweep.run(layer -> listener.stepDone());
+          sweep.add(windows, WeightTransform.NONE, new GateNoise(groups, pairSeed, -epsilon));
+      run.run(sweep);
       List<double[]> losses = sweep.windowNegativeLogLikelihoods(List.of(plus, minus));
-      ImmutableDoubleArray.Builder slopes = ImmutableDoubleArray.builder(data.windows().size());
-      for (int w = 0; w < data.windows().size(); w++) {
+      ImmutableDoubleArray.Builder slopes = ImmutableDoubleArray.builder(windows.size());
+      for (int w = 0; w < windows.size(); w++) {
         slopes.add((losses.get(0)[w] - losses.get(1)[w]) / (2 * epsilon));
       }
       return slopes.build();
     }
+  }
+
+  /** Takes the strands of a sweep through the layers. */
+  private interface SweepRun {
+    void run(Sweep sweep) throws IOException;
   }
 }

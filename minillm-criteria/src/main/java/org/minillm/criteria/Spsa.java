@@ -5,6 +5,7 @@ import static com.google.common.base.Preconditions.checkArgument;
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableMap;
 import com.google.common.collect.ImmutableSet;
+import com.google.common.primitives.ImmutableDoubleArray;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -16,6 +17,7 @@ import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.calibration.GradientEstimate;
 import org.minillm.core.calibration.GradientEstimator;
 import org.minillm.core.calibration.GradientRequest;
+import org.minillm.core.journal.Journal;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.InputTap;
@@ -99,7 +101,11 @@ public record Spsa(int probes, double epsilon, long seed, Direction direction, D
 
   @Override
   public GradientEstimate estimate(
-      CausalLm model, CalibrationSet set, GradientRequest request, PassListener listener)
+      CausalLm model,
+      CalibrationSet set,
+      GradientRequest request,
+      PassListener listener,
+      Journal journal)
       throws IOException {
     ImmutableSet<String> perturbed = prunableTensors(model);
     List<SpsaEstimate.Probe> estimated = new ArrayList<>();
@@ -107,13 +113,25 @@ public record Spsa(int probes, double epsilon, long seed, Direction direction, D
     long layers = model.config().layers().size();
     listener.passStarted("spsa", layers * rounds.size());
     for (List<Integer> round : rounds) {
-      try (Sweep sweep = new Sweep(model)) {
-        List<Pair> pairs = new ArrayList<>();
-        for (int probe : round) {
-          pairs.add(addPair(sweep, probe, set, perturbed));
-        }
-        sweep.run(layer -> listener.stepDone());
-        estimated.addAll(probes(sweep, pairs));
+      String pass = "spsa-" + round.get(0);
+      ImmutableDoubleArray slopes =
+          Slopes.of(
+              journal,
+              pass,
+              listener,
+              layers,
+              () -> {
+                try (Sweep sweep = new Sweep(model)) {
+                  List<Pair> pairs = new ArrayList<>();
+                  for (int probe : round) {
+                    pairs.add(addPair(sweep, probe, set, perturbed));
+                  }
+                  sweep.run(journal, pass, listener);
+                  return slopes(sweep, pairs);
+                }
+              });
+      for (int i = 0; i < slopes.length(); i++) {
+        estimated.add(new SpsaEstimate.Probe(seedOf(round.get(i)), slopes.get(i)));
       }
     }
     listener.passDone();
@@ -144,15 +162,17 @@ public record Spsa(int probes, double epsilon, long seed, Direction direction, D
     return rounds;
   }
 
-  private record Pair(long seed, Sweep.Strand plus, Sweep.Strand minus) {}
+  private record Pair(Sweep.Strand plus, Sweep.Strand minus) {}
+
+  private long seedOf(int probe) {
+    return CounterRng.bits(seed, CounterRng.stream("spsa probe"), probe);
+  }
 
   private Pair addPair(Sweep sweep, int probe, CalibrationSet set, ImmutableSet<String> perturbed)
       throws IOException {
-    long own = CounterRng.bits(seed, CounterRng.stream("spsa probe"), probe);
     List<int[]> windows = windowsOf(probe, set);
-    Perturbation z = new Perturbation(own, direction);
+    Perturbation z = new Perturbation(seedOf(probe), direction);
     return new Pair(
-        own,
         sweep.add(windows, moved(z, epsilon, perturbed), InputTap.NONE),
         sweep.add(windows, moved(z, -epsilon, perturbed), InputTap.NONE));
   }
@@ -173,11 +193,11 @@ public record Spsa(int probes, double epsilon, long seed, Direction direction, D
         tensors.contains(tensor) ? z.perturbed(tensor, weight, step, owner) : weight;
   }
 
-  private List<SpsaEstimate.Probe> probes(Sweep sweep, List<Pair> pairs) throws IOException {
+  private ImmutableDoubleArray slopes(Sweep sweep, List<Pair> pairs) throws IOException {
     List<Sweep.Strand> strands =
         pairs.stream().flatMap(pair -> Stream.of(pair.plus, pair.minus)).toList();
     List<double[]> losses = sweep.windowNegativeLogLikelihoods(strands);
-    List<SpsaEstimate.Probe> probes = new ArrayList<>();
+    ImmutableDoubleArray.Builder slopes = ImmutableDoubleArray.builder(pairs.size());
     for (int i = 0; i < pairs.size(); i++) {
       double[] plus = losses.get(2 * i);
       double[] minus = losses.get(2 * i + 1);
@@ -185,10 +205,9 @@ public record Spsa(int probes, double epsilon, long seed, Direction direction, D
       for (int w = 0; w < plus.length; w++) {
         difference += plus[w] - minus[w];
       }
-      double coefficient = difference / plus.length / (2 * epsilon);
-      probes.add(new SpsaEstimate.Probe(pairs.get(i).seed, coefficient));
+      slopes.add(difference / plus.length / (2 * epsilon));
     }
-    return probes;
+    return slopes.build();
   }
 
   private long forwardPasses(int windows) {

@@ -26,6 +26,7 @@ import org.minillm.core.calibration.Evidence;
 import org.minillm.core.calibration.GateGradient;
 import org.minillm.core.calibration.GradientEstimate;
 import org.minillm.core.calibration.GradientRequest;
+import org.minillm.core.journal.Journal;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.FloatView;
 import org.minillm.core.model.GroupKind;
@@ -76,7 +77,7 @@ class BackpropTest {
 
   private static GradientEstimate estimate(
       CausalLm model, CalibrationSet data, GradientRequest request) throws IOException {
-    return new Backprop().estimate(model, data, request, PassListener.SILENT);
+    return new Backprop().estimate(model, data, request, PassListener.SILENT, Journal.NONE);
   }
 
   private static List<PruningGroup> groups(CausalLm model) {

@@ -18,6 +18,7 @@ import org.minillm.core.calibration.GateGradient;
 import org.minillm.core.calibration.GradientEstimate;
 import org.minillm.core.calibration.GradientEstimator;
 import org.minillm.core.calibration.GradientRequest;
+import org.minillm.core.journal.Journal;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.PassListener;
@@ -75,7 +76,8 @@ class GateSpsaTest {
   }
 
   private static Heads heads(GradientEstimator estimator) throws IOException {
-    try (GradientEstimate estimate = estimator.estimate(model, data, HEADS, PassListener.SILENT)) {
+    try (GradientEstimate estimate =
+        estimator.estimate(model, data, HEADS, PassListener.SILENT, Journal.NONE)) {
       ImmutableList.Builder<Double> mean = ImmutableList.builder();
       ImmutableList.Builder<Double> meanSquare = ImmutableList.builder();
       for (PruningGroup group : model.groups(List.of(GroupKind.ATTENTION_HEADS))) {

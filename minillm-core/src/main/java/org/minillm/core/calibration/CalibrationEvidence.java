@@ -16,6 +16,9 @@ import java.util.ServiceLoader;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
+import org.minillm.core.journal.Findings;
+import org.minillm.core.journal.Journal;
+import org.minillm.core.journal.PassState;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.PassListener;
@@ -40,9 +43,10 @@ public record CalibrationEvidence(
     ScoreBackend backend)
     implements AutoCloseable {
 
-  /** Shown the evidence of one layer after the other. */
-  @FunctionalInterface
-  public interface LayerVisitor {
+  private static final String PASS = "score";
+
+  /** Shown the evidence of one layer after the other; tells what it has found in them. */
+  public interface LayerVisitor extends Findings {
 
     /**
      * A layer's evidence is complete.
@@ -63,6 +67,7 @@ public record CalibrationEvidence(
    * @param estimator makes the gradient; null where the gradient is to be 1 everywhere
    * @param backend where scores are computed
    * @param listener told of the progress
+   * @param journal where the estimator goes on
    * @return evidence whose other passes {@link #visitLayers} runs; to be closed
    * @throws IOException if the checkpoint cannot be read
    * @throws IllegalArgumentException if there is no calibration set and one is needed, or a
@@ -74,7 +79,8 @@ public record CalibrationEvidence(
       SetMultimap<GroupKind, Evidence> required,
       @Nullable GradientEstimator estimator,
       ScoreBackend backend,
-      PassListener listener)
+      PassListener listener,
+      Journal journal)
       throws IOException {
     if (!required.isEmpty() && data == null) {
       throw new IllegalArgumentException(
@@ -87,7 +93,7 @@ public record CalibrationEvidence(
     GradientEstimate gradient =
         request.evidence().isEmpty() || estimator == null || data == null
             ? GradientEstimate.NONE
-            : estimator.estimate(model, data, request, listener);
+            : estimator.estimate(model, data, request, listener, journal);
     return new CalibrationEvidence(ImmutableSetMultimap.copyOf(required), gradient, backend);
   }
 
@@ -134,14 +140,20 @@ public record CalibrationEvidence(
    * @param model the model; read only
    * @param data the calibration set; may be null where no pass is needed
    * @param listener told of the progress, a step a layer
-   * @param visitor shown the layers, from the first to the last
+   * @param journal where the pass goes on
+   * @param visitor shown the layers that were not done in an earlier run, from the first to the
+   *     last
    * @throws IOException if the checkpoint cannot be read
    */
   public void visitLayers(
-      CausalLm model, @Nullable CalibrationSet data, PassListener listener, LayerVisitor visitor)
+      CausalLm model,
+      @Nullable CalibrationSet data,
+      PassListener listener,
+      Journal journal,
+      LayerVisitor visitor)
       throws IOException {
     int layers = model.config().layers().size();
-    listener.passStarted("score", layers);
+    listener.passStarted(PASS, layers);
     try (NDManager owner = NDManager.newBaseManager(Device.cpu(), CausalLm.ENGINE)) {
       EvidencePass pass = new EvidencePass(EvidencePass.points(model, required), owner);
       Sweep.LayerVisitor step =
@@ -154,7 +166,13 @@ public record CalibrationEvidence(
       if (data != null && EvidencePass.isNeededFor(required.values())) {
         try (Sweep sweep = new Sweep(model)) {
           sweep.add(data.windows(), WeightTransform.NONE, pass);
-          sweep.run(step);
+          resume(sweep, journal, owner, visitor, listener);
+          sweep.run(
+              (layer, weights) -> {
+                step.visit(layer, weights);
+                journal.saveIfDue(
+                    PASS, () -> new PassState(layer + 1, visitor.toJson(), sweep.streams()));
+              });
         }
       } else {
         for (int layer = 0; layer < layers; layer++) {
@@ -165,6 +183,17 @@ public record CalibrationEvidence(
       }
     }
     listener.passDone();
+  }
+
+  private static void resume(
+      Sweep sweep, Journal journal, NDManager owner, LayerVisitor visitor, PassListener listener)
+      throws IOException {
+    Optional<PassState> earlier = journal.find(PASS, owner);
+    if (earlier.isPresent()) {
+      sweep.resume(earlier.get());
+      visitor.resume(earlier.get().findings());
+      listener.stepsDone(earlier.get().layers());
+    }
   }
 
   private void visit(

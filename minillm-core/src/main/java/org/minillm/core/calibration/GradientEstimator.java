@@ -3,6 +3,7 @@ package org.minillm.core.calibration;
 import com.google.common.collect.Sets;
 import java.io.IOException;
 import java.util.Set;
+import org.minillm.core.journal.Journal;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.PassListener;
 import org.minillm.core.plugin.ConfigurablePlugin;
@@ -27,11 +28,16 @@ public interface GradientEstimator extends ConfigurablePlugin<GradientEstimator>
    * @param data the text on which the loss is measured
    * @param request what is wanted, within {@link #provides()}
    * @param listener told of the progress
+   * @param journal where a long estimate finds and leaves what it has done; may be left alone
    * @return the estimate; to be closed
    * @throws IOException if the checkpoint cannot be read
    */
   GradientEstimate estimate(
-      CausalLm model, CalibrationSet data, GradientRequest request, PassListener listener)
+      CausalLm model,
+      CalibrationSet data,
+      GradientRequest request,
+      PassListener listener,
+      Journal journal)
       throws IOException;
 
   /**
@@ -45,6 +51,6 @@ public interface GradientEstimator extends ConfigurablePlugin<GradientEstimator>
    */
   default GradientEstimate estimate(CausalLm model, CalibrationSet data, PassListener listener)
       throws IOException {
-    return estimate(model, data, GradientRequest.WEIGHTS, listener);
+    return estimate(model, data, GradientRequest.WEIGHTS, listener, Journal.NONE);
   }
 }

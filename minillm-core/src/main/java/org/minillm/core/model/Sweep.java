@@ -5,12 +5,17 @@ import static com.google.common.base.Preconditions.checkArgument;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
+import com.google.common.collect.ImmutableList;
 import com.google.common.collect.Lists;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import org.minillm.core.journal.Journal;
+import org.minillm.core.journal.PassState;
 
 /**
  * One walk through the decoder, a block at a time: each block is opened once and every strand goes
@@ -42,6 +47,7 @@ public final class Sweep implements AutoCloseable {
   private final NDManager manager;
   private final List<Strand> strands = new ArrayList<>();
   private final Map<Integer, Positions> positions = new HashMap<>();
+  private int layersDone;
 
   /**
    * Begins a walk.
@@ -76,8 +82,9 @@ public final class Sweep implements AutoCloseable {
      * A layer is done.
      *
      * @param layer from 0
+     * @throws IOException if what is done with it fails
      */
-    void layerDone(int layer);
+    void layerDone(int layer) throws IOException;
   }
 
   /** Works with a layer's weights when all strands have passed it. */
@@ -212,20 +219,77 @@ public final class Sweep implements AutoCloseable {
   }
 
   /**
+   * Runs all strands through all layers, and remembers now and then where they stand.
+   *
+   * @param journal where the pass goes on if it was interrupted
+   * @param pass its name there
+   * @param listener told of every layer, also of those that an earlier run has passed
+   * @throws IOException if a layer cannot be read or the journal cannot be written
+   */
+  public void run(Journal journal, String pass, PassListener listener) throws IOException {
+    Optional<PassState> earlier = journal.find(pass, manager);
+    if (earlier.isPresent()) {
+      resume(earlier.get());
+      listener.stepsDone(layersDone);
+    }
+    run(
+        (LayerListener)
+            layer -> {
+              listener.stepDone();
+              journal.saveIfDue(pass, () -> PassState.passing(layersDone, streams()));
+            });
+  }
+
+  /**
+   * Returns where all strands stand.
+   *
+   * @return the residual stream after the last layer that is done, strand after strand, owned by
+   *     the sweep, gone after the next layer
+   */
+  public ImmutableList<NDArray> streams() {
+    return strands.stream()
+        .flatMap(strand -> strand.hidden.stream())
+        .collect(ImmutableList.toImmutableList());
+  }
+
+  /**
+   * Goes on where a sweep with the same strands stood.
+   *
+   * @param state the layers that are done and the {@link #streams} after them, which this sweep
+   *     owns from now on
+   */
+  public void resume(PassState state) {
+    checkArgument(
+        state.streams().size() == streams().size(),
+        "%s arrays of another pass, expected %s",
+        state.streams().size(),
+        streams().size());
+    Iterator<NDArray> next = state.streams().iterator();
+    for (Strand strand : strands) {
+      for (int i = 0; i < strand.hidden.size(); i++) {
+        NDArray stream = next.next();
+        stream.attach(manager);
+        strand.hidden.set(i, stream).close();
+      }
+    }
+    layersDone = state.layers();
+  }
+
+  /**
    * Runs all strands through all layers.
    *
    * @param visitor shown each layer when it is done
    * @throws IOException if a layer cannot be read
    */
   public void run(LayerVisitor visitor) throws IOException {
-    for (int layer = 0; layer < model.config().layers().size(); layer++) {
+    for (int layer = layersDone; layer < model.config().layers().size(); layer++) {
       try (LayerWeights weights = model.layer(layer)) {
         for (Strand strand : strands) {
           runLayer(strand, layer, weights);
         }
+        layersDone = layer + 1;
         visitor.visit(layer, weights);
       }
-      NativeHeap.trim();
     }
   }
 
@@ -273,9 +337,10 @@ public final class Sweep implements AutoCloseable {
     return result;
   }
 
-  /** Frees the hidden states. */
+  /** Frees the hidden states, and gives back what the walk took. */
   @Override
   public void close() {
     manager.close();
+    NativeHeap.trim();
   }
 }

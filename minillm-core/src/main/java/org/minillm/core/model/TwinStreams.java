@@ -2,7 +2,9 @@ package org.minillm.core.model;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import com.google.common.collect.ImmutableList;
 import com.google.common.collect.Lists;
+import com.google.common.collect.Streams;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -117,8 +119,33 @@ public final class TwinStreams implements AutoCloseable {
         }
       }
     }
-    NativeHeap.trim();
     return after;
+  }
+
+  /**
+   * Returns where the streams stand between two layers.
+   *
+   * @return the dense micro-batches, and after them the pruned ones once the streams are two; owned
+   *     by this, gone after the next layer
+   */
+  public ImmutableList<NDArray> arrays() {
+    return diverged
+        ? Streams.concat(dense.stream(), pruned.stream()).collect(ImmutableList.toImmutableList())
+        : ImmutableList.copyOf(dense);
+  }
+
+  /**
+   * Goes on where streams over the same windows stood.
+   *
+   * @param arrays as of {@link #arrays}, owned by this from now on
+   */
+  public void resume(List<NDArray> arrays) {
+    int batches = dense.size();
+    dense.forEach(NDArray::close);
+    arrays.forEach(array -> array.attach(manager));
+    dense = List.copyOf(arrays.subList(0, batches));
+    diverged = arrays.size() > batches;
+    pruned = diverged ? List.copyOf(arrays.subList(batches, arrays.size())) : dense;
   }
 
   /** Frees the streams. */

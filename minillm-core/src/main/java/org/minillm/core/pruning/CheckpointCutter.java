@@ -1,10 +1,13 @@
 package org.minillm.core.pruning;
 
+import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableMap;
 import com.google.common.collect.ImmutableSortedMap;
+import com.google.common.hash.Hashing;
 import com.google.common.primitives.ImmutableIntArray;
+import com.google.gson.JsonElement;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -58,28 +61,51 @@ final class CheckpointCutter {
     }
     // before the long work, and because the scratch file stands beside the target
     CheckpointWriter.checkTarget(target, overwrite, model.checkpoint().folder());
-    try (ScratchTensors restored = new ScratchTensors(target.toAbsolutePath().getParent())) {
-      restore(refit, restored);
+    // a plan that was edited meanwhile finds nothing of the old one
+    String pass = "restore-" + Hashing.sha256().hashUnencodedChars(plan.toJson());
+    Optional<Path> kept = refit.journal().file(pass + ".tensors");
+    try (ScratchTensors restored =
+        kept.isPresent()
+            ? ScratchTensors.keptIn(kept.get())
+            : ScratchTensors.temporaryIn(target.toAbsolutePath().getParent())) {
+      new RestorationPass(model, table, refit.restoration(), new RestoredTensors(restored))
+          .run(refit.data(), refit.journal(), pass, listener);
       return write(target, overwrite, restored::output);
     }
   }
 
-  private void restore(Refit run, ScratchTensors restored) throws IOException {
-    RestorationPass.Sink sink =
-        (name, weight) -> {
-          TensorInfo dense = model.checkpoint().tensor(name);
-          Optional<CutTable.Cut> cut = table.cut(name);
-          if (cut.isEmpty()) { // a bias
-            restored.put(dense, FloatView.of(weight));
-          } else if (export == Export.CUT) {
-            restored.put(cut.get().of(dense), FloatView.of(weight));
-          } else {
-            try (NDManager owner = weight.getManager().newSubManager()) {
-              restored.put(dense, FloatView.of(cut.get().spread(weight, owner)));
-            }
-          }
-        };
-    new RestorationPass(model, table, run.restoration(), sink).run(run.data(), listener);
+  /** Keeps restored tensors in the form in which they will be written. */
+  private final class RestoredTensors implements RestorationPass.Sink {
+    private final ScratchTensors restored;
+
+    RestoredTensors(ScratchTensors restored) {
+      this.restored = restored;
+    }
+
+    @Override
+    public void accept(String name, NDArray weight) throws IOException {
+      TensorInfo dense = model.checkpoint().tensor(name);
+      Optional<CutTable.Cut> cut = table.cut(name);
+      if (cut.isEmpty()) { // a bias
+        restored.put(dense, FloatView.of(weight));
+      } else if (export == Export.CUT) {
+        restored.put(cut.get().of(dense), FloatView.of(weight));
+      } else {
+        try (NDManager owner = weight.getManager().newSubManager()) {
+          restored.put(dense, FloatView.of(cut.get().spread(weight, owner)));
+        }
+      }
+    }
+
+    @Override
+    public JsonElement toJson() {
+      return restored.toJson();
+    }
+
+    @Override
+    public void resume(JsonElement json) throws IOException {
+      restored.resume(json);
+    }
   }
 
   private PruningReport write(

@@ -4,14 +4,26 @@ import com.google.common.collect.ImmutableSortedMap;
 import java.util.Map;
 import java.util.TreeMap;
 import org.minillm.core.calibration.CalibrationSet;
+import org.minillm.core.journal.Journal;
 
 /**
  * A restoration and the text that it is fitted to.
  *
  * @param restoration how the consumers are changed
  * @param data what the model reads meanwhile
+ * @param journal where it goes on if it was interrupted
  */
-public record Refit(Restoration restoration, CalibrationSet data) {
+public record Refit(Restoration restoration, CalibrationSet data, Journal journal) {
+
+  /**
+   * A restoration that begins anew whenever it is started.
+   *
+   * @param restoration how the consumers are changed
+   * @param data what the model reads meanwhile
+   */
+  public Refit(Restoration restoration, CalibrationSet data) {
+    this(restoration, data, Journal.NONE);
+  }
 
   /** What was done, for the manifest. */
   ImmutableSortedMap<String, String> provenance() {

@@ -14,6 +14,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.minillm.core.calibration.CalibrationSet;
+import org.minillm.core.journal.Findings;
+import org.minillm.core.journal.Journal;
+import org.minillm.core.journal.PassState;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.InputTap;
@@ -34,9 +37,8 @@ import org.minillm.core.model.WeightTransform;
  */
 final class RestorationPass {
 
-  /** Takes the restored weights. */
-  @FunctionalInterface
-  interface Sink {
+  /** Takes the restored weights, which are what the pass finds. */
+  interface Sink extends Findings {
 
     /**
      * A consumer is restored.
@@ -66,20 +68,38 @@ final class RestorationPass {
             group -> group.id().layer());
   }
 
-  /** Restores every consumer that the plan cuts. */
-  void run(CalibrationSet data, PassListener listener) throws IOException {
+  /** Restores every consumer that the plan cuts and that an interrupted run has not restored. */
+  void run(CalibrationSet data, Journal journal, String pass, PassListener listener)
+      throws IOException {
     int last = cutGroups.keySet().stream().mapToInt(Integer::intValue).max().orElse(-1);
     listener.passStarted("restore", last + 1L);
     try (TwinStreams streams = new TwinStreams(model, data.windows())) {
-      for (int layer = 0; layer <= last; layer++) {
+      int first = resume(streams, journal, pass);
+      listener.stepsDone(first);
+      for (int layer = first; layer <= last; layer++) {
+        int done = layer + 1;
         try (LayerWeights weights = model.layer(layer);
             NDManager owner = streams.newManager()) {
           restoreLayer(streams, layer, weights, owner);
         }
         listener.stepDone();
+        journal.saveIfDue(pass, () -> new PassState(done, sink.toJson(), streams.arrays()));
       }
     }
     listener.passDone();
+  }
+
+  /** Returns the number of layers that are done. */
+  private int resume(TwinStreams streams, Journal journal, String pass) throws IOException {
+    try (NDManager owner = streams.newManager()) {
+      Optional<PassState> earlier = journal.find(pass, owner);
+      if (earlier.isEmpty()) {
+        return 0;
+      }
+      streams.resume(earlier.get().streams());
+      sink.resume(earlier.get().findings());
+      return earlier.get().layers();
+    }
   }
 
   private void restoreLayer(TwinStreams streams, int layer, LayerWeights weights, NDManager owner)

@@ -1,33 +1,32 @@
 package org.minillm.core.pruning;
 
-import com.google.common.collect.ImmutableListMultimap;
 import com.google.common.collect.ImmutableMap;
 import com.google.common.collect.ImmutableSetMultimap;
 import com.google.common.collect.ImmutableSortedMap;
-import com.google.common.collect.Multimaps;
 import com.google.common.collect.Sets;
-import com.google.common.primitives.ImmutableDoubleArray;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonPrimitive;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
+import java.time.Duration;
 import java.util.EnumMap;
-import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
-import org.minillm.core.calibration.BlockEvidence;
 import org.minillm.core.calibration.CalibrationEvidence;
 import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.calibration.Evidence;
 import org.minillm.core.calibration.GradientEstimator;
 import org.minillm.core.calibration.JavaScoreBackend;
 import org.minillm.core.calibration.ScoreBackend;
+import org.minillm.core.journal.Journal;
+import org.minillm.core.journal.JournalFolder;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.PassListener;
-import org.minillm.core.model.PruningGroup;
 
 /**
  * The straight line: collect the evidence that the criterion asks for, score every group, let the
@@ -44,6 +43,8 @@ import org.minillm.core.model.PruningGroup;
  */
 public final class StructuredPruner implements Pruner {
 
+  private static final String PLAN = "plan";
+
   private final ImportanceCriterion criterion;
   private final ImmutableMap<GroupKind, ImportanceCriterion> criteriaOfKinds;
   private final PruningTarget target;
@@ -54,6 +55,8 @@ public final class StructuredPruner implements Pruner {
   private final Export export;
   private final @Nullable Restoration restoration;
   private final boolean overwrite;
+  private final @Nullable Path journal;
+  private final Duration saving;
 
   private StructuredPruner(Builder builder) {
     this.criterion = builder.criterion;
@@ -66,6 +69,8 @@ public final class StructuredPruner implements Pruner {
     this.export = builder.export;
     this.restoration = builder.restoration;
     this.overwrite = builder.overwrite;
+    this.journal = builder.journal;
+    this.saving = builder.saving;
   }
 
   /**
@@ -101,22 +106,37 @@ public final class StructuredPruner implements Pruner {
   @Override
   public PruningPlan plan(CausalLm model, @Nullable CalibrationSet data) throws IOException {
     model.reserve(workingBytes(model, data));
-    try (CalibrationEvidence evidence =
-        CalibrationEvidence.prepare(
-            model, data, requires(), gradientEstimator, backend, listener)) {
-      return plan(model, data, evidence);
-    }
+    return journaled(
+        model,
+        data,
+        journal -> {
+          Optional<JsonElement> earlier = journal.findings(PLAN);
+          if (earlier.isPresent()) {
+            return PruningPlan.fromJson(earlier.get().getAsString(), journal.toString());
+          }
+          try (CalibrationEvidence evidence =
+              CalibrationEvidence.prepare(
+                  model, data, requires(), gradientEstimator, backend, listener, journal)) {
+            PruningPlan plan = plan(model, data, evidence, journal);
+            journal.finish(PLAN, new JsonPrimitive(plan.toJson()));
+            return plan;
+          }
+        });
   }
 
   private PruningPlan plan(
-      CausalLm model, @Nullable CalibrationSet data, CalibrationEvidence evidence)
+      CausalLm model, @Nullable CalibrationSet data, CalibrationEvidence evidence, Journal journal)
       throws IOException {
-    List<ScoredGroup> scored = new ArrayList<>();
-    List<ScoredGroup> compared = new ArrayList<>();
-    score(model, data, evidence, scored, compared);
-    ImmutableSortedMap<GroupId, Integer> counts = allocation.unitsToKeep(compared, target);
+    ScorePass pass =
+        new ScorePass(
+            model,
+            target.kinds(),
+            this::criterion,
+            kind -> allocation.criterion(kind).orElse(criterion(kind)));
+    evidence.visitLayers(model, data, listener, journal, pass);
+    ImmutableSortedMap<GroupId, Integer> counts = allocation.unitsToKeep(pass.compared(), target);
     Map<GroupId, PruningPlan.KeptUnits> kept = new TreeMap<>();
-    for (ScoredGroup group : scored) {
+    for (ScoredGroup group : pass.scored()) {
       kept.put(
           group.id(),
           new PruningPlan.KeptUnits(
@@ -153,42 +173,18 @@ public final class StructuredPruner implements Pruner {
     return restoration != null || !requires().isEmpty();
   }
 
-  /** Scores all groups: to choose units within them, and to compare the groups. */
-  private void score(
-      CausalLm model,
-      @Nullable CalibrationSet data,
-      CalibrationEvidence evidence,
-      List<ScoredGroup> scored,
-      List<ScoredGroup> compared)
-      throws IOException {
-    ImmutableListMultimap<Integer, PruningGroup> byLayer =
-        Multimaps.index(model.groups(target.kinds()), group -> group.id().layer());
-    evidence.visitLayers(
-        model,
-        data,
-        listener,
-        (layer, block) -> {
-          for (PruningGroup group : byLayer.get(layer)) {
-            ImportanceCriterion own = criterion(group.id().kind());
-            ImportanceCriterion comparing = allocation.criterion(group.id().kind()).orElse(own);
-            ScoredGroup result = scored(model, group, own, block);
-            scored.add(result);
-            compared.add(comparing.equals(own) ? result : scored(model, group, comparing, block));
-          }
-        });
-  }
-
-  private static ScoredGroup scored(
-      CausalLm model, PruningGroup group, ImportanceCriterion criterion, BlockEvidence evidence)
-      throws IOException {
-    return new ScoredGroup(
-        group.id(),
-        group.weightsPerUnit(model::elements),
-        ImmutableDoubleArray.copyOf(criterion.score(group, evidence)));
-  }
-
   private ImmutableSortedMap<String, String> provenance(
       CalibrationEvidence evidence, @Nullable CalibrationSet data) {
+    Map<String, String> facts = settings();
+    facts.putAll(evidence.gradient().provenance());
+    if (data != null && !requires().isEmpty()) {
+      facts.putAll(data.provenance());
+    }
+    facts.put("forward_passes", Long.toString(evidence.forwardPasses()));
+    return ImmutableSortedMap.copyOf(facts);
+  }
+
+  private Map<String, String> settings() {
     Map<String, String> facts = new TreeMap<>(criterion.provenance("criterion"));
     criteriaOfKinds.forEach(
         (kind, chosen) -> {
@@ -197,22 +193,17 @@ public final class StructuredPruner implements Pruner {
             facts.putAll(chosen.provenance(key));
           }
         });
-    facts.putAll(evidence.gradient().provenance());
-    if (data != null && !requires().isEmpty()) {
-      facts.putAll(data.provenance());
-    }
     facts.putAll(
         restoration == null
             ? ImmutableMap.of("restoration", "none")
             : restoration.provenance("restoration"));
     facts.putAll(allocation.provenance("allocation"));
     facts.put("score_backend", backend.name());
-    facts.put("forward_passes", Long.toString(evidence.forwardPasses()));
     facts.put("target.ratio", Double.toString(target.ratio()));
     facts.put("target.multiple_of", Integer.toString(target.multipleOf()));
     facts.put("target.minimum_units", Integer.toString(target.minimumUnits()));
     facts.put("target.keep_layers", target.keepLayers().toString());
-    return ImmutableSortedMap.copyOf(facts);
+    return facts;
   }
 
   @Override
@@ -220,10 +211,61 @@ public final class StructuredPruner implements Pruner {
       CausalLm model, PruningPlan plan, @Nullable CalibrationSet data, Path target)
       throws IOException {
     model.reserve(workingBytes(model, data));
-    return write(model, plan, refit(data), export, target, overwrite, listener);
+    PruningReport report =
+        journaled(
+            model,
+            data,
+            journal ->
+                write(model, plan, refit(data, journal), export, target, overwrite, listener));
+    forget();
+    return report;
   }
 
-  private @Nullable Refit refit(@Nullable CalibrationSet data) {
+  /** Work that a journal goes along with. */
+  private interface Journaled<T> {
+    T run(Journal journal) throws IOException;
+  }
+
+  private <T> T journaled(CausalLm model, @Nullable CalibrationSet data, Journaled<T> work)
+      throws IOException {
+    if (journal == null) {
+      return work.run(Journal.NONE);
+    }
+    try (JournalFolder folder = JournalFolder.open(journal, run(model, data), saving)) {
+      return work.run(folder);
+    }
+  }
+
+  /** Everything that the results depend on. */
+  private ImmutableSortedMap<String, String> run(CausalLm model, @Nullable CalibrationSet data)
+      throws IOException {
+    Map<String, String> facts = settings();
+    facts.put("model", model.checkpoint().sha256OfSamples());
+    facts.put("gradient", "none");
+    if (gradientEstimator != null) {
+      facts.putAll(gradientEstimator.provenance("gradient"));
+    }
+    if (data != null) {
+      facts.putAll(data.provenance());
+    }
+    facts.put("export", export.toString());
+    facts.put("minillm", String.valueOf(getClass().getPackage().getImplementationVersion()));
+    return ImmutableSortedMap.copyOf(facts);
+  }
+
+  /**
+   * Deletes the journal, if there is one. {@link #apply} does when it has written the target; for
+   * those who only plan.
+   *
+   * @throws IOException if it cannot be deleted
+   */
+  public void forget() throws IOException {
+    if (journal != null) {
+      JournalFolder.delete(journal);
+    }
+  }
+
+  private @Nullable Refit refit(@Nullable CalibrationSet data, Journal journal) {
     if (restoration == null) {
       return null;
     }
@@ -231,7 +273,7 @@ public final class StructuredPruner implements Pruner {
       throw new IllegalArgumentException(
           "no calibration set: " + restoration.name() + " needs one; give a calibration text");
     }
-    return new Refit(restoration, data);
+    return new Refit(restoration, data, journal);
   }
 
   /**
@@ -274,6 +316,8 @@ public final class StructuredPruner implements Pruner {
     private Export export = Export.CUT;
     private @Nullable Restoration restoration;
     private boolean overwrite;
+    private @Nullable Path journal;
+    private Duration saving = Duration.ZERO;
 
     private Builder(ImportanceCriterion criterion, PruningTarget target) {
       this.criterion = criterion;
@@ -366,6 +410,22 @@ public final class StructuredPruner implements Pruner {
      */
     public Builder overwrite(boolean chosen) {
       this.overwrite = chosen;
+      return this;
+    }
+
+    /**
+     * Chooses where a run remembers what it has done. A run that was killed goes on there if it is
+     * started again, and ends with the same bytes; what {@code backprop} had done is done again.
+     * The folder appears when there is work worth remembering and goes when {@link
+     * StructuredPruner#apply} has written the target.
+     *
+     * @param folder need not exist; its parent must
+     * @param interval work that may be lost, such as {@link JournalFolder#INTERVAL}
+     * @return this
+     */
+    public Builder journal(Path folder, Duration interval) {
+      this.journal = folder;
+      this.saving = interval;
       return this;
     }
 

@@ -1,0 +1,49 @@
+package org.minillm.core.journal;
+
+import static com.google.common.base.Preconditions.checkArgument;
+
+import ai.djl.ndarray.NDArray;
+import com.google.common.collect.ImmutableList;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonNull;
+import java.util.Collection;
+
+/**
+ * How far a pass over the layers has come: enough to go on from there.
+ *
+ * @param layers that are done
+ * @param findings what the pass has found in them
+ * @param streams FLOAT32, what the next layer reads; owned by whoever made them
+ */
+public record PassState(int layers, JsonElement findings, ImmutableList<NDArray> streams) {
+
+  // Checks that the layers can be counted.
+  public PassState {
+    checkArgument(layers >= 0, "%s layers done, expected at least 0", layers);
+  }
+
+  /**
+   * A pass on its way that finds something at its end only.
+   *
+   * @param layers that are done
+   * @param streams what the next layer reads
+   * @return the state
+   */
+  public static PassState passing(int layers, Collection<NDArray> streams) {
+    return new PassState(layers, JsonNull.INSTANCE, ImmutableList.copyOf(streams));
+  }
+
+  /**
+   * A pass that is over.
+   *
+   * @param findings what it has found, not null
+   * @return the state
+   */
+  static PassState over(JsonElement findings) {
+    return new PassState(0, findings, ImmutableList.of());
+  }
+
+  boolean isOver() {
+    return layers == 0 && streams.isEmpty();
+  }
+}

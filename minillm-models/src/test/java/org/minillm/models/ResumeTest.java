@@ -1,0 +1,213 @@
+package org.minillm.models;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.minillm.core.model.GroupKind.ATTENTION_HEADS;
+import static org.minillm.core.model.GroupKind.MLP_CHANNELS;
+
+import com.google.common.hash.Hashing;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.minillm.core.calibration.CalibrationSet;
+import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.PassListener;
+import org.minillm.core.pruning.ImportanceCriterion;
+import org.minillm.core.pruning.PruningPlan;
+import org.minillm.core.pruning.PruningTarget;
+import org.minillm.core.pruning.StructuredPruner;
+import org.minillm.criteria.Energy;
+import org.minillm.criteria.Fms;
+import org.minillm.criteria.GateFisher;
+import org.minillm.criteria.GateSpsa;
+import org.minillm.criteria.LeastSquares;
+import org.minillm.criteria.Obs;
+import org.minillm.criteria.Perturbation.Direction;
+import org.minillm.criteria.Spsa;
+import org.minillm.models.testing.Passes;
+
+/** A run that dies goes on where it stopped, and ends with the bytes of one that did not die. */
+class ResumeTest {
+
+  private static final String MODEL = "llama-gqa-bias";
+
+  @TempDir Path temp;
+
+  /** Dies at a step. */
+  private static final class Death extends RuntimeException {
+    private static final long serialVersionUID = 1;
+  }
+
+  /** Counts the steps, and dies at one of them. Of writing, which begins anew, it counts one. */
+  private static final class Mortal implements PassListener {
+    private final int last;
+    private int calls;
+    private boolean writing;
+
+    Mortal(int last) {
+      this.last = last;
+    }
+
+    @Override
+    public void passStarted(String pass, long steps) {
+      writing = pass.equals("write");
+      if (writing) {
+        live();
+      }
+    }
+
+    @Override
+    public void stepsDone(long steps) {
+      if (steps > 0 && !writing) {
+        live();
+      }
+    }
+
+    private void live() {
+      if (++calls == last) {
+        throw new Death();
+      }
+    }
+  }
+
+  @Test
+  void thePapersMethodGoesOnFromWhereverItDied() throws IOException {
+    requireSameBytes(
+        new Fms(),
+        builder ->
+            builder.gradientEstimator(
+                new Spsa(2, Spsa.DEFAULT_EPSILON, 0, Direction.NORMAL, Spsa.Data.ALL)));
+  }
+
+  @Test
+  void aRestorationGoesOnFromWhereverItDied() throws IOException {
+    requireSameBytes(
+        new Obs(),
+        builder ->
+            builder.criterion(ATTENTION_HEADS, new Energy()).restoration(new LeastSquares()));
+  }
+
+  @Test
+  void gatesGoOnFromWhereverTheyDied() throws IOException {
+    requireSameBytes(
+        new GateFisher(),
+        builder -> builder.gradientEstimator(new GateSpsa(2, Spsa.DEFAULT_EPSILON, 0)));
+  }
+
+  private void requireSameBytes(
+      ImportanceCriterion criterion, UnaryOperator<StructuredPruner.Builder> settings)
+      throws IOException {
+    try (CausalLm model = CausalLm.open(TestModels.folder(MODEL, temp))) {
+      // GIVEN a run that nothing disturbs
+      Mortal immortal = new Mortal(Integer.MAX_VALUE);
+      Path whole = temp.resolve("whole");
+      prune(model, criterion, settings, immortal, whole);
+      Map<String, String> expected = digests(whole);
+
+      for (int step = 1; step <= immortal.calls; step++) {
+        // WHEN a run dies at a step, and is started again
+        Path target = temp.resolve("died-" + step);
+        Mortal mortal = new Mortal(step);
+        assertThatThrownBy(() -> prune(model, criterion, settings, mortal, target))
+            .isInstanceOf(Death.class);
+        assertThat(target).doesNotExist();
+        prune(model, criterion, settings, PassListener.SILENT, target);
+
+        // THEN its files are the same to the byte, and no journal is left
+        assertThat(digests(target)).as("died at step %d", step).isEqualTo(expected);
+        assertThat(temp.resolve(target.getFileName() + ".journal")).doesNotExist();
+      }
+    }
+  }
+
+  @Test
+  void whatWasDoneIsNotDoneAgain() throws IOException {
+    try (CausalLm model = CausalLm.open(TestModels.folder(MODEL, temp))) {
+      // GIVEN a restoration that died when all layers but the last were restored
+      int layers = model.config().layers().size();
+      UnaryOperator<StructuredPruner.Builder> restored = b -> b.restoration(new LeastSquares());
+      Mortal mortal = new Mortal(2 * layers);
+      Path target = temp.resolve("target");
+      assertThatThrownBy(() -> prune(model, new Obs(), restored, mortal, target))
+          .isInstanceOf(Death.class);
+
+      // WHEN it is started again
+      Map<String, Integer> steps = new TreeMap<>();
+      PassListener counting =
+          new PassListener() {
+            private String pass = "";
+
+            @Override
+            public void passStarted(String started, long total) {
+              pass = started;
+            }
+
+            @Override
+            public void stepDone() {
+              steps.merge(pass, 1, Integer::sum);
+            }
+          };
+      prune(model, new Obs(), restored, counting, target);
+
+      // THEN nothing is scored, and one layer is restored
+      assertThat(steps).isEqualTo(Map.of("restore", 1));
+    }
+  }
+
+  @Test
+  void theJournalOfAnotherRunIsRefusedByName() throws IOException {
+    try (CausalLm model = CausalLm.open(TestModels.folder(MODEL, temp))) {
+      // GIVEN a run that died
+      Path target = temp.resolve("target");
+      assertThatThrownBy(() -> prune(model, new Obs(), b -> b, new Mortal(2), target))
+          .isInstanceOf(Death.class);
+
+      // WHEN another run has the same target
+      // THEN it does not go on there
+      assertThatThrownBy(() -> prune(model, new Energy(), b -> b, PassListener.SILENT, target))
+          .isInstanceOf(IOException.class)
+          .hasMessageContaining("target.journal: is the journal of another run")
+          .hasMessageContaining("criterion is obs there and energy here")
+          .hasMessageContaining("--restart");
+    }
+  }
+
+  private void prune(
+      CausalLm model,
+      ImportanceCriterion criterion,
+      UnaryOperator<StructuredPruner.Builder> settings,
+      PassListener listener,
+      Path target)
+      throws IOException {
+    StructuredPruner pruner =
+        settings
+            .apply(
+                StructuredPruner.builder(
+                    criterion, PruningTarget.of(0.3, MLP_CHANNELS, ATTENTION_HEADS)))
+            .journal(temp.resolve(target.getFileName() + ".journal"), Duration.ZERO)
+            .listener(listener)
+            .build();
+    CalibrationSet data = Passes.windows(model);
+    PruningPlan plan = pruner.plan(model, data);
+    pruner.apply(model, plan, data, target);
+  }
+
+  private static Map<String, String> digests(Path folder) throws IOException {
+    Map<String, String> digests = new TreeMap<>();
+    try (Stream<Path> files = Files.list(folder)) {
+      for (Path file : files.toList()) {
+        digests.put(
+            file.getFileName().toString(),
+            Hashing.sha256().hashBytes(Files.readAllBytes(file)).toString());
+      }
+    }
+    return digests;
+  }
+}
