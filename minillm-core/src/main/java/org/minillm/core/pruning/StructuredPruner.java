@@ -55,8 +55,7 @@ public final class StructuredPruner implements Pruner {
   private final Export export;
   private final @Nullable Restoration restoration;
   private final boolean overwrite;
-  private final @Nullable Path journal;
-  private final Duration saving;
+  private final RunJournal runJournal;
 
   private StructuredPruner(Builder builder) {
     this.criterion = builder.criterion;
@@ -69,8 +68,7 @@ public final class StructuredPruner implements Pruner {
     this.export = builder.export;
     this.restoration = builder.restoration;
     this.overwrite = builder.overwrite;
-    this.journal = builder.journal;
-    this.saving = builder.saving;
+    this.runJournal = builder.runJournal;
   }
 
   /**
@@ -106,9 +104,8 @@ public final class StructuredPruner implements Pruner {
   @Override
   public PruningPlan plan(CausalLm model, @Nullable CalibrationSet data) throws IOException {
     model.reserve(workingBytes(model, data));
-    return journaled(
-        model,
-        data,
+    return runJournal.during(
+        run(model, data),
         journal -> {
           Optional<JsonElement> earlier = journal.findings(PLAN);
           if (earlier.isPresent()) {
@@ -212,28 +209,12 @@ public final class StructuredPruner implements Pruner {
       throws IOException {
     model.reserve(workingBytes(model, data));
     PruningReport report =
-        journaled(
-            model,
-            data,
+        runJournal.during(
+            run(model, data),
             journal ->
                 write(model, plan, refit(data, journal), export, target, overwrite, listener));
     forget();
     return report;
-  }
-
-  /** Work that a journal goes along with. */
-  private interface Journaled<T> {
-    T run(Journal journal) throws IOException;
-  }
-
-  private <T> T journaled(CausalLm model, @Nullable CalibrationSet data, Journaled<T> work)
-      throws IOException {
-    if (journal == null) {
-      return work.run(Journal.NONE);
-    }
-    try (JournalFolder folder = JournalFolder.open(journal, run(model, data), saving)) {
-      return work.run(folder);
-    }
   }
 
   /** Everything that the results depend on. */
@@ -260,9 +241,7 @@ public final class StructuredPruner implements Pruner {
    * @throws IOException if it cannot be deleted
    */
   public void forget() throws IOException {
-    if (journal != null) {
-      JournalFolder.delete(journal);
-    }
+    runJournal.delete();
   }
 
   private @Nullable Refit refit(@Nullable CalibrationSet data, Journal journal) {
@@ -316,8 +295,7 @@ public final class StructuredPruner implements Pruner {
     private Export export = Export.CUT;
     private @Nullable Restoration restoration;
     private boolean overwrite;
-    private @Nullable Path journal;
-    private Duration saving = Duration.ZERO;
+    private RunJournal runJournal = RunJournal.NONE;
 
     private Builder(ImportanceCriterion criterion, PruningTarget target) {
       this.criterion = criterion;
@@ -424,8 +402,7 @@ public final class StructuredPruner implements Pruner {
      * @return this
      */
     public Builder journal(Path folder, Duration interval) {
-      this.journal = folder;
-      this.saving = interval;
+      this.runJournal = new RunJournal(folder, interval);
       return this;
     }
 

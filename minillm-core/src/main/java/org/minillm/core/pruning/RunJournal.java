@@ -1,0 +1,41 @@
+package org.minillm.core.pruning;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.minillm.core.journal.Journal;
+import org.minillm.core.journal.JournalFolder;
+
+/**
+ * Where a pruner keeps what its run has done, between planning and cutting too.
+ *
+ * @param folder null for nowhere
+ * @param interval work that may be lost
+ */
+record RunJournal(@Nullable Path folder, Duration interval) {
+
+  static final RunJournal NONE = new RunJournal(null, Duration.ZERO);
+
+  /** Work that a journal goes along with. */
+  interface Work<T> {
+    T run(Journal journal) throws IOException;
+  }
+
+  /** Works with the journal open; {@code run} is all that the results depend on. */
+  <T> T during(Map<String, String> run, Work<T> work) throws IOException {
+    if (folder == null) {
+      return work.run(Journal.NONE);
+    }
+    try (JournalFolder journal = JournalFolder.open(folder, run, interval)) {
+      return work.run(journal);
+    }
+  }
+
+  void delete() throws IOException {
+    if (folder != null) {
+      JournalFolder.delete(folder);
+    }
+  }
+}
