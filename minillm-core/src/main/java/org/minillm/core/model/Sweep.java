@@ -291,6 +291,8 @@ public final class Sweep implements AutoCloseable {
         visitor.visit(layer, weights);
       }
     }
+    // before the language head takes its part
+    NativeHeap.trim();
   }
 
   private void runLayer(Strand strand, int layer, LayerWeights weights) throws IOException {
