@@ -215,7 +215,7 @@ public final class Sweep implements AutoCloseable {
    * @throws IOException if a layer cannot be read
    */
   public void run(LayerListener listener) throws IOException {
-    run((layer, weights) -> listener.layerDone(layer));
+    walk((layer, weights) -> listener.layerDone(layer), () -> {});
   }
 
   /**
@@ -282,6 +282,11 @@ public final class Sweep implements AutoCloseable {
    * @throws IOException if a layer cannot be read
    */
   public void run(LayerVisitor visitor) throws IOException {
+    // what is made of a layer's weights comes and goes, and would stay with the process
+    walk(visitor, NativeHeap::trim);
+  }
+
+  private void walk(LayerVisitor visitor, Runnable afterLayer) throws IOException {
     for (int layer = layersDone; layer < model.config().layers().size(); layer++) {
       try (LayerWeights weights = model.layer(layer)) {
         for (Strand strand : strands) {
@@ -290,6 +295,7 @@ public final class Sweep implements AutoCloseable {
         layersDone = layer + 1;
         visitor.visit(layer, weights);
       }
+      afterLayer.run();
     }
     // before the language head takes its part
     NativeHeap.trim();
