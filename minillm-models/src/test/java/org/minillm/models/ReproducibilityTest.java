@@ -5,14 +5,10 @@ import static org.minillm.core.model.GroupKind.ATTENTION_HEADS;
 import static org.minillm.core.model.GroupKind.MLP_CHANNELS;
 
 import com.google.common.collect.ImmutableList;
-import com.google.common.hash.Hashing;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.minillm.core.calibration.CalibrationSet;
@@ -23,6 +19,7 @@ import org.minillm.core.pruning.StructuredPruner;
 import org.minillm.criteria.Fms;
 import org.minillm.criteria.Perturbation.Direction;
 import org.minillm.criteria.Spsa;
+import org.minillm.models.testing.StoredBytes;
 
 /** The whole line on a trained model: the paper's criterion with the paper's gradient. */
 class ReproducibilityTest {
@@ -67,18 +64,6 @@ class ReproducibilityTest {
       CalibrationSet data = new CalibrationSet("goldens", 128, ImmutableList.copyOf(windows));
       pruner.apply(model, pruner.plan(model, data), data, target);
     }
-    return digests(target);
-  }
-
-  private static Map<String, String> digests(Path folder) throws IOException {
-    Map<String, String> digests = new TreeMap<>();
-    try (Stream<Path> files = Files.list(folder)) {
-      for (Path file : files.toList()) {
-        digests.put(
-            file.getFileName().toString(),
-            Hashing.sha256().hashBytes(Files.readAllBytes(file)).toString());
-      }
-    }
-    return digests;
+    return StoredBytes.digests(target);
   }
 }

@@ -5,15 +5,12 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.minillm.core.model.GroupKind.ATTENTION_HEADS;
 import static org.minillm.core.model.GroupKind.MLP_CHANNELS;
 
-import com.google.common.hash.Hashing;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.UnaryOperator;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.minillm.core.calibration.CalibrationSet;
@@ -32,6 +29,7 @@ import org.minillm.criteria.Obs;
 import org.minillm.criteria.Perturbation.Direction;
 import org.minillm.criteria.Spsa;
 import org.minillm.models.testing.Passes;
+import org.minillm.models.testing.StoredBytes;
 
 /** A run that dies goes on where it stopped, and ends with the bytes of one that did not die. */
 class ResumeTest {
@@ -109,7 +107,7 @@ class ResumeTest {
       Mortal immortal = new Mortal(Integer.MAX_VALUE);
       Path whole = temp.resolve("whole");
       prune(model, criterion, settings, immortal, whole);
-      Map<String, String> expected = digests(whole);
+      Map<String, String> expected = StoredBytes.digests(whole);
 
       for (int step = 1; step <= immortal.calls; step++) {
         // WHEN a run dies at a step, and is started again
@@ -121,7 +119,7 @@ class ResumeTest {
         prune(model, criterion, settings, PassListener.SILENT, target);
 
         // THEN its files are the same to the byte, and no journal is left
-        assertThat(digests(target)).as("died at step %d", step).isEqualTo(expected);
+        assertThat(StoredBytes.digests(target)).as("died at step %d", step).isEqualTo(expected);
         assertThat(temp.resolve(target.getFileName() + ".journal")).doesNotExist();
       }
     }
@@ -197,17 +195,5 @@ class ResumeTest {
     CalibrationSet data = Passes.windows(model);
     PruningPlan plan = pruner.plan(model, data);
     pruner.apply(model, plan, data, target);
-  }
-
-  private static Map<String, String> digests(Path folder) throws IOException {
-    Map<String, String> digests = new TreeMap<>();
-    try (Stream<Path> files = Files.list(folder)) {
-      for (Path file : files.toList()) {
-        digests.put(
-            file.getFileName().toString(),
-            Hashing.sha256().hashBytes(Files.readAllBytes(file)).toString());
-      }
-    }
-    return digests;
   }
 }

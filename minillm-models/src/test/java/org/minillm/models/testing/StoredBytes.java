@@ -26,12 +26,12 @@ import org.minillm.core.model.TensorSlice;
 import org.minillm.core.pruning.PruningPlan;
 
 /** Files and tensors as they lie on the disk, selected here without the code under test. */
-final class StoredBytes {
+public final class StoredBytes {
 
   private StoredBytes() {}
 
   /** SHA-256 of every file of a folder. */
-  static ImmutableMap<String, String> digests(Path folder) throws IOException {
+  public static ImmutableMap<String, String> digests(Path folder) throws IOException {
     Map<String, String> digests = new TreeMap<>();
     try (Stream<Path> files = Files.list(folder)) {
       for (Path file : files.toList()) {
