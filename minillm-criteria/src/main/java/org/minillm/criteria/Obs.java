@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Set;
 import org.minillm.core.calibration.BlockEvidence;
 import org.minillm.core.calibration.Evidence;
+import org.minillm.core.calibration.ScoreBackend;
 import org.minillm.core.calibration.ScoreBackend.Reduction;
 import org.minillm.core.calibration.ScoreTerms;
 import org.minillm.core.calibration.TokenWeights;
@@ -30,8 +31,10 @@ import org.minillm.core.pruning.ImportanceCriterion;
  * @param damping relative to the ridge
  * @param ridge D: DIAGONAL is the diagonal of H, MEAN its mean
  * @param tokens how much a token counts in H
+ * @param rounds in which the channels go, the others re-fitted after each; 1 for one shot
  */
-public record Obs(double damping, Ridge ridge, TokenWeights tokens) implements ImportanceCriterion {
+public record Obs(double damping, Ridge ridge, TokenWeights tokens, int rounds)
+    implements ImportanceCriterion {
 
   /** The damping of the best one-shot figures of the reference. */
   public static final double DEFAULT_DAMPING = 0.1;
@@ -54,7 +57,7 @@ public record Obs(double damping, Ridge ridge, TokenWeights tokens) implements I
 
   /** Relative damping of 0.1, equal tokens; for {@link java.util.ServiceLoader}. */
   public Obs() {
-    this(DEFAULT_DAMPING, Ridge.DIAGONAL, TokenWeights.EQUAL);
+    this(DEFAULT_DAMPING, Ridge.DIAGONAL, TokenWeights.EQUAL, 1);
   }
 
   @Override
@@ -67,7 +70,8 @@ public record Obs(double damping, Ridge ridge, TokenWeights tokens) implements I
     return ImmutableMap.of(
         "damping", Double.toString(damping),
         "ridge", Parameters.id(ridge),
-        "tokens", Parameters.id(tokens));
+        "tokens", Parameters.id(tokens),
+        "rounds", Integer.toString(rounds));
   }
 
   @Override
@@ -76,7 +80,8 @@ public record Obs(double damping, Ridge ridge, TokenWeights tokens) implements I
     return new Obs(
         parameters.number("damping"),
         parameters.choice("ridge", Ridge.class),
-        parameters.choice("tokens", TokenWeights.class));
+        parameters.choice("tokens", TokenWeights.class),
+        parameters.count("rounds"));
   }
 
   @Override
@@ -88,15 +93,25 @@ public record Obs(double damping, Ridge ridge, TokenWeights tokens) implements I
   public double[] score(PruningGroup group, BlockEvidence evidence) throws IOException {
     TensorSlice consumer = group.consumer();
     NDArray moments = evidence.secondMoments(consumer, tokens);
-    double[] errors;
+    NDArray weight = evidence.weight(consumer);
     try (Cholesky factor = Cholesky.ofRidged(moments, damped(moments))) {
-      errors = factor.inverseDiagonal();
+      if (rounds == 1) {
+        return errors(consumer, weight, factor.inverseDiagonal(), evidence.backend());
+      }
+      try (NDArray inverse = factor.inverse();
+          SurgeonRounds surgeon = new SurgeonRounds(inverse, weight, consumer.width())) {
+        return surgeon.run(
+            rounds,
+            (refitted, diagonal) -> errors(consumer, refitted, diagonal, evidence.backend()));
+      }
     }
-    Arrays.setAll(errors, j -> 1 / Math.sqrt(errors[j]));
-    return evidence
-        .backend()
-        .reduce(
-            new ScoreTerms(consumer, evidence.weight(consumer), null, errors, 2), Reduction.SUM);
+  }
+
+  private static double[] errors(
+      TensorSlice consumer, NDArray weight, double[] inverseDiagonal, ScoreBackend backend) {
+    double[] roots = new double[inverseDiagonal.length];
+    Arrays.setAll(roots, j -> 1 / Math.sqrt(inverseDiagonal[j]));
+    return backend.reduce(new ScoreTerms(consumer, weight, null, roots, 2), Reduction.SUM);
   }
 
   private double[] damped(NDArray moments) {

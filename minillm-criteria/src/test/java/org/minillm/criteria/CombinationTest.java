@@ -116,10 +116,10 @@ class CombinationTest {
     assertThat(combination)
         .isEqualTo(
             new Combination(
-                ImmutableList.of(new Obs(0.5, Obs.Ridge.MEAN, TokenWeights.EQUAL), new Flap()),
+                ImmutableList.of(new Obs(0.5, Obs.Ridge.MEAN, TokenWeights.EQUAL, 1), new Flap()),
                 Combination.Rule.PRODUCT));
     assertThat(combination.parameters())
-        .containsEntry("of", "obs:damping=0.5;ridge=mean;tokens=equal*flap");
+        .containsEntry("of", "obs:damping=0.5;ridge=mean;rounds=1;tokens=equal*flap");
   }
 
   @Test

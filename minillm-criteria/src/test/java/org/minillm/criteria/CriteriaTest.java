@@ -127,7 +127,7 @@ class CriteriaTest {
   void obsDividesByTheDiagonalOfTheInverseOfTheDampedMoments() throws IOException {
     // GIVEN H with a correlated pair, its diagonal added once more: [[4, 1], [1, 4]] and 8,
     // the inverse of which has the diagonal 4/15, 4/15, 1/8; columns of down with 1, 17 and 13
-    Obs obs = new Obs(1, Obs.Ridge.DIAGONAL, TokenWeights.EQUAL);
+    Obs obs = new Obs(1, Obs.Ridge.DIAGONAL, TokenWeights.EQUAL, 1);
     try (HandMadeEvidence evidence = mlp(obs)) {
       evidence.moments("down", 3, 2, 1, 0, 1, 2, 0, 0, 0, 4);
 
@@ -144,7 +144,7 @@ class CriteriaTest {
   @Test
   void obsCanBeDampedByTheMeanOfTheDiagonal() throws IOException {
     // GIVEN H = diag(1, 2, 3) and the ridge 0.5 * 2
-    Obs obs = new Obs(0.5, Obs.Ridge.MEAN, TokenWeights.STREAM);
+    Obs obs = new Obs(0.5, Obs.Ridge.MEAN, TokenWeights.STREAM, 1);
     try (HandMadeEvidence evidence = mlp(obs)) {
       evidence.moments("down", 3, 1, 0, 0, 0, 2, 0, 0, 0, 3);
 

@@ -207,6 +207,20 @@ public final class Cholesky implements AutoCloseable {
     return diagonal;
   }
 
+  /**
+   * Returns the inverse of A.
+   *
+   * @return FLOAT64, (n, n), owned by this factor; the caller may close it before
+   */
+  public NDArray inverse() {
+    try (NDScope scope = new NDScope()) {
+      scope.suppressNotUsedWarning();
+      NDArray inverse = solve(manager.eye(size, size, 0, DataType.FLOAT64));
+      NDScope.unregister(inverse);
+      return inverse;
+    }
+  }
+
   /** Computes a block of columns of L^-1, from the diagonal down: above it they are zero. */
   private NDArray inverseColumns(int first) {
     int top = first * BLOCK;

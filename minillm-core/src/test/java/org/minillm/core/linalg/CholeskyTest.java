@@ -48,6 +48,8 @@ class CholeskyTest {
       assertThat(x.toDoubleArray()).containsExactly(new double[] {1, 2}, within(TOLERANCE));
       assertThat(cholesky.inverseDiagonal())
           .containsExactly(new double[] {3 / 8.0, 4 / 8.0}, within(TOLERANCE));
+      assertThat(cholesky.inverse().toDoubleArray())
+          .containsExactly(new double[] {3 / 8.0, -2 / 8.0, -2 / 8.0, 4 / 8.0}, within(TOLERANCE));
     }
   }
 
