@@ -91,7 +91,7 @@ final class MaskedLosses implements CandidateLosses {
   /**
    * Says what was measured so far.
    *
-   * @return in passes over the whole calibration set, rounded up
+   * @return in passes of the whole calibration set through all layers, rounded up
    */
   long forwardPasses() {
     long tokensOfAPass = tokensOfTheSet * layers();
