@@ -2,11 +2,14 @@ package org.minillm.cli;
 
 import java.io.PrintWriter;
 import java.util.Locale;
+import java.util.stream.Collectors;
 import org.minillm.core.pruning.PruningPlan;
 import org.minillm.core.pruning.PruningReport;
 
 /** What a plan removes, for a person and for scripts. */
 record CutSummary(PruningPlan plan, PruningReport report) {
+
+  private static final String LOSS = "allocation.loss.";
 
   void print(PrintWriter out) {
     new TextTable("", "before", "after")
@@ -19,6 +22,7 @@ record CutSummary(PruningPlan plan, PruningReport report) {
         "removed %.2f%% of the prunable parameters, %.2f%% of the model%n",
         100 * report.prunableRatio(),
         100 * report.modelRatio());
+    printChoice(out);
     report
         .stockLoaderObstacle()
         .ifPresent(
@@ -26,6 +30,19 @@ record CutSummary(PruningPlan plan, PruningReport report) {
               out.println("MiniLLM loads the result, Hugging Face transformers does not: " + why);
               out.println("for a model that transformers loads: --export masked");
             });
+  }
+
+  /** What a search has tried, and what it took. */
+  private void printChoice(PrintWriter out) {
+    String chosen = fact("allocation.chosen", "");
+    if (!chosen.isEmpty()) {
+      String losses =
+          plan.provenance().tailMap(LOSS).entrySet().stream()
+              .takeWhile(fact -> fact.getKey().startsWith(LOSS))
+              .map(fact -> fact.getKey().substring(LOSS.length()) + " " + fact.getValue())
+              .collect(Collectors.joining(", "));
+      out.println("measured losses: " + losses + "; chosen: " + chosen);
+    }
   }
 
   JsonReport addTo(JsonReport json) {

@@ -87,6 +87,31 @@ class CommandsTest {
   }
 
   @Test
+  void pruneSaysWhatASearchHasFound() {
+    // WHEN a plan is searched among two allocations that differ by their heads
+    CommandRun run =
+        succeeding(
+            "prune",
+            model,
+            "--plan-only",
+            temp.resolve("searched.json"),
+            "--groups",
+            "both",
+            "--allocation",
+            "search:among=uniform*middle",
+            "--restore",
+            "none",
+            "--samples",
+            16);
+
+    // THEN both losses are told beside the dense model's, and the choice
+    assertThat(run.out())
+        .containsPattern(
+            "measured losses: dense 4\\.\\d{4}, middle 4\\.\\d{4}, uniform 4\\.\\d{4}; chosen:"
+                + " middle");
+  }
+
+  @Test
   void pruneWithoutOptionsTakesTheBestRecipe() throws IOException {
     // WHEN half of the channels go by the default, and by the paper's method
     Path best = temp.resolve("best");

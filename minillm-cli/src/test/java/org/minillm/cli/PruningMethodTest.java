@@ -99,6 +99,20 @@ class PruningMethodTest {
   }
 
   @Test
+  void searchAmongAllocationsIsOneAllocation() {
+    // WHEN
+    List<PruningMethod> methods =
+        PruningMethod.parseList(
+            "obs+least-squares~search:among=middle:first=0.2;last=0.1*global:mix=1,wanda",
+            Map.of());
+
+    // THEN
+    assertThat(methods).hasSize(2);
+    assertThat(methods.get(0).allocation().parameters())
+        .containsEntry("among", "middle:first=0.2;last=0.1*global:mix=1.0");
+  }
+
+  @Test
   void unknownPartIsAnsweredWithWhatThereIs() {
     assertThatThrownBy(() -> parse("fsm")).hasMessageContaining("no importance criterion \"fsm\"");
     assertThatThrownBy(() -> parse("fms@newton"))

@@ -1,10 +1,8 @@
 package org.minillm.criteria;
 
 import static com.google.common.base.Preconditions.checkArgument;
-import static com.google.common.collect.ImmutableList.toImmutableList;
 import static com.google.common.collect.ImmutableSet.toImmutableSet;
 
-import com.google.common.base.Splitter;
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableMap;
 import java.io.IOException;
@@ -14,12 +12,9 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
-import java.util.stream.Collectors;
 import org.minillm.core.calibration.BlockEvidence;
 import org.minillm.core.calibration.Evidence;
 import org.minillm.core.model.PruningGroup;
-import org.minillm.core.plugin.Plugins;
 import org.minillm.core.pruning.ImportanceCriterion;
 
 /**
@@ -74,7 +69,9 @@ public record Combination(ImmutableList<ImportanceCriterion> of, Rule by)
   // Checks that there is something to combine, where anything was chosen.
   public Combination {
     checkArgument(
-        of.size() != 1, "of \"%s\": expected at least two criteria, joined by *", text(of));
+        of.size() != 1,
+        "of \"%s\": expected at least two criteria, joined by *",
+        PluginList.text(of));
   }
 
   /** Nothing to combine yet; for {@link java.util.ServiceLoader}. */
@@ -89,34 +86,15 @@ public record Combination(ImmutableList<ImportanceCriterion> of, Rule by)
 
   @Override
   public Map<String, String> parameters() {
-    return ImmutableMap.of("of", text(of), "by", Parameters.id(by));
+    return ImmutableMap.of("of", PluginList.text(of), "by", Parameters.id(by));
   }
 
   @Override
   public ImportanceCriterion with(Map<String, String> changes) {
     Parameters parameters = new Parameters(this, changes);
-    return new Combination(criteria(parameters.text("of")), parameters.choice("by", Rule.class));
-  }
-
-  private static ImmutableList<ImportanceCriterion> criteria(String text) {
-    return Splitter.on('*')
-        .omitEmptyStrings()
-        .splitToStream(text)
-        .map(spec -> Plugins.configured(ImportanceCriterion.class, spec.replace(';', ',')))
-        .collect(toImmutableList());
-  }
-
-  private static String text(List<ImportanceCriterion> criteria) {
-    return criteria.stream().map(Combination::text).collect(Collectors.joining("*"));
-  }
-
-  private static String text(ImportanceCriterion criterion) {
-    String settings =
-        new TreeMap<>(criterion.parameters())
-            .entrySet().stream()
-                .map(setting -> setting.getKey() + "=" + setting.getValue())
-                .collect(Collectors.joining(";"));
-    return settings.isEmpty() ? criterion.name() : criterion.name() + ":" + settings;
+    return new Combination(
+        PluginList.parse(ImportanceCriterion.class, parameters.text("of")),
+        parameters.choice("by", Rule.class));
   }
 
   @Override

@@ -38,8 +38,6 @@ public record GlobalAllocation(double mix) implements Allocation {
   /** Half way, the best of the reference at a ratio of 50%. */
   public static final double DEFAULT_MIX = 0.5;
 
-  private static final double ROUNDING_SLACK = 1e-9;
-
   // Checks the range.
   public GlobalAllocation {
     checkArgument(mix >= 0 && mix <= 1, "mix %s: expected a number between 0 and 1", mix);
@@ -103,42 +101,7 @@ public record GlobalAllocation(double mix) implements Allocation {
     for (ScoredGroup group : groups) {
       wanted.put(group.id(), (1 - mix) * uniform.get(group.id()) + mix * global.get(group.id()));
     }
-    return rounded(groups, target, wanted);
-  }
-
-  /** Whole steps down, then a step up for those that lost most by it until the sum is right. */
-  private static Map<GroupId, Integer> rounded(
-      List<ScoredGroup> groups, PruningTarget target, Map<GroupId, Double> wanted) {
-    Map<GroupId, Integer> kept = new TreeMap<>();
-    List<ScoredGroup> givers = new ArrayList<>();
-    double owed = 0;
-    for (ScoredGroup group : groups) {
-      double count = wanted.get(group.id());
-      if (count >= group.units()) {
-        kept.put(group.id(), group.units());
-        continue;
-      }
-      int down = (int) (count / target.multipleOf() + ROUNDING_SLACK) * target.multipleOf();
-      kept.put(group.id(), Math.max(down, least(group, target)));
-      owed += (count - kept.get(group.id())) * group.weightsPerUnit();
-      givers.add(group);
-    }
-    givers.sort(
-        Comparator.comparingDouble((ScoredGroup g) -> kept.get(g.id()) - wanted.get(g.id()))
-            .thenComparing(ScoredGroup::id));
-    for (ScoredGroup group : givers) {
-      double step = (double) target.multipleOf() * group.weightsPerUnit();
-      if (owed + ROUNDING_SLACK * step < step / 2) {
-        break;
-      }
-      kept.merge(group.id(), target.multipleOf(), Integer::sum);
-      owed -= step;
-    }
-    return kept;
-  }
-
-  private static int least(ScoredGroup group, PruningTarget target) {
-    return Math.min(group.units(), target.minimumUnits());
+    return WholeUnits.of(groups, target, wanted);
   }
 
   private record Candidate(ScoredGroup group, double cost) {}
@@ -154,7 +117,7 @@ public record GlobalAllocation(double mix) implements Allocation {
       if (!target.keepLayers().contains(group.id().layer())) {
         double[] scores = group.scores().toArray();
         Arrays.sort(scores);
-        for (int i = 0; i < scores.length - least(group, target); i++) {
+        for (int i = 0; i < scores.length - WholeUnits.least(group, target); i++) {
           candidates.add(new Candidate(group, scores[i] / group.weightsPerUnit()));
         }
       }

@@ -11,11 +11,14 @@ import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.MemoryBudget;
+import org.minillm.core.model.Sweep;
 import org.minillm.core.pruning.PruningTarget;
 import org.minillm.core.pruning.StructuredPruner;
 import org.minillm.criteria.Fms;
 import org.minillm.criteria.LeastSquares;
+import org.minillm.criteria.Magnitude;
 import org.minillm.criteria.Obs;
+import org.minillm.criteria.SensitivityAllocation;
 import org.minillm.criteria.Spsa;
 
 class ReservedMemoryTest {
@@ -67,6 +70,12 @@ class ReservedMemoryTest {
                   .build()
                   .workingBytes(model, data))
           .isEqualTo(5 * 7_680 + 20 * 512 * 512);
+      assertThat(
+              StructuredPruner.builder(new Magnitude(), target)
+                  .allocation(new SensitivityAllocation())
+                  .build()
+                  .workingBytes(model, data))
+          .isEqualTo(2 * Sweep.tokensPerSweep(model) * 192 * 4);
       assertThat(StructuredPruner.builder(new Obs(), target).build().workingBytes(model, null))
           .isZero();
     }

@@ -27,6 +27,7 @@ import org.minillm.criteria.GateSpsa;
 import org.minillm.criteria.LeastSquares;
 import org.minillm.criteria.Obs;
 import org.minillm.criteria.Perturbation.Direction;
+import org.minillm.criteria.SearchAllocation;
 import org.minillm.criteria.Spsa;
 import org.minillm.models.testing.Passes;
 import org.minillm.models.testing.StoredBytes;
@@ -99,6 +100,11 @@ class ResumeTest {
         builder -> builder.gradientEstimator(new GateSpsa(2, Spsa.DEFAULT_EPSILON, 0)));
   }
 
+  @Test
+  void measuredLossesGoOnFromWhereverTheyDied() throws IOException {
+    requireSameBytes(new Obs(), builder -> builder.allocation(new SearchAllocation()));
+  }
+
   private void requireSameBytes(
       ImportanceCriterion criterion, UnaryOperator<StructuredPruner.Builder> settings)
       throws IOException {
@@ -138,24 +144,47 @@ class ResumeTest {
 
       // WHEN it is started again
       Map<String, Integer> steps = new TreeMap<>();
-      PassListener counting =
-          new PassListener() {
-            private String pass = "";
-
-            @Override
-            public void passStarted(String started, long total) {
-              pass = started;
-            }
-
-            @Override
-            public void stepDone() {
-              steps.merge(pass, 1, Integer::sum);
-            }
-          };
-      prune(model, new Obs(), restored, counting, target);
+      prune(model, new Obs(), restored, counting(steps), target);
 
       // THEN nothing is scored, and one layer is restored
       assertThat(steps).isEqualTo(Map.of("restore", 1));
+    }
+  }
+
+  /** Counts the single steps of each pass. */
+  private static PassListener counting(Map<String, Integer> steps) {
+    return new PassListener() {
+      private String pass = "";
+
+      @Override
+      public void passStarted(String started, long total) {
+        pass = started;
+      }
+
+      @Override
+      public void stepDone() {
+        steps.merge(pass, 1, Integer::sum);
+      }
+    };
+  }
+
+  @Test
+  void lossesThatWereMeasuredAreNotMeasuredAgain() throws IOException {
+    try (CausalLm model = CausalLm.open(TestModels.folder(MODEL, temp))) {
+      // GIVEN a search that died in the last layer of its second sweep: after the scores, and the
+      // losses of each layer alone
+      int layers = model.config().layers().size();
+      UnaryOperator<StructuredPruner.Builder> search = b -> b.allocation(new SearchAllocation());
+      Path target = temp.resolve("target");
+      assertThatThrownBy(() -> prune(model, new Obs(), search, new Mortal(3 * layers), target))
+          .isInstanceOf(Death.class);
+
+      // WHEN it is started again
+      Map<String, Integer> steps = new TreeMap<>();
+      prune(model, new Obs(), search, counting(steps), target);
+
+      // THEN one layer is gone through
+      assertThat(steps).isEqualTo(Map.of("losses", 1));
     }
   }
 

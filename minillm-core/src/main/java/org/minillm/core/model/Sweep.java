@@ -14,6 +14,7 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 import org.minillm.core.journal.Journal;
 import org.minillm.core.journal.PassState;
 
@@ -108,6 +109,8 @@ public final class Sweep implements AutoCloseable {
     private final InputTap tap;
     private final Positions positions;
     private final int rowsPerBatch;
+    private final @Nullable Strand trunk;
+    private final int firstLayer;
     private final List<NDArray> hidden = new ArrayList<>();
 
     private Strand(
@@ -121,13 +124,30 @@ public final class Sweep implements AutoCloseable {
       this.tap = tap;
       this.positions = positions;
       this.rowsPerBatch = rowsPerBatch;
+      this.trunk = null;
+      this.firstLayer = 0;
+    }
+
+    /** A fork: it has no stream of its own before its first layer. */
+    private Strand(Strand trunk, int firstLayer, WeightTransform transform) {
+      this.windows = trunk.windows;
+      this.transform = transform;
+      this.tap = InputTap.NONE;
+      this.positions = trunk.positions;
+      this.rowsPerBatch = trunk.rowsPerBatch;
+      this.trunk = trunk;
+      this.firstLayer = firstLayer;
+    }
+
+    private int batches() {
+      return (windows.size() + rowsPerBatch - 1) / rowsPerBatch;
     }
 
     /**
      * Returns the residual stream after the last layer that is done.
      *
      * @return micro-batches of FLOAT32 (rows, time, hidden_size), owned by the sweep, gone after
-     *     the next layer
+     *     the next layer; of a fork none before its first layer
      */
     public List<NDArray> hidden() {
       return List.copyOf(hidden);
@@ -184,6 +204,27 @@ public final class Sweep implements AutoCloseable {
     Positions tables = model.decoder().positions(layout, manager);
     return add(
         new Strand(rows, WeightTransform.NONE, InputTap.NONE, tables, rows.size()), rows, layout);
+  }
+
+  /**
+   * Adds a strand that is the same as another before some layer and is computed from there on only.
+   *
+   * @param trunk a strand of this sweep that was {@link #add}ed
+   * @param firstLayer the first layer whose weights may differ, of the model's layers
+   * @param transform changes the weights of that layer and of those after it
+   * @return the strand
+   */
+  public Strand fork(Strand trunk, int firstLayer, WeightTransform transform) {
+    checkArgument(trunk.trunk == null, "a fork of a fork");
+    checkArgument(
+        firstLayer >= layersDone && firstLayer < model.config().layers().size(),
+        "a fork at layer %s, expected %s to %s",
+        firstLayer,
+        layersDone,
+        model.config().layers().size() - 1);
+    Strand strand = new Strand(trunk, firstLayer, transform);
+    strands.add(strand);
+    return strand;
   }
 
   private Strand add(Strand strand, List<int[]> windows, TokenLayout layout) throws IOException {
@@ -259,17 +300,23 @@ public final class Sweep implements AutoCloseable {
    *     owns from now on
    */
   public void resume(PassState state) {
+    List<Strand> begun =
+        strands.stream()
+            .filter(strand -> strand.trunk == null || strand.firstLayer < state.layers())
+            .toList();
+    int batches = begun.stream().mapToInt(Strand::batches).sum();
     checkArgument(
-        state.streams().size() == streams().size(),
+        state.streams().size() == batches,
         "%s arrays of another pass, expected %s",
         state.streams().size(),
-        streams().size());
+        batches);
     Iterator<NDArray> next = state.streams().iterator();
-    for (Strand strand : strands) {
-      for (int i = 0; i < strand.hidden.size(); i++) {
+    for (Strand strand : begun) {
+      strand.free();
+      for (int i = 0; i < strand.batches(); i++) {
         NDArray stream = next.next();
         stream.attach(manager);
-        strand.hidden.set(i, stream).close();
+        strand.hidden.add(stream);
       }
     }
     layersDone = state.layers();
@@ -289,7 +336,8 @@ public final class Sweep implements AutoCloseable {
   private void walk(LayerVisitor visitor, Runnable afterLayer) throws IOException {
     for (int layer = layersDone; layer < model.config().layers().size(); layer++) {
       try (LayerWeights weights = model.layer(layer)) {
-        for (Strand strand : strands) {
+        // forks stand after their trunk, and begin with what the trunk has not left yet
+        for (Strand strand : Lists.reverse(strands)) {
           runLayer(strand, layer, weights);
         }
         layersDone = layer + 1;
@@ -302,6 +350,12 @@ public final class Sweep implements AutoCloseable {
   }
 
   private void runLayer(Strand strand, int layer, LayerWeights weights) throws IOException {
+    if (layer < strand.firstLayer) {
+      return;
+    }
+    if (strand.trunk != null && layer == strand.firstLayer) {
+      strand.trunk.hidden.forEach(batch -> strand.hidden.add(batch.duplicate()));
+    }
     try (OpenLayer open = new OpenLayer(model, layer, weights, strand.transform, manager)) {
       for (int i = 0; i < strand.hidden.size(); i++) {
         NDArray before = strand.hidden.get(i);

@@ -25,11 +25,12 @@ final class PruningMemory {
 
   private PruningMemory() {}
 
-  /** Forecasts the bytes of the larger of planning and restoring. */
+  /** Forecasts the bytes of the largest of scoring, measuring losses and restoring. */
   static long bytes(
       CausalLm model,
       CalibrationSet data,
       Set<Evidence> evidence,
+      boolean measuresLosses,
       boolean restored,
       Collection<GroupKind> kinds) {
     long stream = data.tokens() * model.config().hiddenSize() * Float.BYTES;
@@ -44,7 +45,8 @@ final class PruningMemory {
         stream * (gradient ? STREAMS_OF_AN_ESTIMATE : STREAMS_OF_EVIDENCE)
             + (squares ? moments : 0);
     long restore = restored ? stream * (STREAMS_OF_A_RESTORATION + kinds.size()) + moments : 0;
-    return Math.max(plan, restore);
+    long losses = measuresLosses ? MaskedLosses.bytes(model, data) : 0;
+    return Math.max(losses, Math.max(plan, restore));
   }
 
   private static long widestConsumer(CausalLm model, Collection<GroupKind> kinds) {

@@ -24,7 +24,6 @@ import org.minillm.core.calibration.ScoreBackend;
 import org.minillm.core.journal.Journal;
 import org.minillm.core.journal.JournalFolder;
 import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.PassListener;
 
@@ -97,12 +96,16 @@ public final class StructuredPruner implements Pruner {
             model,
             data,
             Sets.immutableEnumSet(requires().values()),
+            allocation.measuresLosses(),
             restoration != null,
             target.kinds());
   }
 
   @Override
   public PruningPlan plan(CausalLm model, @Nullable CalibrationSet data) throws IOException {
+    if (data == null && allocation.measuresLosses()) {
+      throw noCalibrationSet(allocation.name());
+    }
     model.reserve(workingBytes(model, data));
     return runJournal.during(
         run(model, data),
@@ -131,15 +134,24 @@ public final class StructuredPruner implements Pruner {
             this::criterion,
             kind -> allocation.criterion(kind).orElse(criterion(kind)));
     evidence.visitLayers(model, data, listener, journal, pass);
-    ImmutableSortedMap<GroupId, Integer> counts = allocation.unitsToKeep(pass.compared(), target);
-    Map<GroupId, PruningPlan.KeptUnits> kept = new TreeMap<>();
-    for (ScoredGroup group : pass.scored()) {
-      kept.put(
-          group.id(),
-          new PruningPlan.KeptUnits(
-              group.units(), UnitSelection.keepHighest(group, counts.get(group.id()))));
+    Map<String, String> facts = settings();
+    facts.putAll(evidence.gradient().provenance());
+    if (data != null && (!requires().isEmpty() || allocation.measuresLosses())) {
+      facts.putAll(data.provenance());
     }
-    return new PruningPlan(fingerprint(model), kept, provenance(evidence, data));
+    long passes = evidence.forwardPasses();
+    Allocated allocated;
+    if (data != null && allocation.measuresLosses()) {
+      MaskedLosses losses = new MaskedLosses(model, pass.scored(), data, journal, listener);
+      allocated = allocation.allocate(pass.compared(), target, losses);
+      passes += losses.forwardPasses();
+    } else {
+      allocated = Allocated.of(allocation.unitsToKeep(pass.compared(), target));
+    }
+    allocated.findings().forEach((name, value) -> facts.put("allocation." + name, value));
+    facts.put("forward_passes", Long.toString(passes));
+    return new PruningPlan(
+        fingerprint(model), UnitSelection.kept(pass.scored(), allocated.unitsToKeep()), facts);
   }
 
   static ModelFingerprint fingerprint(CausalLm model) throws IOException {
@@ -167,18 +179,7 @@ public final class StructuredPruner implements Pruner {
    * @return false where the weights alone decide and nothing is restored
    */
   public boolean readsText() {
-    return restoration != null || !requires().isEmpty();
-  }
-
-  private ImmutableSortedMap<String, String> provenance(
-      CalibrationEvidence evidence, @Nullable CalibrationSet data) {
-    Map<String, String> facts = settings();
-    facts.putAll(evidence.gradient().provenance());
-    if (data != null && !requires().isEmpty()) {
-      facts.putAll(data.provenance());
-    }
-    facts.put("forward_passes", Long.toString(evidence.forwardPasses()));
-    return ImmutableSortedMap.copyOf(facts);
+    return restoration != null || allocation.measuresLosses() || !requires().isEmpty();
   }
 
   private Map<String, String> settings() {
@@ -249,10 +250,14 @@ public final class StructuredPruner implements Pruner {
       return null;
     }
     if (data == null) {
-      throw new IllegalArgumentException(
-          "no calibration set: " + restoration.name() + " needs one; give a calibration text");
+      throw noCalibrationSet(restoration.name());
     }
     return new Refit(restoration, data, journal);
+  }
+
+  private static IllegalArgumentException noCalibrationSet(String reader) {
+    return new IllegalArgumentException(
+        "no calibration set: " + reader + " needs one; give a calibration text");
   }
 
   /**

@@ -4,7 +4,11 @@ import static com.google.common.base.Preconditions.checkArgument;
 
 import com.google.common.primitives.ImmutableIntArray;
 import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.stream.IntStream;
+import org.minillm.core.model.GroupId;
 
 /** Chooses which units stay once an allocation has said how many. */
 public final class UnitSelection {
@@ -46,5 +50,17 @@ public final class UnitSelection {
             .limit(count)
             .mapToInt(Integer::intValue)
             .sorted());
+  }
+
+  /** Spells out which units stay, of all groups. */
+  static Map<GroupId, PruningPlan.KeptUnits> kept(
+      List<ScoredGroup> groups, Map<GroupId, Integer> counts) {
+    Map<GroupId, PruningPlan.KeptUnits> kept = new TreeMap<>();
+    for (ScoredGroup group : groups) {
+      kept.put(
+          group.id(),
+          new PruningPlan.KeptUnits(group.units(), keepHighest(group, counts.get(group.id()))));
+    }
+    return kept;
   }
 }

@@ -1,0 +1,25 @@
+package org.minillm.core.pruning;
+
+import com.google.common.collect.ImmutableSortedMap;
+import java.util.Map;
+import org.minillm.core.model.GroupId;
+
+/**
+ * What an allocation has decided, and on what grounds.
+ *
+ * @param unitsToKeep for every group the number of units to keep
+ * @param findings what was measured on the way, names and values; for the plan
+ */
+public record Allocated(
+    ImmutableSortedMap<GroupId, Integer> unitsToKeep, ImmutableSortedMap<String, String> findings) {
+
+  /**
+   * A decision that no measurement led to.
+   *
+   * @param unitsToKeep for every group the number of units to keep
+   * @return the same with no findings
+   */
+  public static Allocated of(Map<GroupId, Integer> unitsToKeep) {
+    return new Allocated(ImmutableSortedMap.copyOf(unitsToKeep), ImmutableSortedMap.of());
+  }
+}

@@ -1,0 +1,123 @@
+package org.minillm.criteria;
+
+import static com.google.common.base.Preconditions.checkArgument;
+
+import com.google.common.collect.ImmutableList;
+import com.google.common.collect.ImmutableMap;
+import com.google.common.collect.ImmutableSortedMap;
+import java.io.IOException;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.minillm.core.model.GroupId;
+import org.minillm.core.model.GroupKind;
+import org.minillm.core.pruning.Allocated;
+import org.minillm.core.pruning.Allocation;
+import org.minillm.core.pruning.CandidateLosses;
+import org.minillm.core.pruning.ImportanceCriterion;
+import org.minillm.core.pruning.PruningTarget;
+import org.minillm.core.pruning.ScoredGroup;
+import org.minillm.core.pruning.UniformAllocation;
+
+/**
+ * Tries other allocations and takes that with the lowest measured loss, of equal ones the first:
+ * {@code search:among=uniform*middle}. The losses are of windows of the calibration set and of
+ * masked models; what a restoration would make up for is not in them. All losses are in the plan.
+ *
+ * <p>Costs a forward pass over the few windows of {@link CandidateLosses} for each candidate and
+ * for the dense model, and what the candidates measure themselves.
+ *
+ * @param among at least two allocations, of which those that compare groups by scores of their own
+ *     take the same scores; as text joined by {@code *}, each with its settings after a colon,
+ *     joined by {@code ;}: {@code middle:first=0.2;last=0.1*global:mix=1}
+ */
+public record SearchAllocation(ImmutableList<Allocation> among) implements Allocation {
+
+  // Checks that there is something to choose, and that the choice has a name.
+  public SearchAllocation {
+    checkArgument(
+        among.size() > 1,
+        "among \"%s\": expected at least two allocations, joined by *",
+        PluginList.text(among));
+    for (Allocation candidate : among) {
+      checkArgument(
+          among.stream().filter(candidate::equals).count() == 1,
+          "among: %s is given twice",
+          PluginList.text(candidate));
+    }
+    for (GroupKind kind : GroupKind.values()) {
+      List<ImportanceCriterion> criteria = comparing(among, kind);
+      checkArgument(
+          criteria.size() < 2,
+          "among: %s are compared by %s; expected allocations that compare by the same scores",
+          kind.id(),
+          PluginList.text(criteria));
+    }
+  }
+
+  /** All that come along; for {@link java.util.ServiceLoader}. */
+  public SearchAllocation() {
+    this(
+        ImmutableList.of(
+            new UniformAllocation(),
+            new MiddleAllocation(),
+            new GlobalAllocation(),
+            new SensitivityAllocation()));
+  }
+
+  private static List<ImportanceCriterion> comparing(List<Allocation> among, GroupKind kind) {
+    return among.stream()
+        .flatMap(candidate -> candidate.criterion(kind).stream())
+        .distinct()
+        .toList();
+  }
+
+  @Override
+  public String name() {
+    return "search";
+  }
+
+  @Override
+  public Map<String, String> parameters() {
+    return ImmutableMap.of("among", PluginList.text(among));
+  }
+
+  @Override
+  public Allocation with(Map<String, String> changes) {
+    Parameters parameters = new Parameters(this, changes);
+    return new SearchAllocation(PluginList.parse(Allocation.class, parameters.text("among")));
+  }
+
+  @Override
+  public Optional<ImportanceCriterion> criterion(GroupKind kind) {
+    return comparing(among, kind).stream().findFirst();
+  }
+
+  @Override
+  public boolean measuresLosses() {
+    return true;
+  }
+
+  @Override
+  public ImmutableSortedMap<GroupId, Integer> unitsToKeep(
+      List<ScoredGroup> groups, PruningTarget target) {
+    throw new UnsupportedOperationException("search goes by losses, not by scores alone");
+  }
+
+  @Override
+  public Allocated allocate(List<ScoredGroup> groups, PruningTarget target, CandidateLosses losses)
+      throws IOException {
+    Map<String, Allocated> candidates = new LinkedHashMap<>();
+    for (Allocation candidate : among) {
+      candidates.put(nameOf(candidate), candidate.allocate(groups, target, losses));
+    }
+    return LowestLoss.of(candidates, losses);
+  }
+
+  /** The name alone where it says which, else with the settings. */
+  private String nameOf(Allocation candidate) {
+    long namesakes = among.stream().filter(other -> other.name().equals(candidate.name())).count();
+    return namesakes == 1 ? candidate.name() : PluginList.text(candidate);
+  }
+}
