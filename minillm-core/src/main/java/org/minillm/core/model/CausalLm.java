@@ -45,6 +45,7 @@ public final class CausalLm implements AutoCloseable {
   private final MemoryBudget budget;
   private final OptionalLong processBytes;
   private int residentLayers;
+  private boolean readsAhead;
   private final Map<Integer, LayerWeights> resident = new HashMap<>();
 
   private CausalLm(Checkpoint checkpoint, Decoder decoder, MemoryBudget budget) {
@@ -244,10 +245,29 @@ public final class CausalLm implements AutoCloseable {
    */
   public LayerWeights layer(int layer) {
     if (layer < residentLayers) {
-      return resident.computeIfAbsent(
-          layer, i -> new LayerWeights(checkpoint::read, manager.newSubManager(), true));
+      return resident.computeIfAbsent(layer, i -> open(i, true));
     }
-    return new LayerWeights(checkpoint::read, manager.newSubManager(), false);
+    return open(layer, false);
+  }
+
+  private LayerWeights open(int layer, boolean stays) {
+    return new LayerWeights(
+        checkpoint::read,
+        MemoryForecast.groupTensors(decoder, layer),
+        manager.newSubManager(),
+        stays);
+  }
+
+  /**
+   * Goes through layers one after the other; reads one layer ahead where the memory budget has room
+   * for a second one.
+   *
+   * @param first from 0
+   * @param end the layer after the last
+   * @return the walk; to be closed before this model
+   */
+  public LayerWalk walk(int first, int end) {
+    return new LayerWalk(first, end, readsAhead, this::layer);
   }
 
   /**
@@ -258,7 +278,9 @@ public final class CausalLm implements AutoCloseable {
    */
   public void reserve(long bytes) {
     int layers = config().layers().size();
-    residentLayers = Math.min(layers, forecast.plus(bytes).residentLayers(budget, processBytes));
+    MemoryForecast pass = forecast.plus(bytes);
+    residentLayers = Math.min(layers, pass.residentLayers(budget, processBytes));
+    readsAhead = pass.readsAhead(budget, processBytes);
     for (int layer = residentLayers; layer < layers; layer++) {
       LayerWeights leaving = resident.remove(layer);
       if (leaving != null) {

@@ -1,6 +1,9 @@
 package org.minillm.core.model;
 
+import static com.google.common.collect.ImmutableSet.toImmutableSet;
+
 import ai.djl.ndarray.types.Shape;
+import com.google.common.collect.ImmutableSet;
 import java.util.OptionalLong;
 import java.util.stream.IntStream;
 
@@ -44,14 +47,22 @@ public record MemoryForecast(long largestBlockBytes, long allBlocksBytes, long w
   }
 
   private static long blockBytes(Decoder decoder, int layer) {
-    return decoder.groups(layer).stream()
-            .flatMap(group -> group.slices().stream())
-            .map(TensorSlice::tensor)
-            .distinct()
+    return groupTensors(decoder, layer).stream()
             .map(decoder.tensors()::get)
             .mapToLong(Shape::size)
             .sum()
         * Float.BYTES;
+  }
+
+  /**
+   * Names what takes the memory of a layer: all but its norms and the biases of consumers, vectors
+   * of no weight.
+   */
+  static ImmutableSet<String> groupTensors(Decoder decoder, int layer) {
+    return decoder.groups(layer).stream()
+        .flatMap(group -> group.slices().stream())
+        .map(TensorSlice::tensor)
+        .collect(toImmutableSet());
   }
 
   /**
@@ -72,13 +83,34 @@ public record MemoryForecast(long largestBlockBytes, long allBlocksBytes, long w
    * @return at least 0; at least the number of layers where all may stay
    */
   int residentLayers(MemoryBudget budget, OptionalLong residentNow) {
-    // the engine grows to its size with its first work
-    long process = Math.max(PROCESS_BYTES, residentNow.orElse(0));
-    long free = budget.bytes() - process - workingBytes;
+    long free = freeBytes(budget, residentNow);
     if (free >= allBlocksBytes) {
       return Integer.MAX_VALUE;
     }
-    return largestBlockBytes == 0 ? 0 : (int) Math.max(0, free / largestBlockBytes);
+    // the first room is for the layer that is read ahead: it hides the reading of all that do not
+    // stay, and staying saves the reading of one
+    return (int) Math.max(0, layersIn(free) - 1);
+  }
+
+  /**
+   * Decides whether a layer is read while the one before it computes.
+   *
+   * @param budget for the whole process
+   * @param residentNow what the process had before it worked, where it is known
+   * @return true where there is room for a second layer beside the one at work
+   */
+  boolean readsAhead(MemoryBudget budget, OptionalLong residentNow) {
+    return freeBytes(budget, residentNow) >= largestBlockBytes;
+  }
+
+  /** What is left beside the process and the work. */
+  private long freeBytes(MemoryBudget budget, OptionalLong residentNow) {
+    // the engine grows to its size with its first work
+    return budget.bytes() - Math.max(PROCESS_BYTES, residentNow.orElse(0)) - workingBytes;
+  }
+
+  private long layersIn(long bytes) {
+    return largestBlockBytes == 0 ? 0 : bytes / largestBlockBytes;
   }
 
   /**
@@ -91,16 +123,14 @@ public record MemoryForecast(long largestBlockBytes, long allBlocksBytes, long w
   }
 
   /**
-   * Forecasts the peak of the resident set.
+   * Forecasts the peak of the resident set: with the layers that stay, or that are read ahead.
    *
    * @param budget for the whole process
    * @return bytes
    */
   public long peakBytes(MemoryBudget budget) {
-    long residentBytes =
-        Math.min(
-            allBlocksBytes,
-            (long) residentLayers(budget, OptionalLong.of(PROCESS_BYTES)) * largestBlockBytes);
-    return smallestBudget() + residentBytes;
+    long free = Math.max(0, freeBytes(budget, OptionalLong.empty()));
+    return smallestBudget()
+        + (free >= allBlocksBytes ? allBlocksBytes : layersIn(free) * largestBlockBytes);
   }
 }

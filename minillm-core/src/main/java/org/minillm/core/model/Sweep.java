@@ -287,15 +287,18 @@ public final class Sweep implements AutoCloseable {
   }
 
   private void walk(LayerVisitor visitor, Runnable afterLayer) throws IOException {
-    for (int layer = layersDone; layer < model.config().layers().size(); layer++) {
-      try (LayerWeights weights = model.layer(layer)) {
-        for (Strand strand : strands) {
-          runLayer(strand, layer, weights);
+    int layers = model.config().layers().size();
+    try (LayerWalk walk = model.walk(layersDone, layers)) {
+      for (int layer = layersDone; layer < layers; layer++) {
+        try (LayerWeights weights = walk.next()) {
+          for (Strand strand : strands) {
+            runLayer(strand, layer, weights);
+          }
+          layersDone = layer + 1;
+          visitor.visit(layer, weights);
         }
-        layersDone = layer + 1;
-        visitor.visit(layer, weights);
+        afterLayer.run();
       }
-      afterLayer.run();
     }
     // before the language head takes its part
     NativeHeap.trim();

@@ -20,6 +20,7 @@ import org.minillm.core.journal.PassState;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.InputTap;
+import org.minillm.core.model.LayerWalk;
 import org.minillm.core.model.LayerWeights;
 import org.minillm.core.model.PassListener;
 import org.minillm.core.model.PruningGroup;
@@ -76,14 +77,16 @@ final class RestorationPass {
     try (TwinStreams streams = new TwinStreams(model, data.windows())) {
       int first = resume(streams, journal, pass);
       listener.stepsDone(first);
-      for (int layer = first; layer <= last; layer++) {
-        int done = layer + 1;
-        try (LayerWeights weights = model.layer(layer);
-            NDManager owner = streams.newManager()) {
-          restoreLayer(streams, layer, weights, owner);
+      try (LayerWalk walk = model.walk(first, last + 1)) {
+        for (int layer = first; layer <= last; layer++) {
+          int done = layer + 1;
+          try (LayerWeights weights = walk.next();
+              NDManager owner = streams.newManager()) {
+            restoreLayer(streams, layer, weights, owner);
+          }
+          listener.stepDone();
+          journal.saveIfDue(pass, () -> new PassState(done, sink.toJson(), streams.arrays()));
         }
-        listener.stepDone();
-        journal.saveIfDue(pass, () -> new PassState(done, sink.toJson(), streams.arrays()));
       }
     }
     listener.passDone();

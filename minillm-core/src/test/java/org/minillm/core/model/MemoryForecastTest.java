@@ -16,26 +16,40 @@ class MemoryForecastTest {
     return forecast.residentLayers(new MemoryBudget(megabytes * MB), OptionalLong.of(400 * MB));
   }
 
+  private static boolean readsAhead(MemoryForecast forecast, long megabytes) {
+    return forecast.readsAhead(new MemoryBudget(megabytes * MB), OptionalLong.of(400 * MB));
+  }
+
   @Test
-  void layersStayAsFarAsTheBudgetHasRoomBesideTheProcessAndTheWork() {
+  void layersStayAsFarAsTheBudgetHasRoomBesideTheProcessTheWorkAndTheLayerReadAhead() {
     assertThat(resident(FORECAST, 500)).isZero();
-    assertThat(resident(FORECAST, 749)).isZero();
-    assertThat(resident(FORECAST, 750)).isEqualTo(1);
-    assertThat(resident(FORECAST, 1_599)).isEqualTo(9);
+    assertThat(resident(FORECAST, 849)).isZero();
+    assertThat(resident(FORECAST, 850)).isEqualTo(1);
+    assertThat(resident(FORECAST, 1_599)).isEqualTo(8);
     assertThat(resident(FORECAST, 1_600)).isGreaterThanOrEqualTo(10);
   }
 
   @Test
+  void aLayerIsReadAheadWhereASecondOneHasRoom() {
+    assertThat(readsAhead(FORECAST, 500)).isFalse();
+    assertThat(readsAhead(FORECAST, 749)).isFalse();
+    assertThat(readsAhead(FORECAST, 750)).isTrue();
+    assertThat(readsAhead(FORECAST, 1_600)).isTrue();
+    assertThat(readsAhead(FORECAST.plus(200 * MB), 949)).isFalse();
+  }
+
+  @Test
   void whatAPassHoldsBesidesTakesTheRoomOfLayers() {
-    assertThat(resident(FORECAST.plus(200 * MB), 1_050)).isEqualTo(2);
+    assertThat(resident(FORECAST.plus(200 * MB), 1_050)).isEqualTo(1);
     assertThat(FORECAST.plus(200 * MB).smallestBudget())
         .isEqualTo(FORECAST.smallestBudget() + 200 * MB);
   }
 
   @Test
-  void peakIsTheProcessTheWorkAndTheLayersThatStay() {
+  void peakIsTheProcessTheWorkAndTheLayersThatStayOrAreReadAhead() {
     long least = FORECAST.smallestBudget();
     assertThat(FORECAST.peakBytes(new MemoryBudget(least))).isEqualTo(least);
+    assertThat(FORECAST.peakBytes(new MemoryBudget(least + 100 * MB))).isEqualTo(least + 100 * MB);
     assertThat(FORECAST.peakBytes(new MemoryBudget(least + 250 * MB))).isEqualTo(least + 200 * MB);
     assertThat(FORECAST.peakBytes(new MemoryBudget(least + 5_000 * MB)))
         .isEqualTo(least + 950 * MB);
