@@ -5,15 +5,13 @@ import static com.google.common.base.Preconditions.checkArgument;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
-import com.google.common.collect.ImmutableList;
-import com.google.common.collect.Lists;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.minillm.core.journal.ArraySource;
 import org.minillm.core.journal.Journal;
 import org.minillm.core.journal.PassState;
 
@@ -30,7 +28,8 @@ import org.minillm.core.journal.PassState;
  * }
  * }</pre>
  *
- * Owns the hidden states of its strands: windows x length x hidden_size x 4 bytes each.
+ * Owns the hidden states of its strands: windows x length x hidden_size x 4 bytes each, in memory
+ * or in a scratch file.
  */
 public final class Sweep implements AutoCloseable {
 
@@ -108,19 +107,21 @@ public final class Sweep implements AutoCloseable {
     private final InputTap tap;
     private final Positions positions;
     private final int rowsPerBatch;
-    private final List<NDArray> hidden = new ArrayList<>();
+    private final ResidualStream stream;
 
     private Strand(
         List<int[]> windows,
         WeightTransform transform,
         InputTap tap,
         Positions positions,
-        int rowsPerBatch) {
+        int rowsPerBatch,
+        ResidualStream stream) {
       this.windows = windows;
       this.transform = transform;
       this.tap = tap;
       this.positions = positions;
       this.rowsPerBatch = rowsPerBatch;
+      this.stream = stream;
     }
 
     /**
@@ -128,9 +129,10 @@ public final class Sweep implements AutoCloseable {
      *
      * @return micro-batches of FLOAT32 (rows, time, hidden_size), owned by the sweep, gone after
      *     the next layer
+     * @throws IOException if it waits in a scratch file that cannot be read
      */
-    public List<NDArray> hidden() {
-      return List.copyOf(hidden);
+    public List<NDArray> hidden() throws IOException {
+      return stream.all();
     }
 
     int length() {
@@ -145,9 +147,8 @@ public final class Sweep implements AutoCloseable {
       return rowsPerBatch;
     }
 
-    void free() {
-      hidden.forEach(NDArray::close);
-      hidden.clear();
+    ResidualStream stream() {
+      return stream;
     }
   }
 
@@ -167,7 +168,9 @@ public final class Sweep implements AutoCloseable {
     TokenLayout layout = TokenLayout.following(0, length);
     Positions tables =
         positions.computeIfAbsent(length, n -> model.decoder().positions(layout, manager));
-    return add(new Strand(windows, transform, tap, tables, rowsPerBatch(length)), windows, layout);
+    int rows = rowsPerBatch(length);
+    return add(
+        new Strand(windows, transform, tap, tables, rows, model.newStream(windows, rows, layout)));
   }
 
   /**
@@ -182,14 +185,18 @@ public final class Sweep implements AutoCloseable {
   public Strand addPacked(List<int[]> rows, TokenLayout layout) throws IOException {
     requireOneLength(rows);
     Positions tables = model.decoder().positions(layout, manager);
+    int all = rows.size();
     return add(
-        new Strand(rows, WeightTransform.NONE, InputTap.NONE, tables, rows.size()), rows, layout);
+        new Strand(
+            rows,
+            WeightTransform.NONE,
+            InputTap.NONE,
+            tables,
+            all,
+            model.newStream(rows, all, layout)));
   }
 
-  private Strand add(Strand strand, List<int[]> windows, TokenLayout layout) throws IOException {
-    for (List<int[]> rows : Lists.partition(windows, strand.rowsPerBatch)) {
-      strand.hidden.add(model.embed(rows, layout, manager));
-    }
+  private Strand add(Strand strand) {
     strands.add(strand);
     return strand;
   }
@@ -227,7 +234,7 @@ public final class Sweep implements AutoCloseable {
    * @throws IOException if a layer cannot be read or the journal cannot be written
    */
   public void run(Journal journal, String pass, PassListener listener) throws IOException {
-    Optional<PassState> earlier = journal.find(pass, manager);
+    Optional<PassState> earlier = journal.find(pass);
     if (earlier.isPresent()) {
       resume(earlier.get());
       listener.stepsDone(layersDone);
@@ -246,31 +253,24 @@ public final class Sweep implements AutoCloseable {
    * @return the residual stream after the last layer that is done, strand after strand, owned by
    *     the sweep, gone after the next layer
    */
-  public ImmutableList<NDArray> streams() {
-    return strands.stream()
-        .flatMap(strand -> strand.hidden.stream())
-        .collect(ImmutableList.toImmutableList());
+  public ArraySource streams() {
+    return ArraySource.concat(strands.stream().map(Strand::stream).toList());
   }
 
   /**
    * Goes on where a sweep with the same strands stood.
    *
-   * @param state the layers that are done and the {@link #streams} after them, which this sweep
-   *     owns from now on
+   * @param state the layers that are done and the {@link #streams} after them
+   * @throws IOException if the streams cannot be read
    */
-  public void resume(PassState state) {
-    checkArgument(
-        state.streams().size() == streams().size(),
-        "%s arrays of another pass, expected %s",
-        state.streams().size(),
-        streams().size());
-    Iterator<NDArray> next = state.streams().iterator();
+  public void resume(PassState state) throws IOException {
+    int expected = streams().shapes().size();
+    int found = state.streams().shapes().size();
+    checkArgument(found == expected, "%s arrays of another pass, expected %s", found, expected);
+    int first = 0;
     for (Strand strand : strands) {
-      for (int i = 0; i < strand.hidden.size(); i++) {
-        NDArray stream = next.next();
-        stream.attach(manager);
-        strand.hidden.set(i, stream).close();
-      }
+      strand.stream.resume(state.streams(), first);
+      first += strand.stream.shapes().size();
     }
     layersDone = state.layers();
   }
@@ -306,12 +306,10 @@ public final class Sweep implements AutoCloseable {
 
   private void runLayer(Strand strand, int layer, LayerWeights weights) throws IOException {
     try (OpenLayer open = new OpenLayer(model, layer, weights, strand.transform, manager)) {
-      for (int i = 0; i < strand.hidden.size(); i++) {
-        NDArray before = strand.hidden.get(i);
-        strand.hidden.set(
-            i, open.forward(before, strand.positions, AttentionCache.NONE, strand.tap));
-        before.close();
-      }
+      strand.stream.forEach(
+          (batch, before, scratch) ->
+              strand.stream.set(
+                  batch, open.forward(before, strand.positions, AttentionCache.NONE, strand.tap)));
     }
   }
 
@@ -337,20 +335,23 @@ public final class Sweep implements AutoCloseable {
    */
   public List<NDArray> normed(Strand strand) throws IOException {
     List<NDArray> result = new ArrayList<>();
-    for (NDArray hidden : strand.hidden) {
-      try (NDScope scope = new NDScope()) {
-        scope.suppressNotUsedWarning();
-        NDArray normed = model.decoder().finalHidden(model.checkpoint()::read, hidden);
-        NDScope.unregister(normed);
-        result.add(normed);
-      }
-    }
+    strand.stream.forEach(
+        (batch, hidden, scratch) -> {
+          try (NDScope scope = new NDScope()) {
+            scope.suppressNotUsedWarning();
+            NDArray normed = model.decoder().finalHidden(model.checkpoint()::read, hidden);
+            NDScope.unregister(normed);
+            normed.attach(manager);
+            result.add(normed);
+          }
+        });
     return result;
   }
 
   /** Frees the hidden states, and gives back what the walk took. */
   @Override
   public void close() {
+    strands.forEach(strand -> strand.stream.close());
     manager.close();
     NativeHeap.trim();
   }

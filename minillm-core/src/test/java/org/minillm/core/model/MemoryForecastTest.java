@@ -10,7 +10,8 @@ class MemoryForecastTest {
   private static final long MB = 1_000_000;
 
   /** Ten layers of 100 MB at most, 950 MB in all, and 250 MB to work with. */
-  private static final MemoryForecast FORECAST = new MemoryForecast(100 * MB, 950 * MB, 250 * MB);
+  private static final MemoryForecast FORECAST =
+      new MemoryForecast(100 * MB, 950 * MB, 250 * MB, 0);
 
   private static int resident(MemoryForecast forecast, long megabytes) {
     return forecast.residentLayers(new MemoryBudget(megabytes * MB), OptionalLong.of(400 * MB));
@@ -53,5 +54,35 @@ class MemoryForecastTest {
     assertThat(FORECAST.peakBytes(new MemoryBudget(least + 250 * MB))).isEqualTo(least + 200 * MB);
     assertThat(FORECAST.peakBytes(new MemoryBudget(least + 5_000 * MB)))
         .isEqualTo(least + 950 * MB);
+  }
+
+  private static boolean spills(MemoryForecast forecast, long megabytes) {
+    return forecast.spillsStreams(new MemoryBudget(megabytes * MB), OptionalLong.of(400 * MB));
+  }
+
+  @Test
+  void streamsTakeTheRoomOfLayersAndWaitOnTheDiskWhereTheyHaveNone() {
+    // GIVEN 300 MB of streams beside 650 MB of process and work
+    MemoryForecast forecast = FORECAST.withStreams(300 * MB);
+
+    // THEN below 950 MB they are on the disk, and the room is for layers
+    assertThat(spills(FORECAST, 1)).isFalse();
+    assertThat(spills(forecast, 1)).isTrue();
+    assertThat(spills(forecast, 949)).isTrue();
+    assertThat(resident(forecast, 949)).isEqualTo(1);
+    assertThat(spills(forecast, 950)).isFalse();
+    assertThat(resident(forecast, 950)).isZero();
+    assertThat(readsAhead(forecast, 1_049)).isFalse();
+    assertThat(resident(forecast, 1_150)).isEqualTo(1);
+  }
+
+  @Test
+  void theSmallestBudgetDoesNotGrowWithTheStreams() {
+    MemoryForecast forecast = FORECAST.withStreams(300 * MB);
+    long least = FORECAST.smallestBudget();
+
+    assertThat(forecast.smallestBudget()).isEqualTo(least);
+    assertThat(forecast.peakBytes(new MemoryBudget(least + 299 * MB))).isEqualTo(least + 200 * MB);
+    assertThat(forecast.peakBytes(new MemoryBudget(least + 300 * MB))).isEqualTo(least + 300 * MB);
   }
 }
