@@ -135,13 +135,13 @@ final class PruneCommand implements Callable<Integer> {
   /** Tells what memory the work will take, and refuses a budget that cannot be kept. */
   private long forecast(StructuredPruner pruner, CausalLm lm, @Nullable CalibrationSet data)
       throws IOException {
-    MemoryForecast forecast = lm.memoryForecast().plus(pruner.workingBytes(lm, data));
+    MemoryForecast forecast = pruner.memoryForecast(lm, data);
     if (memory.budget().bytes() < forecast.smallestBudget()) {
       throw new IOException(
           String.format(
               Locale.ROOT,
               "memory budget %s: pruning %s this way takes about %,d MB with one layer in memory at"
-                  + " a time; give --memory %dm or more, or fewer --samples",
+                  + " a time; give --memory %dm or more",
               memory.budget(),
               model,
               forecast.smallestBudget() / 1_000_000,

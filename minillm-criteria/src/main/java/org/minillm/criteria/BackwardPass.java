@@ -76,7 +76,7 @@ final class BackwardPass {
     return streams;
   }
 
-  private static NDArray copy(Sweep.Strand strand, NDManager owner) {
+  private static NDArray copy(Sweep.Strand strand, NDManager owner) throws IOException {
     NDArray copy = strand.hidden().get(0).duplicate();
     copy.attach(owner);
     return copy;

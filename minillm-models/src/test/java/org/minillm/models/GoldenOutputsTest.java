@@ -133,7 +133,7 @@ class GoldenOutputsTest {
     return all;
   }
 
-  private static float[] onlyBatch(Sweep.Strand strand) {
+  private static float[] onlyBatch(Sweep.Strand strand) throws IOException {
     assertThat(strand.hidden()).hasSize(1);
     return strand.hidden().get(0).toFloatArray();
   }

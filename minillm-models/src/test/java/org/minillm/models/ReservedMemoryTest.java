@@ -4,14 +4,21 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import ai.djl.ndarray.NDArray;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupKind;
+import org.minillm.core.model.InputTap;
 import org.minillm.core.model.MemoryBudget;
+import org.minillm.core.model.MemoryForecast;
 import org.minillm.core.model.Sweep;
+import org.minillm.core.model.WeightTransform;
 import org.minillm.core.pruning.PruningTarget;
 import org.minillm.core.pruning.StructuredPruner;
 import org.minillm.criteria.Fms;
@@ -20,6 +27,7 @@ import org.minillm.criteria.Magnitude;
 import org.minillm.criteria.Obs;
 import org.minillm.criteria.SensitivityAllocation;
 import org.minillm.criteria.Spsa;
+import org.minillm.models.testing.Passes;
 
 class ReservedMemoryTest {
 
@@ -37,14 +45,79 @@ class ReservedMemoryTest {
       assertThat(model.residentLayers()).isEqualTo(4);
 
       // WHEN
-      model.reserve(16L << 30);
+      model.reserve(model.memoryForecast().plus(16L << 30));
 
       // THEN
       assertThat(model.residentLayers()).isZero();
       assertThat(gate.isReleased()).isTrue();
-      model.reserve(0);
+      model.reserve(model.memoryForecast());
       assertThat(model.residentLayers()).isEqualTo(4);
       assertThat(model.layer(0).read(GATE, null).toFloatArray()).isEqualTo(before);
+    }
+  }
+
+  @Test
+  void streamsWithoutRoomWaitOnTheDiskAndGiveTheSameLosses() throws IOException {
+    Path folder = TestModels.folder("tiny-llama", temp);
+    try (CausalLm model = CausalLm.open(folder, new MemoryBudget(8L << 30))) {
+      // GIVEN a sweep with streams in memory
+      List<int[]> windows = Passes.windows(model).windows();
+      double[] inMemory = losses(model, windows);
+      assertThat(model.spillsStreams()).isFalse();
+
+      // WHEN so much was reserved that they have no room
+      model.reserve(model.memoryForecast().withStreams(16L << 30));
+      assertThat(model.spillsStreams()).isTrue();
+
+      // THEN the losses are the same to the bit, and beside the model there is nothing new
+      List<Path> before = files(folder);
+      assertThat(losses(model, windows)).isEqualTo(inMemory);
+      assertThat(files(folder)).isEqualTo(before);
+    }
+  }
+
+  @Test
+  void aSpilledStreamIsShownAfterEveryLayer() throws IOException {
+    try (CausalLm model =
+        CausalLm.open(TestModels.folder("tiny-llama", temp), new MemoryBudget(8L << 30))) {
+      // GIVEN the stream in memory after every layer
+      List<float[]> expected = hiddenAfterEveryLayer(model);
+
+      // WHEN it waits on the disk
+      model.reserve(model.memoryForecast().withStreams(16L << 30));
+
+      // THEN it is the same
+      assertThat(hiddenAfterEveryLayer(model)).containsExactlyElementsOf(expected);
+    }
+  }
+
+  private static double[] losses(CausalLm model, List<int[]> windows) throws IOException {
+    try (Sweep sweep = new Sweep(model)) {
+      Sweep.Strand strand = sweep.add(windows, WeightTransform.NONE, InputTap.NONE);
+      sweep.run(layer -> {});
+      return sweep.windowNegativeLogLikelihoods(List.of(strand)).get(0);
+    }
+  }
+
+  /** Of all micro-batches, one after the other. */
+  private static List<float[]> hiddenAfterEveryLayer(CausalLm model) throws IOException {
+    List<float[]> hidden = new ArrayList<>();
+    try (Sweep sweep = new Sweep(model)) {
+      Sweep.Strand strand =
+          sweep.add(Passes.windows(model).windows(), WeightTransform.NONE, InputTap.NONE);
+      sweep.run(
+          layer -> {
+            List<NDArray> batches = strand.hidden();
+            assertThat(batches).hasSizeGreaterThan(1);
+            batches.forEach(batch -> hidden.add(batch.toFloatArray()));
+          });
+    }
+    return hidden;
+  }
+
+  private static List<Path> files(Path folder) throws IOException {
+    try (Stream<Path> files = Files.list(folder)) {
+      return files.sorted().toList();
     }
   }
 
@@ -55,29 +128,31 @@ class ReservedMemoryTest {
     CalibrationSet data = CalibrationSet.evenlySpaced("ids", new int[10], 2, 5);
     PruningTarget target = PruningTarget.of(0.2, GroupKind.MLP_CHANNELS);
     try (CausalLm model = CausalLm.open(TestModels.folder("tiny-llama", temp))) {
+      MemoryForecast own = model.memoryForecast();
+
       // THEN
       assertThat(
               StructuredPruner.builder(new Fms(), target)
                   .gradientEstimator(new Spsa())
                   .build()
-                  .workingBytes(model, data))
-          .isEqualTo(4 * 7_680);
-      assertThat(StructuredPruner.builder(new Obs(), target).build().workingBytes(model, data))
-          .isEqualTo(7_680 + 20 * 512 * 512);
+                  .memoryForecast(model, data))
+          .isEqualTo(own.withStreams(4 * 7_680));
+      assertThat(StructuredPruner.builder(new Obs(), target).build().memoryForecast(model, data))
+          .isEqualTo(own.withStreams(7_680).plus(20 * 512 * 512));
       assertThat(
               StructuredPruner.builder(new Obs(), target)
                   .restoration(new LeastSquares())
                   .build()
-                  .workingBytes(model, data))
-          .isEqualTo(5 * 7_680 + 20 * 512 * 512);
+                  .memoryForecast(model, data))
+          .isEqualTo(own.withStreams(5 * 7_680).plus(20 * 512 * 512));
       assertThat(
               StructuredPruner.builder(new Magnitude(), target)
                   .allocation(new SensitivityAllocation())
                   .build()
-                  .workingBytes(model, data))
-          .isEqualTo(2 * Sweep.tokensPerSweep(model) * 192 * 4);
-      assertThat(StructuredPruner.builder(new Obs(), target).build().workingBytes(model, null))
-          .isZero();
+                  .memoryForecast(model, data))
+          .isEqualTo(own.withStreams(2 * Sweep.tokensPerSweep(model) * 192 * 4));
+      assertThat(StructuredPruner.builder(new Obs(), target).build().memoryForecast(model, null))
+          .isEqualTo(own);
     }
   }
 }

@@ -15,6 +15,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.MemoryBudget;
 import org.minillm.core.model.PassListener;
 import org.minillm.core.pruning.ImportanceCriterion;
 import org.minillm.core.pruning.PruningPlan;
@@ -108,21 +109,28 @@ class ResumeTest {
   private void requireSameBytes(
       ImportanceCriterion criterion, UnaryOperator<StructuredPruner.Builder> settings)
       throws IOException {
-    try (CausalLm model = CausalLm.open(TestModels.folder(MODEL, temp))) {
+    Path folder = TestModels.folder(MODEL, temp);
+    try (CausalLm roomy = CausalLm.open(folder);
+        CausalLm tight = CausalLm.open(folder, new MemoryBudget(1))) {
       // GIVEN a run that nothing disturbs
       Mortal immortal = new Mortal(Integer.MAX_VALUE);
       Path whole = temp.resolve("whole");
-      prune(model, criterion, settings, immortal, whole);
+      prune(roomy, criterion, settings, immortal, whole);
       Map<String, String> expected = StoredBytes.digests(whole);
 
       for (int step = 1; step <= immortal.calls; step++) {
-        // WHEN a run dies at a step, and is started again
+        // WHEN a run dies at a step, and is started again with another memory budget: the streams
+        // are in memory in one of them and wait in a scratch file in the other
+        CausalLm first = step % 2 == 0 ? roomy : tight;
+        CausalLm second = step % 2 == 0 ? tight : roomy;
         Path target = temp.resolve("died-" + step);
         Mortal mortal = new Mortal(step);
-        assertThatThrownBy(() -> prune(model, criterion, settings, mortal, target))
+        assertThatThrownBy(() -> prune(first, criterion, settings, mortal, target))
             .isInstanceOf(Death.class);
         assertThat(target).doesNotExist();
-        prune(model, criterion, settings, PassListener.SILENT, target);
+        prune(second, criterion, settings, PassListener.SILENT, target);
+        assertThat(tight.spillsStreams()).isTrue();
+        assertThat(roomy.spillsStreams()).isFalse();
 
         // THEN its files are the same to the byte, and no journal is left
         assertThat(StoredBytes.digests(target)).as("died at step %d", step).isEqualTo(expected);

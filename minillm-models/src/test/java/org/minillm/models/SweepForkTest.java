@@ -13,6 +13,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.minillm.core.journal.ArraySource;
 import org.minillm.core.journal.PassState;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.InputTap;
@@ -89,15 +90,7 @@ class SweepForkTest {
     try (NDManager owner = NDManager.newBaseManager();
         Sweep whole = new Sweep(model)) {
       List<Sweep.Strand> strands = strands(whole);
-      whole.run(
-          layer ->
-              states.add(
-                  PassState.passing(
-                      layer + 1,
-                      whole.streams().stream()
-                          .map(NDArray::duplicate)
-                          .peek(copy -> copy.attach(owner))
-                          .toList())));
+      whole.run(layer -> states.add(PassState.passing(layer + 1, copy(whole.streams(), owner))));
       List<double[]> expected = whole.windowNegativeLogLikelihoods(strands);
 
       for (PassState state : states) {
@@ -134,5 +127,15 @@ class SweepForkTest {
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessage("a fork at layer 4, expected 0 to 3");
     }
+  }
+
+  private static ArraySource copy(ArraySource streams, NDManager owner) throws IOException {
+    List<NDArray> copies = new ArrayList<>();
+    for (int i = 0; i < streams.shapes().size(); i++) {
+      NDArray copy = streams.read(i, owner).duplicate();
+      copy.attach(owner);
+      copies.add(copy);
+    }
+    return ArraySource.of(copies);
   }
 }

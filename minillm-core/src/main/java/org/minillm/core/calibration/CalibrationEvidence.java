@@ -166,7 +166,7 @@ public record CalibrationEvidence(
       if (data != null && EvidencePass.isNeededFor(required.values())) {
         try (Sweep sweep = new Sweep(model)) {
           sweep.add(data.windows(), WeightTransform.NONE, pass);
-          resume(sweep, journal, owner, visitor, listener);
+          resume(sweep, journal, visitor, listener);
           sweep.run(
               (layer, weights) -> {
                 step.visit(layer, weights);
@@ -186,9 +186,9 @@ public record CalibrationEvidence(
   }
 
   private static void resume(
-      Sweep sweep, Journal journal, NDManager owner, LayerVisitor visitor, PassListener listener)
+      Sweep sweep, Journal journal, LayerVisitor visitor, PassListener listener)
       throws IOException {
-    Optional<PassState> earlier = journal.find(PASS, owner);
+    Optional<PassState> earlier = journal.find(PASS);
     if (earlier.isPresent()) {
       sweep.resume(earlier.get());
       visitor.resume(earlier.get().findings());

@@ -15,8 +15,6 @@ import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.WritableByteChannel;
-import java.nio.file.FileSystemException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
@@ -62,20 +60,7 @@ public final class ScratchTensors implements Findings, Closeable {
    * @throws IOException if no file can be made there
    */
   public static ScratchTensors temporaryIn(Path folder) throws IOException {
-    Path file = Files.createTempFile(folder, ".minillm-scratch-", ".tmp");
-    FileChannel channel =
-        FileChannel.open(
-            file,
-            StandardOpenOption.READ,
-            StandardOpenOption.WRITE,
-            StandardOpenOption.DELETE_ON_CLOSE);
-    try {
-      // An open file without a name goes with the process, even a killed one.
-      Files.deleteIfExists(file);
-    } catch (FileSystemException e) {
-      // Windows keeps the name; the file then goes when it is closed.
-    }
-    return new ScratchTensors(channel);
+    return new ScratchTensors(ScratchFile.open(folder));
   }
 
   /**

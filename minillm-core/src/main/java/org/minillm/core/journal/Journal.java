@@ -1,6 +1,5 @@
 package org.minillm.core.journal;
 
-import ai.djl.ndarray.NDManager;
 import com.google.gson.JsonElement;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -17,7 +16,7 @@ public interface Journal {
   Journal NONE =
       new Journal() {
         @Override
-        public Optional<PassState> find(String pass, NDManager owner) {
+        public Optional<PassState> find(String pass) {
           return Optional.empty();
         }
 
@@ -42,11 +41,11 @@ public interface Journal {
    * Looks up a pass that may be on its way.
    *
    * @param pass its name in this run
-   * @param owner where the streams hang
-   * @return how far it had come; empty where nothing is known or what was written is damaged
+   * @return how far it had come, its streams still in the file; empty where nothing is known or
+   *     what was written is damaged
    * @throws IOException if the disk cannot be read
    */
-  Optional<PassState> find(String pass, NDManager owner) throws IOException;
+  Optional<PassState> find(String pass) throws IOException;
 
   /**
    * Looks up a pass that may be over.

@@ -1,6 +1,5 @@
 package org.minillm.core.journal;
 
-import ai.djl.ndarray.NDManager;
 import com.google.common.base.Stopwatch;
 import com.google.common.collect.ImmutableSortedMap;
 import com.google.common.collect.Sets;
@@ -151,15 +150,13 @@ public final class JournalFolder implements Journal, Closeable {
   }
 
   @Override
-  public Optional<PassState> find(String pass, NDManager owner) throws IOException {
-    return StateFile.read(folder.resolve(pass + STATE), owner);
+  public Optional<PassState> find(String pass) throws IOException {
+    return StateFile.read(folder.resolve(pass + STATE));
   }
 
   @Override
   public Optional<JsonElement> findings(String pass) throws IOException {
-    try (NDManager owner = NDManager.newBaseManager()) {
-      return find(pass, owner).filter(PassState::isOver).map(PassState::findings);
-    }
+    return find(pass).filter(PassState::isOver).map(PassState::findings);
   }
 
   @Override

@@ -2,20 +2,18 @@ package org.minillm.core.journal;
 
 import static com.google.common.base.Preconditions.checkArgument;
 
-import ai.djl.ndarray.NDArray;
-import com.google.common.collect.ImmutableList;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonNull;
-import java.util.Collection;
+import java.util.List;
 
 /**
  * How far a pass over the layers has come: enough to go on from there.
  *
  * @param layers that are done
  * @param findings what the pass has found in them
- * @param streams FLOAT32, what the next layer reads; owned by whoever made them
+ * @param streams what the next layer reads
  */
-public record PassState(int layers, JsonElement findings, ImmutableList<NDArray> streams) {
+public record PassState(int layers, JsonElement findings, ArraySource streams) {
 
   // Checks that the layers can be counted.
   public PassState {
@@ -29,8 +27,8 @@ public record PassState(int layers, JsonElement findings, ImmutableList<NDArray>
    * @param streams what the next layer reads
    * @return the state
    */
-  public static PassState passing(int layers, Collection<NDArray> streams) {
-    return new PassState(layers, JsonNull.INSTANCE, ImmutableList.copyOf(streams));
+  public static PassState passing(int layers, ArraySource streams) {
+    return new PassState(layers, JsonNull.INSTANCE, streams);
   }
 
   /**
@@ -40,10 +38,10 @@ public record PassState(int layers, JsonElement findings, ImmutableList<NDArray>
    * @return the state
    */
   static PassState over(JsonElement findings) {
-    return new PassState(0, findings, ImmutableList.of());
+    return new PassState(0, findings, ArraySource.of(List.of()));
   }
 
   boolean isOver() {
-    return layers == 0 && streams.isEmpty();
+    return layers == 0 && streams.shapes().isEmpty();
   }
 }

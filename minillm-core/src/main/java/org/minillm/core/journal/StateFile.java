@@ -9,7 +9,6 @@ import com.google.common.hash.Hasher;
 import com.google.common.hash.Hashing;
 import com.google.common.primitives.Ints;
 import com.google.gson.JsonArray;
-import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
@@ -22,7 +21,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.slf4j.Logger;
@@ -40,13 +38,15 @@ final class StateFile {
   private static final String FINDINGS = "findings";
   private static final String STREAMS = "streams";
 
+  private static final int BUFFER_BYTES = 1 << 20;
+
   private StateFile() {}
 
   static void write(Path file, PassState state) throws IOException {
     JsonArray shapes = new JsonArray();
-    for (NDArray stream : state.streams()) {
+    for (Shape stream : state.streams().shapes()) {
       JsonArray shape = new JsonArray();
-      for (long size : stream.getShape().getShape()) {
+      for (long size : stream.getShape()) {
         shape.add(size);
       }
       shapes.add(shape);
@@ -67,8 +67,10 @@ final class StateFile {
       Hasher hasher = Hashing.crc32c().newHasher();
       put(channel, hasher, ByteBuffer.wrap(Ints.toByteArray(text.length)));
       put(channel, hasher, ByteBuffer.wrap(text));
-      for (NDArray stream : state.streams()) {
-        put(channel, hasher, stream.toByteBuffer(true));
+      for (int i = 0; i < shapes.size(); i++) {
+        try (NDManager scratch = NDManager.newBaseManager()) {
+          put(channel, hasher, state.streams().read(i, scratch).toByteBuffer(true));
+        }
       }
       ByteBuffer checksum = ByteBuffer.wrap(hasher.hash().asBytes());
       while (checksum.hasRemaining()) {
@@ -87,11 +89,10 @@ final class StateFile {
   }
 
   /** Reads a state; empty where there is none, or a damaged one, of which a warning is logged. */
-  static Optional<PassState> read(Path file, NDManager owner) throws IOException {
+  static Optional<PassState> read(Path file) throws IOException {
     if (!Files.exists(file)) {
       return Optional.empty();
     }
-    List<NDArray> streams = new ArrayList<>();
     try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
       Hasher hasher = Hashing.crc32c().newHasher();
       int length = get(channel, hasher, ByteBuffer.allocate(Integer.BYTES)).getInt();
@@ -101,23 +102,53 @@ final class StateFile {
       byte[] text = get(channel, hasher, ByteBuffer.allocate(length)).array();
       JsonObject json =
           JsonParser.parseString(new String(text, StandardCharsets.UTF_8)).getAsJsonObject();
-      for (JsonElement shape : json.getAsJsonArray(STREAMS)) {
-        NDArray stream = owner.create(shape(shape.getAsJsonArray()), DataType.FLOAT32);
-        streams.add(stream);
-        get(channel, hasher, stream.toByteBuffer(true));
-      }
+      ImmutableList.Builder<Shape> shapes = ImmutableList.builder();
+      json.getAsJsonArray(STREAMS).forEach(shape -> shapes.add(shape(shape.getAsJsonArray())));
+      Streams streams = new Streams(file, shapes.build(), channel.position());
+      streams.pass(channel, hasher);
       byte[] expected = hasher.hash().asBytes();
       ByteBuffer found = get(channel, Hashing.crc32c().newHasher(), ByteBuffer.allocate(4));
       if (!found.equals(ByteBuffer.wrap(expected))) {
         throw new EOFException();
       }
-      return Optional.of(
-          new PassState(
-              json.get(LAYERS).getAsInt(), json.get(FINDINGS), ImmutableList.copyOf(streams)));
+      return Optional.of(new PassState(json.get(LAYERS).getAsInt(), json.get(FINDINGS), streams));
     } catch (EOFException | JsonParseException | IllegalStateException e) {
-      streams.forEach(NDArray::close);
       LOG.warn("{}: damaged, so that what it knew is done again", file);
       return Optional.empty();
+    }
+  }
+
+  /**
+   * The streams in a file that was found whole.
+   *
+   * @param file the file
+   * @param shapes of the streams
+   * @param start where the first one begins
+   */
+  private record Streams(Path file, ImmutableList<Shape> shapes, long start)
+      implements ArraySource {
+
+    /** Has them all hashed, a part at a time. */
+    void pass(FileChannel channel, Hasher hasher) throws IOException {
+      ByteBuffer buffer = ByteBuffer.allocate(BUFFER_BYTES);
+      for (long left = bytes(shapes); left > 0; left -= buffer.limit()) {
+        buffer.clear().limit((int) Math.min(BUFFER_BYTES, left));
+        get(channel, hasher, buffer);
+      }
+    }
+
+    private static long bytes(List<Shape> shapes) {
+      return shapes.stream().mapToLong(shape -> shape.size() * Float.BYTES).sum();
+    }
+
+    @Override
+    public NDArray read(int index, NDManager owner) throws IOException {
+      NDArray array = owner.create(shapes.get(index), DataType.FLOAT32);
+      try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+        channel.position(start + bytes(shapes.subList(0, index)));
+        get(channel, Hashing.crc32c().newHasher(), array.toByteBuffer(true));
+      }
+      return array;
     }
   }
 

@@ -9,6 +9,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableSet;
+import com.google.common.collect.Lists;
 import com.google.common.collect.Streams;
 import com.google.gson.JsonElement;
 import java.io.IOException;
@@ -24,6 +25,7 @@ import java.util.stream.IntStream;
 import org.minillm.core.checkpoint.Checkpoint;
 import org.minillm.core.checkpoint.JsonFiles;
 import org.minillm.core.checkpoint.MalformedCheckpointException;
+import org.minillm.core.checkpoint.ScratchFile;
 import org.minillm.core.plugin.Plugins;
 
 /**
@@ -45,6 +47,8 @@ public final class CausalLm implements AutoCloseable {
   private final MemoryBudget budget;
   private final OptionalLong processBytes;
   private int residentLayers;
+  private boolean readsAhead;
+  private boolean spillsStreams;
   private final Map<Integer, LayerWeights> resident = new HashMap<>();
 
   private CausalLm(Checkpoint checkpoint, Decoder decoder, MemoryBudget budget) {
@@ -54,7 +58,7 @@ public final class CausalLm implements AutoCloseable {
     this.forecast = MemoryForecast.of(decoder);
     this.budget = budget;
     this.processBytes = ProcessMemory.ofThisProcess().residentBytes();
-    reserve(0);
+    reserve(forecast);
   }
 
   /**
@@ -244,21 +248,43 @@ public final class CausalLm implements AutoCloseable {
    */
   public LayerWeights layer(int layer) {
     if (layer < residentLayers) {
-      return resident.computeIfAbsent(
-          layer, i -> new LayerWeights(checkpoint::read, manager.newSubManager(), true));
+      return resident.computeIfAbsent(layer, i -> open(i, true));
     }
-    return new LayerWeights(checkpoint::read, manager.newSubManager(), false);
+    return open(layer, false);
+  }
+
+  private LayerWeights open(int layer, boolean stays) {
+    return new LayerWeights(
+        checkpoint::read,
+        MemoryForecast.groupTensors(decoder, layer),
+        manager.newSubManager(),
+        stays);
+  }
+
+  /**
+   * Goes through layers one after the other; reads one layer ahead where the memory budget has room
+   * for a second one.
+   *
+   * @param first from 0
+   * @param end the layer after the last
+   * @return the walk; to be closed before this model
+   */
+  public LayerWalk walk(int first, int end) {
+    return new LayerWalk(first, end, readsAhead, this::layer);
   }
 
   /**
    * Makes room for a pass that holds more than blocks and micro-batches: of the layers only as many
-   * stay in memory as the budget has left. The next call counts anew.
+   * stay in memory as the budget has left, and residual streams that have no room at all wait in a
+   * scratch file beside the model. The next call counts anew.
    *
-   * @param bytes such as the residual stream of a calibration set
+   * @param pass the {@link #memoryForecast} of this model and what the pass holds besides
    */
-  public void reserve(long bytes) {
+  public void reserve(MemoryForecast pass) {
     int layers = config().layers().size();
-    residentLayers = Math.min(layers, forecast.plus(bytes).residentLayers(budget, processBytes));
+    residentLayers = Math.min(layers, pass.residentLayers(budget, processBytes));
+    readsAhead = pass.readsAhead(budget, processBytes);
+    spillsStreams = pass.spillsStreams(budget, processBytes);
     for (int layer = residentLayers; layer < layers; layer++) {
       LayerWeights leaving = resident.remove(layer);
       if (leaving != null) {
@@ -286,6 +312,15 @@ public final class CausalLm implements AutoCloseable {
   }
 
   /**
+   * Tells where residual streams that begin now will be.
+   *
+   * @return true where they wait in a scratch file
+   */
+  public boolean spillsStreams() {
+    return spillsStreams;
+  }
+
+  /**
    * Embeds tokens.
    *
    * @param rows token ids, all of one length
@@ -307,6 +342,27 @@ public final class CausalLm implements AutoCloseable {
     }
     return decoder.embed(
         checkpoint::gatherRows, checkpoint::read, rows.toArray(int[][]::new), layout, owner);
+  }
+
+  /** Begins a residual stream, in memory or in a scratch file beside the model. */
+  ResidualStream newStream() throws IOException {
+    return new ResidualStream(
+        newManager(), spillsStreams ? ScratchFile.near(checkpoint.folder()) : null);
+  }
+
+  /** Begins a residual stream with windows of one length, embedded. */
+  ResidualStream newStream(List<int[]> windows, int rowsPerBatch, TokenLayout layout)
+      throws IOException {
+    ResidualStream stream = newStream();
+    try (NDManager owner = newManager()) {
+      for (List<int[]> rows : Lists.partition(windows, rowsPerBatch)) {
+        stream.add(embed(rows, layout, owner));
+      }
+      return stream;
+    } catch (IOException | RuntimeException e) {
+      stream.close();
+      throw e;
+    }
   }
 
   NDManager newManager() {

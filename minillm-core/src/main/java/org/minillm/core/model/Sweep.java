@@ -5,16 +5,15 @@ import static com.google.common.base.Preconditions.checkArgument;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
-import com.google.common.collect.ImmutableList;
 import com.google.common.collect.Lists;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
+import org.minillm.core.journal.ArraySource;
 import org.minillm.core.journal.Journal;
 import org.minillm.core.journal.PassState;
 
@@ -31,7 +30,8 @@ import org.minillm.core.journal.PassState;
  * }
  * }</pre>
  *
- * Owns the hidden states of its strands: windows x length x hidden_size x 4 bytes each.
+ * Owns the hidden states of its strands: windows x length x hidden_size x 4 bytes each, in memory
+ * or in a scratch file.
  */
 public final class Sweep implements AutoCloseable {
 
@@ -109,38 +109,46 @@ public final class Sweep implements AutoCloseable {
     private final InputTap tap;
     private final Positions positions;
     private final int rowsPerBatch;
+    private final ResidualStream stream;
     private final @Nullable Strand trunk;
     private final int firstLayer;
-    private final List<NDArray> hidden = new ArrayList<>();
 
     private Strand(
         List<int[]> windows,
         WeightTransform transform,
         InputTap tap,
         Positions positions,
-        int rowsPerBatch) {
+        int rowsPerBatch,
+        ResidualStream stream) {
       this.windows = windows;
       this.transform = transform;
       this.tap = tap;
       this.positions = positions;
       this.rowsPerBatch = rowsPerBatch;
+      this.stream = stream;
       this.trunk = null;
       this.firstLayer = 0;
     }
 
-    /** A fork: it has no stream of its own before its first layer. */
-    private Strand(Strand trunk, int firstLayer, WeightTransform transform) {
+    /** A fork: its stream has no micro-batch before its first layer. */
+    private Strand(Strand trunk, int firstLayer, WeightTransform transform, ResidualStream stream) {
       this.windows = trunk.windows;
       this.transform = transform;
       this.tap = InputTap.NONE;
       this.positions = trunk.positions;
       this.rowsPerBatch = trunk.rowsPerBatch;
+      this.stream = stream;
       this.trunk = trunk;
       this.firstLayer = firstLayer;
     }
 
+    /** Begins where the trunk stands. */
+    private void begin() throws IOException {
+      trunk.stream.forEach((batch, hidden, scratch) -> stream.add(hidden.duplicate()));
+    }
+
     private int batches() {
-      return (windows.size() + rowsPerBatch - 1) / rowsPerBatch;
+      return (trunk == null ? this : trunk).stream.shapes().size();
     }
 
     /**
@@ -148,9 +156,10 @@ public final class Sweep implements AutoCloseable {
      *
      * @return micro-batches of FLOAT32 (rows, time, hidden_size), owned by the sweep, gone after
      *     the next layer; of a fork none before its first layer
+     * @throws IOException if it waits in a scratch file that cannot be read
      */
-    public List<NDArray> hidden() {
-      return List.copyOf(hidden);
+    public List<NDArray> hidden() throws IOException {
+      return stream.all();
     }
 
     int length() {
@@ -165,9 +174,8 @@ public final class Sweep implements AutoCloseable {
       return rowsPerBatch;
     }
 
-    void free() {
-      hidden.forEach(NDArray::close);
-      hidden.clear();
+    ResidualStream stream() {
+      return stream;
     }
   }
 
@@ -187,7 +195,9 @@ public final class Sweep implements AutoCloseable {
     TokenLayout layout = TokenLayout.following(0, length);
     Positions tables =
         positions.computeIfAbsent(length, n -> model.decoder().positions(layout, manager));
-    return add(new Strand(windows, transform, tap, tables, rowsPerBatch(length)), windows, layout);
+    int rows = rowsPerBatch(length);
+    return add(
+        new Strand(windows, transform, tap, tables, rows, model.newStream(windows, rows, layout)));
   }
 
   /**
@@ -202,8 +212,15 @@ public final class Sweep implements AutoCloseable {
   public Strand addPacked(List<int[]> rows, TokenLayout layout) throws IOException {
     requireOneLength(rows);
     Positions tables = model.decoder().positions(layout, manager);
+    int all = rows.size();
     return add(
-        new Strand(rows, WeightTransform.NONE, InputTap.NONE, tables, rows.size()), rows, layout);
+        new Strand(
+            rows,
+            WeightTransform.NONE,
+            InputTap.NONE,
+            tables,
+            all,
+            model.newStream(rows, all, layout)));
   }
 
   /**
@@ -213,8 +230,9 @@ public final class Sweep implements AutoCloseable {
    * @param firstLayer the first layer whose weights may differ, of the model's layers
    * @param transform changes the weights of that layer and of those after it
    * @return the strand
+   * @throws IOException if there is no room for a scratch file and one is needed
    */
-  public Strand fork(Strand trunk, int firstLayer, WeightTransform transform) {
+  public Strand fork(Strand trunk, int firstLayer, WeightTransform transform) throws IOException {
     checkArgument(trunk.trunk == null, "a fork of a fork");
     checkArgument(
         firstLayer >= layersDone && firstLayer < model.config().layers().size(),
@@ -222,15 +240,10 @@ public final class Sweep implements AutoCloseable {
         firstLayer,
         layersDone,
         model.config().layers().size() - 1);
-    Strand strand = new Strand(trunk, firstLayer, transform);
-    strands.add(strand);
-    return strand;
+    return add(new Strand(trunk, firstLayer, transform, model.newStream()));
   }
 
-  private Strand add(Strand strand, List<int[]> windows, TokenLayout layout) throws IOException {
-    for (List<int[]> rows : Lists.partition(windows, strand.rowsPerBatch)) {
-      strand.hidden.add(model.embed(rows, layout, manager));
-    }
+  private Strand add(Strand strand) {
     strands.add(strand);
     return strand;
   }
@@ -268,7 +281,7 @@ public final class Sweep implements AutoCloseable {
    * @throws IOException if a layer cannot be read or the journal cannot be written
    */
   public void run(Journal journal, String pass, PassListener listener) throws IOException {
-    Optional<PassState> earlier = journal.find(pass, manager);
+    Optional<PassState> earlier = journal.find(pass);
     if (earlier.isPresent()) {
       resume(earlier.get());
       listener.stepsDone(layersDone);
@@ -287,37 +300,28 @@ public final class Sweep implements AutoCloseable {
    * @return the residual stream after the last layer that is done, strand after strand, owned by
    *     the sweep, gone after the next layer
    */
-  public ImmutableList<NDArray> streams() {
-    return strands.stream()
-        .flatMap(strand -> strand.hidden.stream())
-        .collect(ImmutableList.toImmutableList());
+  public ArraySource streams() {
+    return ArraySource.concat(strands.stream().map(Strand::stream).toList());
   }
 
   /**
    * Goes on where a sweep with the same strands stood.
    *
-   * @param state the layers that are done and the {@link #streams} after them, which this sweep
-   *     owns from now on
+   * @param state the layers that are done and the {@link #streams} after them
+   * @throws IOException if the streams cannot be read
    */
-  public void resume(PassState state) {
+  public void resume(PassState state) throws IOException {
     List<Strand> begun =
         strands.stream()
             .filter(strand -> strand.trunk == null || strand.firstLayer < state.layers())
             .toList();
-    int batches = begun.stream().mapToInt(Strand::batches).sum();
-    checkArgument(
-        state.streams().size() == batches,
-        "%s arrays of another pass, expected %s",
-        state.streams().size(),
-        batches);
-    Iterator<NDArray> next = state.streams().iterator();
+    int expected = begun.stream().mapToInt(Strand::batches).sum();
+    int found = state.streams().shapes().size();
+    checkArgument(found == expected, "%s arrays of another pass, expected %s", found, expected);
+    int first = 0;
     for (Strand strand : begun) {
-      strand.free();
-      for (int i = 0; i < strand.batches(); i++) {
-        NDArray stream = next.next();
-        stream.attach(manager);
-        strand.hidden.add(stream);
-      }
+      strand.stream.resume(state.streams(), first, strand.batches());
+      first += strand.batches();
     }
     layersDone = state.layers();
   }
@@ -334,16 +338,19 @@ public final class Sweep implements AutoCloseable {
   }
 
   private void walk(LayerVisitor visitor, Runnable afterLayer) throws IOException {
-    for (int layer = layersDone; layer < model.config().layers().size(); layer++) {
-      try (LayerWeights weights = model.layer(layer)) {
-        // forks stand after their trunk, and begin with what the trunk has not left yet
-        for (Strand strand : Lists.reverse(strands)) {
-          runLayer(strand, layer, weights);
+    int layers = model.config().layers().size();
+    try (LayerWalk walk = model.walk(layersDone, layers)) {
+      for (int layer = layersDone; layer < layers; layer++) {
+        try (LayerWeights weights = walk.next()) {
+          // forks stand after their trunk, and begin with what the trunk has not left yet
+          for (Strand strand : Lists.reverse(strands)) {
+            runLayer(strand, layer, weights);
+          }
+          layersDone = layer + 1;
+          visitor.visit(layer, weights);
         }
-        layersDone = layer + 1;
-        visitor.visit(layer, weights);
+        afterLayer.run();
       }
-      afterLayer.run();
     }
     // before the language head takes its part
     NativeHeap.trim();
@@ -354,15 +361,13 @@ public final class Sweep implements AutoCloseable {
       return;
     }
     if (strand.trunk != null && layer == strand.firstLayer) {
-      strand.trunk.hidden.forEach(batch -> strand.hidden.add(batch.duplicate()));
+      strand.begin();
     }
     try (OpenLayer open = new OpenLayer(model, layer, weights, strand.transform, manager)) {
-      for (int i = 0; i < strand.hidden.size(); i++) {
-        NDArray before = strand.hidden.get(i);
-        strand.hidden.set(
-            i, open.forward(before, strand.positions, AttentionCache.NONE, strand.tap));
-        before.close();
-      }
+      strand.stream.forEach(
+          (batch, before, scratch) ->
+              strand.stream.set(
+                  batch, open.forward(before, strand.positions, AttentionCache.NONE, strand.tap)));
     }
   }
 
@@ -388,20 +393,23 @@ public final class Sweep implements AutoCloseable {
    */
   public List<NDArray> normed(Strand strand) throws IOException {
     List<NDArray> result = new ArrayList<>();
-    for (NDArray hidden : strand.hidden) {
-      try (NDScope scope = new NDScope()) {
-        scope.suppressNotUsedWarning();
-        NDArray normed = model.decoder().finalHidden(model.checkpoint()::read, hidden);
-        NDScope.unregister(normed);
-        result.add(normed);
-      }
-    }
+    strand.stream.forEach(
+        (batch, hidden, scratch) -> {
+          try (NDScope scope = new NDScope()) {
+            scope.suppressNotUsedWarning();
+            NDArray normed = model.decoder().finalHidden(model.checkpoint()::read, hidden);
+            NDScope.unregister(normed);
+            normed.attach(manager);
+            result.add(normed);
+          }
+        });
     return result;
   }
 
   /** Frees the hidden states, and gives back what the walk took. */
   @Override
   public void close() {
+    strands.forEach(strand -> strand.stream.close());
     manager.close();
     NativeHeap.trim();
   }

@@ -65,10 +65,12 @@ public final class TokenReader implements AutoCloseable {
     TokenLayout layout = TokenLayout.following(length, ids[0].length);
     NDArray hidden = model.embed(Arrays.asList(ids), layout, scratch);
     Positions positions = model.decoder().positions(layout, scratch);
-    for (int layer = 0; layer < caches.size(); layer++) {
-      try (LayerWeights weights = model.layer(layer);
-          OpenLayer open = new OpenLayer(model, layer, weights, WeightTransform.NONE, scratch)) {
-        hidden = open.forward(hidden, positions, caches.get(layer), InputTap.NONE);
+    try (LayerWalk walk = model.walk(0, caches.size())) {
+      for (int layer = 0; layer < caches.size(); layer++) {
+        try (LayerWeights weights = walk.next();
+            OpenLayer open = new OpenLayer(model, layer, weights, WeightTransform.NONE, scratch)) {
+          hidden = open.forward(hidden, positions, caches.get(layer), InputTap.NONE);
+        }
       }
     }
     return hidden;

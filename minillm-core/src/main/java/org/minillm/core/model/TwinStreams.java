@@ -1,28 +1,23 @@
 package org.minillm.core.model;
 
-import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import com.google.common.collect.ImmutableList;
-import com.google.common.collect.Lists;
-import com.google.common.collect.Streams;
 import java.io.IOException;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.function.IntFunction;
+import org.minillm.core.journal.ArraySource;
 
 /**
  * The residual streams of the dense and of the pruned model over the same windows, in micro-batches
  * and layer by layer. Until the first layer in which they differ there is one stream for both.
  *
- * <p>Owns both: windows x length x hidden_size x 4 bytes each.
+ * <p>Owns both: windows x length x hidden_size x 4 bytes each, in memory or in a scratch file.
  */
 public final class TwinStreams implements AutoCloseable {
 
   private final CausalLm model;
   private final NDManager manager;
   private final Positions positions;
-  private List<NDArray> dense = new ArrayList<>();
-  private List<NDArray> pruned;
+  private ResidualStream dense;
+  private ResidualStream pruned;
   private boolean diverged;
 
   /**
@@ -38,10 +33,33 @@ public final class TwinStreams implements AutoCloseable {
     int length = windows.get(0).length;
     TokenLayout layout = TokenLayout.following(0, length);
     this.positions = model.decoder().positions(layout, manager);
-    for (List<int[]> rows : Lists.partition(windows, Sweep.rowsPerBatch(length))) {
-      dense.add(model.embed(rows, layout, manager));
-    }
+    this.dense = model.newStream(windows, Sweep.rowsPerBatch(length), layout);
     this.pruned = dense;
+  }
+
+  /** Watches the micro-batches of a stream. */
+  @FunctionalInterface
+  public interface Taps {
+
+    /**
+     * Returns who watches a micro-batch.
+     *
+     * @param batch its number
+     * @param scratch for what is needed as long as the micro-batch runs
+     * @return the tap
+     * @throws IOException if a scratch file cannot be read
+     */
+    InputTap of(int batch, NDManager scratch) throws IOException;
+  }
+
+  /**
+   * Begins another stream over the same windows, which lives beside these.
+   *
+   * @return without a micro-batch; to be closed
+   * @throws IOException if it waits in a scratch file that cannot be made
+   */
+  public ResidualStream newStream() throws IOException {
+    return model.newStream();
   }
 
   /**
@@ -62,8 +80,22 @@ public final class TwinStreams implements AutoCloseable {
    * @throws IOException if the layer cannot be read
    */
   public void advanceDense(int layer, WeightSource weights, InputTap tap) throws IOException {
-    boolean shared = dense == pruned;
-    dense = forward(dense, layer, weights, WeightTransform.NONE, batch -> tap, shared);
+    try (OpenLayer open = new OpenLayer(model, layer, weights, WeightTransform.NONE, manager)) {
+      if (dense == pruned) {
+        dense = model.newStream();
+        pruned.forEach(
+            (batch, before, scratch) ->
+                dense.add(open.forward(before, positions, AttentionCache.NONE, tap)));
+      } else {
+        advance(dense, open, tap);
+      }
+    }
+  }
+
+  private void advance(ResidualStream stream, OpenLayer open, InputTap tap) throws IOException {
+    stream.forEach(
+        (batch, before, scratch) ->
+            stream.set(batch, open.forward(before, positions, AttentionCache.NONE, tap)));
   }
 
   /**
@@ -75,10 +107,14 @@ public final class TwinStreams implements AutoCloseable {
    * @param taps watches each micro-batch, by number
    * @throws IOException if the layer cannot be read
    */
-  public void showPruned(
-      int layer, WeightSource weights, WeightTransform transform, IntFunction<InputTap> taps)
+  public void showPruned(int layer, WeightSource weights, WeightTransform transform, Taps taps)
       throws IOException {
-    forward(pruned, layer, weights, transform, taps, true).forEach(NDArray::close);
+    try (OpenLayer open = new OpenLayer(model, layer, weights, transform, manager)) {
+      pruned.forEach(
+          (batch, before, scratch) ->
+              open.forward(before, positions, AttentionCache.NONE, taps.of(batch, scratch))
+                  .close());
+    }
   }
 
   /**
@@ -94,32 +130,13 @@ public final class TwinStreams implements AutoCloseable {
       throws IOException {
     diverged |= transform != WeightTransform.NONE;
     if (diverged) {
-      pruned = forward(pruned, layer, weights, transform, batch -> InputTap.NONE, false);
+      try (OpenLayer open = new OpenLayer(model, layer, weights, transform, manager)) {
+        advance(pruned, open, InputTap.NONE);
+      }
     } else {
-      pruned.forEach(NDArray::close);
+      pruned.close();
       pruned = dense;
     }
-  }
-
-  /** Takes a stream through a layer; where it does not stay, each batch is freed behind it. */
-  private List<NDArray> forward(
-      List<NDArray> stream,
-      int layer,
-      WeightSource weights,
-      WeightTransform transform,
-      IntFunction<InputTap> taps,
-      boolean stays)
-      throws IOException {
-    List<NDArray> after = new ArrayList<>();
-    try (OpenLayer open = new OpenLayer(model, layer, weights, transform, manager)) {
-      for (int i = 0; i < stream.size(); i++) {
-        after.add(open.forward(stream.get(i), positions, AttentionCache.NONE, taps.apply(i)));
-        if (!stays) {
-          stream.get(i).close();
-        }
-      }
-    }
-    return after;
   }
 
   /**
@@ -128,29 +145,31 @@ public final class TwinStreams implements AutoCloseable {
    * @return the dense micro-batches, and after them the pruned ones once the streams are two; owned
    *     by this, gone after the next layer
    */
-  public ImmutableList<NDArray> arrays() {
-    return diverged
-        ? Streams.concat(dense.stream(), pruned.stream()).collect(ImmutableList.toImmutableList())
-        : ImmutableList.copyOf(dense);
+  public ArraySource arrays() {
+    return diverged ? ArraySource.concat(List.of(dense, pruned)) : dense;
   }
 
   /**
    * Goes on where streams over the same windows stood.
    *
-   * @param arrays as of {@link #arrays}, owned by this from now on
+   * @param arrays as of {@link #arrays}
+   * @throws IOException if they cannot be read
    */
-  public void resume(List<NDArray> arrays) {
-    int batches = dense.size();
-    dense.forEach(NDArray::close);
-    arrays.forEach(array -> array.attach(manager));
-    dense = List.copyOf(arrays.subList(0, batches));
-    diverged = arrays.size() > batches;
-    pruned = diverged ? List.copyOf(arrays.subList(batches, arrays.size())) : dense;
+  public void resume(ArraySource arrays) throws IOException {
+    int batches = dense.shapes().size();
+    diverged = arrays.shapes().size() > batches;
+    dense.resume(arrays, 0, batches);
+    if (diverged) {
+      pruned = model.newStream();
+      pruned.resume(arrays, batches, batches);
+    }
   }
 
   /** Frees the streams. */
   @Override
   public void close() {
+    dense.close();
+    pruned.close();
     manager.close();
   }
 }

@@ -21,39 +21,51 @@ final class WindowLosses {
     this.model = model;
   }
 
-  /** Reads the language head once, and frees the hidden states of the strands. */
+  /**
+   * Frees the hidden states of the strands. The language head is read once; where the streams wait
+   * in a file, once for each micro-batch, which is less to read than all of them for each part of
+   * the head.
+   */
   List<double[]> of(List<Sweep.Strand> strands) throws IOException {
+    LanguageHead head = new LanguageHead(model);
     List<LanguageHead.Predictions> batches = new ArrayList<>();
+    List<double[]> tokens = new ArrayList<>();
     try (NDManager owner = model.newManager()) {
       for (Sweep.Strand strand : strands) {
         checkArgument(strand.length() > 1, "a window of 1 token predicts nothing");
-        addPredictions(strand, owner, batches);
-        strand.free();
+        ResidualStream stream = strand.stream();
+        List<List<int[]>> windows = Lists.partition(strand.windows(), strand.rowsPerBatch());
+        stream.forEach(
+            (batch, hidden, scratch) -> {
+              boolean alone = stream.isSpilled();
+              LanguageHead.Predictions predictions =
+                  predictions(windows.get(batch), hidden, alone ? scratch : owner);
+              if (alone) {
+                tokens.addAll(head.negativeLogLikelihoods(List.of(predictions)));
+              } else {
+                batches.add(predictions);
+              }
+            });
+        stream.close();
       }
-      return means(strands, new LanguageHead(model).negativeLogLikelihoods(batches));
+      tokens.addAll(head.negativeLogLikelihoods(batches));
+      return means(strands, tokens);
     }
   }
 
-  /** All positions of a strand but the last of each window. */
-  private void addPredictions(
-      Sweep.Strand strand, NDManager owner, List<LanguageHead.Predictions> batches)
+  /** All positions of a micro-batch but the last of each window. */
+  private LanguageHead.Predictions predictions(List<int[]> windows, NDArray hidden, NDManager owner)
       throws IOException {
-    Iterator<List<int[]>> windows =
-        Lists.partition(strand.windows(), strand.rowsPerBatch()).iterator();
-    int predicted = strand.length() - 1;
-    for (NDArray hidden : strand.hidden()) {
-      int[] targets =
-          windows.next().stream()
-              .flatMapToInt(window -> Arrays.stream(window, 1, window.length))
-              .toArray();
-      try (NDScope scope = new NDScope()) {
-        scope.suppressNotUsedWarning();
-        NDArray normed = model.decoder().finalHidden(model.checkpoint()::read, hidden);
-        NDArray positions = normed.get(":, :" + predicted).reshape(-1, normed.getShape().get(2));
-        NDScope.unregister(positions);
-        positions.attach(owner);
-        batches.add(new LanguageHead.Predictions(positions, targets));
-      }
+    int predicted = windows.get(0).length - 1;
+    int[] targets =
+        windows.stream().flatMapToInt(window -> Arrays.stream(window, 1, window.length)).toArray();
+    try (NDScope scope = new NDScope()) {
+      scope.suppressNotUsedWarning();
+      NDArray normed = model.decoder().finalHidden(model.checkpoint()::read, hidden);
+      NDArray positions = normed.get(":, :" + predicted).reshape(-1, normed.getShape().get(2));
+      NDScope.unregister(positions);
+      positions.attach(owner);
+      return new LanguageHead.Predictions(positions, targets);
     }
   }
 

@@ -6,6 +6,7 @@ import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.calibration.Evidence;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupKind;
+import org.minillm.core.model.MemoryForecast;
 import org.minillm.core.model.PruningGroup;
 
 /** What pruning holds in memory beside blocks and micro-batches. */
@@ -25,28 +26,30 @@ final class PruningMemory {
 
   private PruningMemory() {}
 
-  /** Forecasts the bytes of the largest of scoring, measuring losses and restoring. */
-  static long bytes(
+  /** Forecasts the largest of scoring, measuring losses and restoring. */
+  static MemoryForecast forecast(
       CausalLm model,
       CalibrationSet data,
       Set<Evidence> evidence,
       boolean measuresLosses,
       boolean restored,
       Collection<GroupKind> kinds) {
-    long stream = data.tokens() * model.config().hiddenSize() * Float.BYTES;
-    long channels = widestConsumer(model, kinds);
-    long moments = BYTES_OF_A_MOMENT * channels * channels;
     boolean gradient =
         evidence.contains(Evidence.GRADIENT) || evidence.contains(Evidence.GATE_GRADIENT);
     boolean squares =
         evidence.contains(Evidence.SECOND_MOMENTS)
             || evidence.contains(Evidence.WEIGHTED_SECOND_MOMENTS);
-    long plan =
-        stream * (gradient ? STREAMS_OF_AN_ESTIMATE : STREAMS_OF_EVIDENCE)
-            + (squares ? moments : 0);
-    long restore = restored ? stream * (STREAMS_OF_A_RESTORATION + kinds.size()) + moments : 0;
-    long losses = measuresLosses ? MaskedLosses.bytes(model, data) : 0;
-    return Math.max(losses, Math.max(plan, restore));
+    int streams = gradient ? STREAMS_OF_AN_ESTIMATE : STREAMS_OF_EVIDENCE;
+    if (restored) {
+      streams = Math.max(streams, STREAMS_OF_A_RESTORATION + kinds.size());
+    }
+    long ofPasses = streams * data.tokens() * model.config().hiddenSize() * Float.BYTES;
+    long ofLosses = measuresLosses ? MaskedLosses.bytes(model, data) : 0;
+    long channels = widestConsumer(model, kinds);
+    return model
+        .memoryForecast()
+        .withStreams(Math.max(ofPasses, ofLosses))
+        .plus(squares || restored ? BYTES_OF_A_MOMENT * channels * channels : 0);
   }
 
   private static long widestConsumer(CausalLm model, Collection<GroupKind> kinds) {

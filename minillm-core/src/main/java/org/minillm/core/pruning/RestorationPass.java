@@ -7,9 +7,10 @@ import ai.djl.ndarray.types.DataType;
 import com.google.common.collect.ImmutableListMultimap;
 import com.google.common.collect.Multimaps;
 import java.io.IOException;
-import java.util.ArrayList;
+import java.io.UncheckedIOException;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -20,9 +21,11 @@ import org.minillm.core.journal.PassState;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.InputTap;
+import org.minillm.core.model.LayerWalk;
 import org.minillm.core.model.LayerWeights;
 import org.minillm.core.model.PassListener;
 import org.minillm.core.model.PruningGroup;
+import org.minillm.core.model.ResidualStream;
 import org.minillm.core.model.TwinStreams;
 import org.minillm.core.model.WeightTransform;
 
@@ -32,8 +35,8 @@ import org.minillm.core.model.WeightTransform;
  * restored up to there, feeds it. The pruned model is computed in dense shapes with the removed
  * columns at zero, which is the same function.
  *
- * <p>Memory: both streams and the dense sums of one layer, tokens x hidden_size x 4 bytes each; the
- * second moments of one consumer.
+ * <p>Memory: both streams and the dense sums of one layer, tokens x hidden_size x 4 bytes each,
+ * unless they wait in scratch files; the second moments of one consumer.
  */
 final class RestorationPass {
 
@@ -76,14 +79,17 @@ final class RestorationPass {
     try (TwinStreams streams = new TwinStreams(model, data.windows())) {
       int first = resume(streams, journal, pass);
       listener.stepsDone(first);
-      for (int layer = first; layer <= last; layer++) {
-        int done = layer + 1;
-        try (LayerWeights weights = model.layer(layer);
-            NDManager owner = streams.newManager()) {
-          restoreLayer(streams, layer, weights, owner);
+      try (LayerWalk walk = model.walk(first, last + 1)) {
+        for (int layer = first; layer <= last; layer++) {
+          int done = layer + 1;
+          try (LayerWeights weights = walk.next();
+              NDManager owner = streams.newManager();
+              DenseSums sums = new DenseSums(cutGroups.get(layer), streams)) {
+            restoreLayer(streams, layer, weights, sums, owner);
+          }
+          listener.stepDone();
+          journal.saveIfDue(pass, () -> new PassState(done, sink.toJson(), streams.arrays()));
         }
-        listener.stepDone();
-        journal.saveIfDue(pass, () -> new PassState(done, sink.toJson(), streams.arrays()));
       }
     }
     listener.passDone();
@@ -91,21 +97,24 @@ final class RestorationPass {
 
   /** Returns the number of layers that are done. */
   private int resume(TwinStreams streams, Journal journal, String pass) throws IOException {
-    try (NDManager owner = streams.newManager()) {
-      Optional<PassState> earlier = journal.find(pass, owner);
-      if (earlier.isEmpty()) {
-        return 0;
-      }
-      streams.resume(earlier.get().streams());
-      sink.resume(earlier.get().findings());
-      return earlier.get().layers();
+    Optional<PassState> earlier = journal.find(pass);
+    if (earlier.isEmpty()) {
+      return 0;
     }
+    streams.resume(earlier.get().streams());
+    sink.resume(earlier.get().findings());
+    return earlier.get().layers();
   }
 
-  private void restoreLayer(TwinStreams streams, int layer, LayerWeights weights, NDManager owner)
+  private void restoreLayer(
+      TwinStreams streams, int layer, LayerWeights weights, DenseSums sums, NDManager owner)
       throws IOException {
-    DenseSums sums = new DenseSums(cutGroups.get(layer), owner);
-    streams.advanceDense(layer, weights, sums);
+    try {
+      streams.advanceDense(layer, weights, sums);
+    } catch (UncheckedIOException e) {
+      // a tap has no other way to say that the disk is full
+      throw e.getCause();
+    }
     // the consumers of the pruned model: masked, then one after the other restored
     Map<String, NDArray> consumers = new HashMap<>();
     MaskedWeights masked = new MaskedWeights(table);
@@ -129,8 +138,9 @@ final class RestorationPass {
                 weights.read(consumer, owner),
                 biasOf(consumer).isPresent(),
                 scratch);
-        List<NDArray> denseSums = sums.of(group);
-        streams.showPruned(layer, weights, transform, batch -> tap.batch(denseSums.get(batch)));
+        ResidualStream dense = sums.of(group);
+        streams.showPruned(
+            layer, weights, transform, (batch, any) -> tap.batch(dense.read(batch, any)));
         consumers.putAll(restore(consumer, cut, weights, tap.moments(), scratch, owner));
       }
     }
@@ -188,16 +198,15 @@ final class RestorationPass {
   }
 
   /** Remembers what the dense stream is after each consumer of interest, batch by batch. */
-  private static final class DenseSums implements InputTap {
+  private static final class DenseSums implements InputTap, AutoCloseable {
     private final List<PruningGroup> groups;
-    private final NDManager owner;
-    private final List<PruningGroup> order = new ArrayList<>();
-    private final Map<PruningGroup, List<NDArray>> sums = new HashMap<>();
+    private final TwinStreams streams;
+    private final Map<PruningGroup, ResidualStream> sums = new LinkedHashMap<>();
     private String point = "";
 
-    DenseSums(List<PruningGroup> groups, NDManager owner) {
+    DenseSums(List<PruningGroup> groups, TwinStreams streams) {
       this.groups = groups;
-      this.owner = owner;
+      this.streams = streams;
     }
 
     @Override
@@ -209,21 +218,31 @@ final class RestorationPass {
     public void after(NDArray sum) {
       for (PruningGroup group : groups) {
         if (point.equals(group.consumer().input())) {
-          NDArray copy = kept(sum.duplicate(), owner);
-          if (!order.contains(group)) {
-            order.add(group);
+          NDArray copy = sum.duplicate();
+          NDScope.unregister(copy);
+          try {
+            if (!sums.containsKey(group)) {
+              sums.put(group, streams.newStream());
+            }
+            sums.get(group).add(copy);
+          } catch (IOException e) {
+            throw new UncheckedIOException(e);
           }
-          sums.computeIfAbsent(group, any -> new ArrayList<>()).add(copy);
         }
       }
     }
 
     List<PruningGroup> inOrderOfComputation() {
-      return order;
+      return List.copyOf(sums.keySet());
     }
 
-    List<NDArray> of(PruningGroup group) {
+    ResidualStream of(PruningGroup group) {
       return sums.get(group);
+    }
+
+    @Override
+    public void close() {
+      sums.values().forEach(ResidualStream::close);
     }
   }
 }

@@ -25,6 +25,7 @@ import org.minillm.core.journal.Journal;
 import org.minillm.core.journal.JournalFolder;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupKind;
+import org.minillm.core.model.MemoryForecast;
 import org.minillm.core.model.PassListener;
 
 /**
@@ -82,17 +83,17 @@ public final class StructuredPruner implements Pruner {
   }
 
   /**
-   * Forecasts what {@link #plan} and {@link #apply} hold beside blocks and micro-batches; they
-   * reserve it. What {@code backprop} keeps is not in it.
+   * Forecasts what {@link #plan} and {@link #apply} need in memory; they reserve it. What {@code
+   * backprop} keeps is not in it.
    *
    * @param model the model
    * @param data the calibration set; may be null where no text is read
-   * @return bytes
+   * @return the forecast of the model, with the residual streams and second moments of the passes
    */
-  public long workingBytes(CausalLm model, @Nullable CalibrationSet data) {
+  public MemoryForecast memoryForecast(CausalLm model, @Nullable CalibrationSet data) {
     return data == null || !readsText()
-        ? 0
-        : PruningMemory.bytes(
+        ? model.memoryForecast()
+        : PruningMemory.forecast(
             model,
             data,
             Sets.immutableEnumSet(requires().values()),
@@ -106,7 +107,7 @@ public final class StructuredPruner implements Pruner {
     if (data == null && allocation.measuresLosses()) {
       throw noCalibrationSet(allocation.name());
     }
-    model.reserve(workingBytes(model, data));
+    model.reserve(memoryForecast(model, data));
     return runJournal.during(
         run(model, data),
         journal -> {
@@ -208,7 +209,7 @@ public final class StructuredPruner implements Pruner {
   public PruningReport apply(
       CausalLm model, PruningPlan plan, @Nullable CalibrationSet data, Path target)
       throws IOException {
-    model.reserve(workingBytes(model, data));
+    model.reserve(memoryForecast(model, data));
     PruningReport report =
         runJournal.during(
             run(model, data),

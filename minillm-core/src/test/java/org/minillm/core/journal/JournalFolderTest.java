@@ -6,13 +6,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import com.google.common.collect.ImmutableList;
 import com.google.gson.JsonPrimitive;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -40,7 +40,10 @@ class JournalFolderTest {
 
   private PassState state() {
     NDArray stream = manager.create(new float[] {1, 2, 3, 4}, new Shape(2, 2));
-    return new PassState(3, new JsonPrimitive(0.1), ImmutableList.of(stream));
+    return new PassState(
+        3,
+        new JsonPrimitive(0.1),
+        ArraySource.of(List.of(stream, manager.create(new float[] {5}))));
   }
 
   private void save() throws IOException {
@@ -56,13 +59,14 @@ class JournalFolderTest {
 
     // WHEN the same run is started again
     try (JournalFolder journal = JournalFolder.open(folder(), RUN, ALWAYS)) {
-      PassState found = journal.find("score", manager).orElseThrow();
+      PassState found = journal.find("score").orElseThrow();
 
       // THEN it finds layers, findings and streams, and no end
       assertThat(found.layers()).isEqualTo(3);
       assertThat(found.findings().getAsDouble()).isEqualTo(0.1);
-      assertThat(found.streams().get(0).getShape()).isEqualTo(new Shape(2, 2));
-      assertThat(found.streams().get(0).toFloatArray()).containsExactly(1, 2, 3, 4);
+      assertThat(found.streams().shapes()).containsExactly(new Shape(2, 2), new Shape(1));
+      assertThat(found.streams().read(0, manager).toFloatArray()).containsExactly(1, 2, 3, 4);
+      assertThat(found.streams().read(1, manager).toFloatArray()).containsExactly(5);
       assertThat(journal.findings("score")).isEmpty();
     }
   }
@@ -94,7 +98,7 @@ class JournalFolderTest {
     // WHEN it is looked up
     try (JournalFolder journal = JournalFolder.open(folder(), RUN, ALWAYS)) {
       // THEN nothing is known
-      assertThat(journal.find("score", manager)).isEmpty();
+      assertThat(journal.find("score")).isEmpty();
     }
   }
 
@@ -108,7 +112,7 @@ class JournalFolderTest {
       Files.write(file, Arrays.copyOf(bytes, length));
       try (JournalFolder journal = JournalFolder.open(folder(), RUN, ALWAYS)) {
         // THEN nothing is known
-        assertThat(journal.find("score", manager)).isEmpty();
+        assertThat(journal.find("score")).isEmpty();
       }
     }
   }

@@ -10,34 +10,79 @@ class MemoryForecastTest {
   private static final long MB = 1_000_000;
 
   /** Ten layers of 100 MB at most, 950 MB in all, and 250 MB to work with. */
-  private static final MemoryForecast FORECAST = new MemoryForecast(100 * MB, 950 * MB, 250 * MB);
+  private static final MemoryForecast FORECAST =
+      new MemoryForecast(100 * MB, 950 * MB, 250 * MB, 0);
 
   private static int resident(MemoryForecast forecast, long megabytes) {
     return forecast.residentLayers(new MemoryBudget(megabytes * MB), OptionalLong.of(400 * MB));
   }
 
+  private static boolean readsAhead(MemoryForecast forecast, long megabytes) {
+    return forecast.readsAhead(new MemoryBudget(megabytes * MB), OptionalLong.of(400 * MB));
+  }
+
   @Test
-  void layersStayAsFarAsTheBudgetHasRoomBesideTheProcessAndTheWork() {
+  void layersStayAsFarAsTheBudgetHasRoomBesideTheProcessTheWorkAndTheLayerReadAhead() {
     assertThat(resident(FORECAST, 500)).isZero();
-    assertThat(resident(FORECAST, 749)).isZero();
-    assertThat(resident(FORECAST, 750)).isEqualTo(1);
-    assertThat(resident(FORECAST, 1_599)).isEqualTo(9);
+    assertThat(resident(FORECAST, 849)).isZero();
+    assertThat(resident(FORECAST, 850)).isEqualTo(1);
+    assertThat(resident(FORECAST, 1_599)).isEqualTo(8);
     assertThat(resident(FORECAST, 1_600)).isGreaterThanOrEqualTo(10);
   }
 
   @Test
+  void aLayerIsReadAheadWhereASecondOneHasRoom() {
+    assertThat(readsAhead(FORECAST, 500)).isFalse();
+    assertThat(readsAhead(FORECAST, 749)).isFalse();
+    assertThat(readsAhead(FORECAST, 750)).isTrue();
+    assertThat(readsAhead(FORECAST, 1_600)).isTrue();
+    assertThat(readsAhead(FORECAST.plus(200 * MB), 949)).isFalse();
+  }
+
+  @Test
   void whatAPassHoldsBesidesTakesTheRoomOfLayers() {
-    assertThat(resident(FORECAST.plus(200 * MB), 1_050)).isEqualTo(2);
+    assertThat(resident(FORECAST.plus(200 * MB), 1_050)).isEqualTo(1);
     assertThat(FORECAST.plus(200 * MB).smallestBudget())
         .isEqualTo(FORECAST.smallestBudget() + 200 * MB);
   }
 
   @Test
-  void peakIsTheProcessTheWorkAndTheLayersThatStay() {
+  void peakIsTheProcessTheWorkAndTheLayersThatStayOrAreReadAhead() {
     long least = FORECAST.smallestBudget();
     assertThat(FORECAST.peakBytes(new MemoryBudget(least))).isEqualTo(least);
+    assertThat(FORECAST.peakBytes(new MemoryBudget(least + 100 * MB))).isEqualTo(least + 100 * MB);
     assertThat(FORECAST.peakBytes(new MemoryBudget(least + 250 * MB))).isEqualTo(least + 200 * MB);
     assertThat(FORECAST.peakBytes(new MemoryBudget(least + 5_000 * MB)))
         .isEqualTo(least + 950 * MB);
+  }
+
+  private static boolean spills(MemoryForecast forecast, long megabytes) {
+    return forecast.spillsStreams(new MemoryBudget(megabytes * MB), OptionalLong.of(400 * MB));
+  }
+
+  @Test
+  void streamsTakeTheRoomOfLayersAndWaitOnTheDiskWhereTheyHaveNone() {
+    // GIVEN 300 MB of streams beside 650 MB of process and work
+    MemoryForecast forecast = FORECAST.withStreams(300 * MB);
+
+    // THEN below 950 MB they are on the disk, and the room is for layers
+    assertThat(spills(FORECAST, 1)).isFalse();
+    assertThat(spills(forecast, 1)).isTrue();
+    assertThat(spills(forecast, 949)).isTrue();
+    assertThat(resident(forecast, 949)).isEqualTo(1);
+    assertThat(spills(forecast, 950)).isFalse();
+    assertThat(resident(forecast, 950)).isZero();
+    assertThat(readsAhead(forecast, 1_049)).isFalse();
+    assertThat(resident(forecast, 1_150)).isEqualTo(1);
+  }
+
+  @Test
+  void theSmallestBudgetDoesNotGrowWithTheStreams() {
+    MemoryForecast forecast = FORECAST.withStreams(300 * MB);
+    long least = FORECAST.smallestBudget();
+
+    assertThat(forecast.smallestBudget()).isEqualTo(least);
+    assertThat(forecast.peakBytes(new MemoryBudget(least + 299 * MB))).isEqualTo(least + 200 * MB);
+    assertThat(forecast.peakBytes(new MemoryBudget(least + 300 * MB))).isEqualTo(least + 300 * MB);
   }
 }

@@ -1,0 +1,172 @@
+package org.minillm.core.model;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import com.google.common.collect.ImmutableList;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.minillm.core.checkpoint.ScratchFile;
+import org.minillm.core.journal.ArraySource;
+
+/**
+ * Hidden states of windows in micro-batches. They are arrays in memory, or where the memory budget
+ * has no room for them, they wait in a scratch file, and those of one micro-batch at a time are in
+ * memory. Which of the two makes no difference to a result.
+ *
+ * <p>Owns the arrays or the file: windows x length x hidden_size x 4 bytes.
+ */
+public final class ResidualStream implements ArraySource, AutoCloseable {
+
+  private final NDManager manager;
+  private final @Nullable ScratchFile file;
+  private final List<NDArray> arrays = new ArrayList<>();
+  private final List<Shape> shapes = new ArrayList<>();
+  private final List<Long> starts = new ArrayList<>();
+  private long end;
+  private @Nullable NDManager shown;
+
+  /**
+   * Begins without a micro-batch.
+   *
+   * @param manager where the arrays hang; closed by this
+   * @param file where they wait instead; closed by this
+   */
+  ResidualStream(NDManager manager, @Nullable ScratchFile file) {
+    this.manager = manager;
+    this.file = file;
+  }
+
+  /** Works with one micro-batch. */
+  @FunctionalInterface
+  interface Visitor {
+
+    /**
+     * Takes a micro-batch.
+     *
+     * @param batch its number
+     * @param hidden FLOAT32, (rows, time, hidden_size); gone after the call if it is not in memory
+     * @param scratch closed after the call
+     * @throws IOException if a file cannot be read or written
+     */
+    void visit(int batch, NDArray hidden, NDManager scratch) throws IOException;
+  }
+
+  /** Shows all micro-batches, one after the other. */
+  void forEach(Visitor visitor) throws IOException {
+    for (int batch = 0; batch < shapes.size(); batch++) {
+      try (NDManager scratch = manager.newSubManager()) {
+        visitor.visit(batch, read(batch, scratch), scratch);
+      }
+    }
+  }
+
+  /** Tells whether the micro-batches wait in a file. */
+  boolean isSpilled() {
+    return file != null;
+  }
+
+  @Override
+  public ImmutableList<Shape> shapes() {
+    return ImmutableList.copyOf(shapes);
+  }
+
+  @Override
+  public NDArray read(int batch, NDManager owner) throws IOException {
+    if (file == null) {
+      return arrays.get(batch);
+    }
+    NDArray array = owner.create(shapes.get(batch), DataType.FLOAT32);
+    file.read(array.toByteBuffer(true), starts.get(batch));
+    return array;
+  }
+
+  /**
+   * Adds a micro-batch.
+   *
+   * @param hidden FLOAT32, contiguous; this stream's from now on
+   * @throws IOException if the disk is full
+   */
+  public void add(NDArray hidden) throws IOException {
+    shapes.add(hidden.getShape());
+    if (file == null) {
+      hidden.attach(manager);
+      arrays.add(hidden);
+      return;
+    }
+    starts.add(end);
+    end += hidden.getShape().size() * Float.BYTES;
+    write(shapes.size() - 1, hidden);
+  }
+
+  /** Puts a micro-batch of the same shape in the place of another, which is gone. */
+  void set(int batch, NDArray hidden) throws IOException {
+    if (file == null) {
+      hidden.attach(manager);
+      arrays.set(batch, hidden).close();
+    } else {
+      write(batch, hidden);
+    }
+    if (shown != null) {
+      shown.close();
+      shown = null;
+    }
+  }
+
+  private void write(int batch, NDArray hidden) throws IOException {
+    file.write(hidden.toByteBuffer(true), starts.get(batch));
+    hidden.close();
+  }
+
+  /** Returns all micro-batches, in memory until the next one is set. */
+  List<NDArray> all() throws IOException {
+    if (file == null) {
+      return List.copyOf(arrays);
+    }
+    if (shown == null) {
+      shown = manager.newSubManager();
+    }
+    List<NDArray> all = new ArrayList<>();
+    for (int batch = 0; batch < shapes.size(); batch++) {
+      all.add(read(batch, shown));
+    }
+    return all;
+  }
+
+  /**
+   * Takes over where another stream over the same windows stood.
+   *
+   * @param source arrays of the same shapes
+   * @param first the number of the first of them there
+   * @param count micro-batches; those that this has not yet are added
+   */
+  void resume(ArraySource source, int first, int count) throws IOException {
+    for (int batch = 0; batch < count; batch++) {
+      NDArray hidden = source.read(first + batch, manager);
+      if (batch < shapes.size()) {
+        set(batch, hidden);
+      } else {
+        add(hidden);
+      }
+    }
+  }
+
+  /** Frees the arrays, and deletes the file. Nothing is left to read. */
+  @Override
+  public void close() {
+    arrays.clear();
+    shapes.clear();
+    manager.close();
+    if (file != null) {
+      try {
+        file.close();
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    }
+  }
+}
