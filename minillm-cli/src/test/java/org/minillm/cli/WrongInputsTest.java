@@ -19,6 +19,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.minillm.core.journal.ArraySource;
 import org.minillm.core.journal.JournalFolder;
 import org.minillm.core.journal.PassState;
 import org.minillm.demo.DemoData;
@@ -250,7 +251,7 @@ class WrongInputsTest {
     Path folder = temp.resolve("resumed.journal");
     try (JournalFolder journal =
         JournalFolder.open(folder, Map.of("criterion", "fms"), Duration.ZERO)) {
-      journal.saveIfDue("score", () -> PassState.passing(1, List.of()));
+      journal.saveIfDue("score", () -> PassState.passing(1, ArraySource.of(List.of())));
     }
 
     // WHEN another run has that target

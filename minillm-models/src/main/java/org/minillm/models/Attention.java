@@ -1,8 +1,10 @@
 package org.minillm.models;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDArrays;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.types.Shape;
 import org.minillm.core.model.AttentionCache;
 import org.minillm.core.model.InputTap;
@@ -17,13 +19,22 @@ import org.minillm.core.model.TokenLayout;
  * @param projection makes queries, keys and values
  * @param output from all heads back to the residual stream
  * @param scheme how positions enter
+ * @param scoreBytes that the scores may take at once; more queries go in tiles
  */
 record Attention(
     String inputPoint,
     String outputPoint,
     Projection projection,
     Linear output,
-    PositionScheme scheme) {
+    PositionScheme scheme,
+    long scoreBytes) {
+
+  /**
+   * A micro-batch of LLaMA-7B with windows of 512 tokens still goes in one piece; a window of 2,048
+   * goes in eight instead of taking 537 MB. A constant: a memory budget changes no result, and in
+   * tiles the products may be rounded in another order.
+   */
+  static final long SCORE_BYTES = 64L << 20;
 
   /** The table of {@link Positions} that {@link #mask} makes. */
   private static final int MASK = 0;
@@ -48,9 +59,44 @@ record Attention(
     NDArray read = tap.through(inputPoint, input);
     Projection.Projected projected = projection.apply(read);
     NDList all = cache.append(scheme.turn(projected.keys(), positions), projected.values());
-    NDArray heads =
-        attend(scheme.turn(projected.queries(), positions), all.get(0), all.get(1), positions);
+    NDArray queries = scheme.turn(projected.queries(), positions);
+    NDArray heads = attendInTiles(queries, all.get(0), all.get(1), positions);
     return output.apply(tap.through(outputPoint, heads));
+  }
+
+  /**
+   * Attends with as many queries at a time as the bound on scores allows, at least with one. A tile
+   * sees all keys, so that its softmax is the whole one.
+   */
+  private NDArray attendInTiles(
+      NDArray queries, NDArray keys, NDArray values, Positions positions) {
+    Shape shape = queries.getShape();
+    long time = shape.get(2);
+    long bytesPerQuery = shape.get(0) * shape.get(1) * keys.getShape().get(2) * Float.BYTES;
+    long perTile = Math.max(1, scoreBytes / bytesPerQuery);
+    NDArray mask = positions.tables().get(MASK);
+    if (time <= perTile) {
+      return attend(queries, keys, values, mask, positions);
+    }
+    try (NDList tiles = new NDList()) {
+      for (long from = 0; from < time; from += perTile) {
+        String range = from + ":" + Math.min(time, from + perTile);
+        // the scores of a tile go before those of the next are made
+        try (NDScope scope = new NDScope()) {
+          scope.suppressNotUsedWarning();
+          NDArray tile =
+              attend(
+                  queries.get(":, :, " + range),
+                  keys,
+                  values,
+                  mask.get(":, :, :, " + range),
+                  positions);
+          NDScope.unregister(tile);
+          tiles.add(tile);
+        }
+      }
+      return NDArrays.concat(tiles, 1);
+    }
   }
 
   /**
@@ -60,9 +106,11 @@ record Attention(
    * @param queries (batch, query heads, time, headDim)
    * @param keys (batch, key-value heads, time so far, headDim)
    * @param values as keys
+   * @param mask of these queries
    * @return (batch, time, query heads * headDim)
    */
-  private NDArray attend(NDArray queries, NDArray keys, NDArray values, Positions positions) {
+  private NDArray attend(
+      NDArray queries, NDArray keys, NDArray values, NDArray mask, Positions positions) {
     Shape shape = queries.getShape();
     long batch = shape.get(0);
     long heads = shape.get(1);
@@ -80,7 +128,7 @@ record Attention(
     NDArray probabilities =
         scheme
             .bias(scores, positions)
-            .addi(positions.tables().get(MASK))
+            .addi(mask)
             .softmax(-1)
             .reshape(batch, keyValueHeads, perKeyValue * time, timeSoFar);
     return probabilities

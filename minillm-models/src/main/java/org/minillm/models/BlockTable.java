@@ -76,7 +76,8 @@ record BlockTable(
             output.path(),
             projection,
             output.open(weights, owner),
-            scheme);
+            scheme,
+            Attention.SCORE_BYTES);
     Norm secondNorm = mlpNorm.open(weights, owner);
     Mlp mlp =
         new Mlp(
