@@ -137,6 +137,9 @@ public final class TwinStreams implements AutoCloseable {
       pruned.close();
       pruned = dense;
     }
+    // what was made beside the streams for this layer comes and goes, and would stay with the
+    // process
+    NativeHeap.trim();
   }
 
   /**
