@@ -170,7 +170,13 @@ public final class Sweep implements AutoCloseable {
         positions.computeIfAbsent(length, n -> model.decoder().positions(layout, manager));
     int rows = rowsPerBatch(length);
     return add(
-        new Strand(windows, transform, tap, tables, rows, model.newStream(windows, rows, layout)));
+        new Strand(
+            windows,
+            transform,
+            tap,
+            tables,
+            rows,
+            ResidualStream.of(model, windows, rows, layout)));
   }
 
   /**
@@ -193,7 +199,7 @@ public final class Sweep implements AutoCloseable {
             InputTap.NONE,
             tables,
             all,
-            model.newStream(rows, all, layout)));
+            ResidualStream.of(model, rows, all, layout)));
   }
 
   private Strand add(Strand strand) {

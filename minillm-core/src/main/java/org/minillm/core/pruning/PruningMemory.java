@@ -38,15 +38,29 @@ final class PruningMemory {
     boolean squares =
         evidence.contains(Evidence.SECOND_MOMENTS)
             || evidence.contains(Evidence.WEIGHTED_SECOND_MOMENTS);
-    int streams = gradient ? STREAMS_OF_AN_ESTIMATE : STREAMS_OF_EVIDENCE;
-    if (restored) {
-      streams = STREAMS_OF_A_RESTORATION + kinds.size();
-    }
-    long channels = widestConsumer(model, kinds);
+    // a restoration holds more of both
+    return restored
+        ? ofARestoration(model, data, kinds)
+        : forecast(
+            model,
+            data,
+            gradient ? STREAMS_OF_AN_ESTIMATE : STREAMS_OF_EVIDENCE,
+            squares ? kinds : Set.of());
+  }
+
+  /** Forecasts the restoration of a plan that cuts some kinds of groups. */
+  static MemoryForecast ofARestoration(
+      CausalLm model, CalibrationSet data, Collection<GroupKind> kinds) {
+    return forecast(model, data, STREAMS_OF_A_RESTORATION + kinds.size(), kinds);
+  }
+
+  private static MemoryForecast forecast(
+      CausalLm model, CalibrationSet data, int streams, Collection<GroupKind> squared) {
+    long channels = widestConsumer(model, squared);
     return model
         .memoryForecast()
         .withStreams(streams * data.tokens() * model.config().hiddenSize() * Float.BYTES)
-        .plus(squares || restored ? BYTES_OF_A_MOMENT * channels * channels : 0);
+        .plus(BYTES_OF_A_MOMENT * channels * channels);
   }
 
   private static long widestConsumer(CausalLm model, Collection<GroupKind> kinds) {

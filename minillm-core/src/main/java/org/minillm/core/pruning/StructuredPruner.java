@@ -1,5 +1,7 @@
 package org.minillm.core.pruning;
 
+import static com.google.common.collect.ImmutableSet.toImmutableSet;
+
 import com.google.common.collect.ImmutableMap;
 import com.google.common.collect.ImmutableSetMultimap;
 import com.google.common.collect.ImmutableSortedMap;
@@ -208,7 +210,6 @@ public final class StructuredPruner implements Pruner {
   public PruningReport apply(
       CausalLm model, PruningPlan plan, @Nullable CalibrationSet data, Path target)
       throws IOException {
-    model.reserve(memoryForecast(model, data));
     PruningReport report =
         runJournal.during(
             run(model, data),
@@ -258,7 +259,7 @@ public final class StructuredPruner implements Pruner {
 
   /**
    * Writes what a plan leaves; what {@link #apply} does, for those who have a plan and nothing else
-   * to choose.
+   * to choose. Reserves the memory of the restoration.
    *
    * @param model the model that the plan was made for
    * @param plan which units stay
@@ -280,6 +281,13 @@ public final class StructuredPruner implements Pruner {
       boolean overwrite,
       PassListener listener)
       throws IOException {
+    model.reserve(
+        refit == null
+            ? model.memoryForecast()
+            : PruningMemory.ofARestoration(
+                model,
+                refit.data(),
+                plan.groups().keySet().stream().map(GroupId::kind).collect(toImmutableSet())));
     return new CheckpointCutter(model, plan, refit, export, listener).write(target, overwrite);
   }
 
