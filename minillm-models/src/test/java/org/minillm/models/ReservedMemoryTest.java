@@ -12,14 +12,19 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.minillm.core.calibration.CalibrationSet;
+import org.minillm.core.journal.Journal;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.InputTap;
 import org.minillm.core.model.MemoryBudget;
 import org.minillm.core.model.MemoryForecast;
+import org.minillm.core.model.PassListener;
 import org.minillm.core.model.Sweep;
 import org.minillm.core.model.WeightTransform;
+import org.minillm.core.pruning.Export;
+import org.minillm.core.pruning.PruningPlan;
 import org.minillm.core.pruning.PruningTarget;
+import org.minillm.core.pruning.Refit;
 import org.minillm.core.pruning.StructuredPruner;
 import org.minillm.criteria.Fms;
 import org.minillm.criteria.LeastSquares;
@@ -28,6 +33,7 @@ import org.minillm.criteria.Obs;
 import org.minillm.criteria.SensitivityAllocation;
 import org.minillm.criteria.Spsa;
 import org.minillm.models.testing.Passes;
+import org.minillm.models.testing.StoredBytes;
 
 class ReservedMemoryTest {
 
@@ -73,6 +79,69 @@ class ReservedMemoryTest {
       List<Path> before = files(folder);
       assertThat(losses(model, windows)).isEqualTo(inMemory);
       assertThat(files(folder)).isEqualTo(before);
+    }
+  }
+
+  @Test
+  void layersThatAreReadAheadAndDoNotStayGiveTheSameLosses() throws IOException {
+    try (CausalLm model =
+        CausalLm.open(TestModels.folder("tiny-llama", temp), new MemoryBudget(8L << 30))) {
+      // GIVEN all layers in memory
+      List<int[]> windows = Passes.windows(model).windows();
+      double[] inMemory = losses(model, windows);
+
+      // WHEN just so much is reserved that none stays: one that is read ahead has room
+      MemoryForecast own = model.memoryForecast();
+      long some = 0;
+      long none = 16L << 30;
+      while (none - some > own.largestBlockBytes() / 4) {
+        long middle = (some + none) / 2;
+        model.reserve(own.plus(middle));
+        if (model.residentLayers() == 0) {
+          none = middle;
+        } else {
+          some = middle;
+        }
+      }
+      model.reserve(own.plus(none));
+      assertThat(model.residentLayers()).isZero();
+      assertThat(model.readsAhead()).isTrue();
+
+      // THEN the losses are the same to the bit, as they are when nothing is read ahead
+      assertThat(losses(model, windows)).isEqualTo(inMemory);
+      model.reserve(own.plus(16L << 30));
+      assertThat(model.readsAhead()).isFalse();
+      assertThat(losses(model, windows)).isEqualTo(inMemory);
+    }
+  }
+
+  @Test
+  void restoringAnEditedPlanReservesItsStreams() throws IOException {
+    Path folder = TestModels.folder("llama-gqa-bias", temp);
+    try (CausalLm roomy = CausalLm.open(folder);
+        CausalLm tight = CausalLm.open(folder, new MemoryBudget(1))) {
+      // GIVEN a plan
+      CalibrationSet data = Passes.windows(roomy);
+      PruningTarget target = PruningTarget.of(0.3, GroupKind.MLP_CHANNELS);
+      PruningPlan plan = StructuredPruner.builder(new Obs(), target).build().plan(roomy, data);
+
+      // WHEN it is written with a restoration, with room for the streams and without
+      for (CausalLm model : List.of(roomy, tight)) {
+        StructuredPruner.write(
+            model,
+            plan,
+            new Refit(new LeastSquares(), data, Journal.NONE),
+            Export.CUT,
+            temp.resolve(model == roomy ? "roomy" : "tight"),
+            false,
+            PassListener.SILENT);
+      }
+
+      // THEN the streams waited on the disk, and the files are the same
+      assertThat(tight.spillsStreams()).isTrue();
+      assertThat(roomy.spillsStreams()).isFalse();
+      assertThat(StoredBytes.digests(temp.resolve("tight")))
+          .isEqualTo(StoredBytes.digests(temp.resolve("roomy")));
     }
   }
 

@@ -40,6 +40,8 @@ class ResumeTest {
 
   @TempDir Path temp;
 
+  private boolean plannedWithSpilledStreams;
+
   /** Dies at a step. */
   private static final class Death extends RuntimeException {
     private static final long serialVersionUID = 1;
@@ -129,8 +131,7 @@ class ResumeTest {
             .isInstanceOf(Death.class);
         assertThat(target).doesNotExist();
         prune(second, criterion, settings, PassListener.SILENT, target);
-        assertThat(tight.spillsStreams()).isTrue();
-        assertThat(roomy.spillsStreams()).isFalse();
+        assertThat(plannedWithSpilledStreams).isEqualTo(second == tight);
 
         // THEN its files are the same to the byte, and no journal is left
         assertThat(StoredBytes.digests(target)).as("died at step %d", step).isEqualTo(expected);
@@ -231,6 +232,7 @@ class ResumeTest {
             .build();
     CalibrationSet data = Passes.windows(model);
     PruningPlan plan = pruner.plan(model, data);
+    plannedWithSpilledStreams = model.spillsStreams();
     pruner.apply(model, plan, data, target);
   }
 }

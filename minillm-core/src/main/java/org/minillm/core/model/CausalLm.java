@@ -9,7 +9,6 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableSet;
-import com.google.common.collect.Lists;
 import com.google.common.collect.Streams;
 import com.google.gson.JsonElement;
 import java.io.IOException;
@@ -25,7 +24,6 @@ import java.util.stream.IntStream;
 import org.minillm.core.checkpoint.Checkpoint;
 import org.minillm.core.checkpoint.JsonFiles;
 import org.minillm.core.checkpoint.MalformedCheckpointException;
-import org.minillm.core.checkpoint.ScratchFile;
 import org.minillm.core.plugin.Plugins;
 
 /**
@@ -312,6 +310,15 @@ public final class CausalLm implements AutoCloseable {
   }
 
   /**
+   * Tells whether a {@link #walk} reads one layer ahead.
+   *
+   * @return true where the memory budget has room for a second layer
+   */
+  public boolean readsAhead() {
+    return readsAhead;
+  }
+
+  /**
    * Tells where residual streams that begin now will be.
    *
    * @return true where they wait in a scratch file
@@ -342,27 +349,6 @@ public final class CausalLm implements AutoCloseable {
     }
     return decoder.embed(
         checkpoint::gatherRows, checkpoint::read, rows.toArray(int[][]::new), layout, owner);
-  }
-
-  /** Begins a residual stream, in memory or in a scratch file beside the model. */
-  ResidualStream newStream() throws IOException {
-    return new ResidualStream(
-        newManager(), spillsStreams ? ScratchFile.near(checkpoint.folder()) : null);
-  }
-
-  /** Begins a residual stream with windows of one length, embedded. */
-  ResidualStream newStream(List<int[]> windows, int rowsPerBatch, TokenLayout layout)
-      throws IOException {
-    ResidualStream stream = newStream();
-    try (NDManager owner = newManager()) {
-      for (List<int[]> rows : Lists.partition(windows, rowsPerBatch)) {
-        stream.add(embed(rows, layout, owner));
-      }
-      return stream;
-    } catch (IOException | RuntimeException e) {
-      stream.close();
-      throw e;
-    }
   }
 
   NDManager newManager() {

@@ -5,6 +5,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import com.google.common.collect.ImmutableList;
+import com.google.common.collect.Lists;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
@@ -39,6 +40,29 @@ public final class ResidualStream implements ArraySource, AutoCloseable {
   ResidualStream(NDManager manager, @Nullable ScratchFile file) {
     this.manager = manager;
     this.file = file;
+  }
+
+  /** Begins a stream where the memory budget of a model has a place for it. */
+  static ResidualStream of(CausalLm model) throws IOException {
+    return new ResidualStream(
+        model.newManager(),
+        model.spillsStreams() ? ScratchFile.near(model.checkpoint().folder()) : null);
+  }
+
+  /** Begins a stream with windows of one length, embedded. */
+  static ResidualStream of(
+      CausalLm model, List<int[]> windows, int rowsPerBatch, TokenLayout layout)
+      throws IOException {
+    ResidualStream stream = of(model);
+    try (NDManager owner = model.newManager()) {
+      for (List<int[]> rows : Lists.partition(windows, rowsPerBatch)) {
+        stream.add(model.embed(rows, layout, owner));
+      }
+      return stream;
+    } catch (IOException | RuntimeException e) {
+      stream.close();
+      throw e;
+    }
   }
 
   /** Works with one micro-batch. */

@@ -197,7 +197,13 @@ public final class Sweep implements AutoCloseable {
         positions.computeIfAbsent(length, n -> model.decoder().positions(layout, manager));
     int rows = rowsPerBatch(length);
     return add(
-        new Strand(windows, transform, tap, tables, rows, model.newStream(windows, rows, layout)));
+        new Strand(
+            windows,
+            transform,
+            tap,
+            tables,
+            rows,
+            ResidualStream.of(model, windows, rows, layout)));
   }
 
   /**
@@ -220,7 +226,7 @@ public final class Sweep implements AutoCloseable {
             InputTap.NONE,
             tables,
             all,
-            model.newStream(rows, all, layout)));
+            ResidualStream.of(model, rows, all, layout)));
   }
 
   /**
@@ -240,7 +246,7 @@ public final class Sweep implements AutoCloseable {
         firstLayer,
         layersDone,
         model.config().layers().size() - 1);
-    return add(new Strand(trunk, firstLayer, transform, model.newStream()));
+    return add(new Strand(trunk, firstLayer, transform, ResidualStream.of(model)));
   }
 
   private Strand add(Strand strand) {

@@ -33,7 +33,7 @@ public final class TwinStreams implements AutoCloseable {
     int length = windows.get(0).length;
     TokenLayout layout = TokenLayout.following(0, length);
     this.positions = model.decoder().positions(layout, manager);
-    this.dense = model.newStream(windows, Sweep.rowsPerBatch(length), layout);
+    this.dense = ResidualStream.of(model, windows, Sweep.rowsPerBatch(length), layout);
     this.pruned = dense;
   }
 
@@ -59,7 +59,7 @@ public final class TwinStreams implements AutoCloseable {
    * @throws IOException if it waits in a scratch file that cannot be made
    */
   public ResidualStream newStream() throws IOException {
-    return model.newStream();
+    return ResidualStream.of(model);
   }
 
   /**
@@ -82,7 +82,7 @@ public final class TwinStreams implements AutoCloseable {
   public void advanceDense(int layer, WeightSource weights, InputTap tap) throws IOException {
     try (OpenLayer open = new OpenLayer(model, layer, weights, WeightTransform.NONE, manager)) {
       if (dense == pruned) {
-        dense = model.newStream();
+        dense = ResidualStream.of(model);
         pruned.forEach(
             (batch, before, scratch) ->
                 dense.add(open.forward(before, positions, AttentionCache.NONE, tap)));
@@ -163,7 +163,7 @@ public final class TwinStreams implements AutoCloseable {
     diverged = arrays.shapes().size() > batches;
     dense.resume(arrays, 0, batches);
     if (diverged) {
-      pruned = model.newStream();
+      pruned = ResidualStream.of(model);
       pruned.resume(arrays, batches, batches);
     }
   }

@@ -30,6 +30,7 @@ final class WindowLosses {
     LanguageHead head = new LanguageHead(model);
     List<LanguageHead.Predictions> batches = new ArrayList<>();
     List<double[]> tokens = new ArrayList<>();
+    boolean alone = strands.stream().anyMatch(strand -> strand.stream().isSpilled());
     try (NDManager owner = model.newManager()) {
       for (Sweep.Strand strand : strands) {
         checkArgument(strand.length() > 1, "a window of 1 token predicts nothing");
@@ -37,7 +38,6 @@ final class WindowLosses {
         List<List<int[]>> windows = Lists.partition(strand.windows(), strand.rowsPerBatch());
         stream.forEach(
             (batch, hidden, scratch) -> {
-              boolean alone = stream.isSpilled();
               LanguageHead.Predictions predictions =
                   predictions(windows.get(batch), hidden, alone ? scratch : owner);
               if (alone) {
@@ -48,8 +48,7 @@ final class WindowLosses {
             });
         stream.close();
       }
-      tokens.addAll(head.negativeLogLikelihoods(batches));
-      return means(strands, tokens);
+      return means(strands, alone ? tokens : head.negativeLogLikelihoods(batches));
     }
   }
 

@@ -40,16 +40,33 @@ final class PruningMemory {
         evidence.contains(Evidence.SECOND_MOMENTS)
             || evidence.contains(Evidence.WEIGHTED_SECOND_MOMENTS);
     int streams = gradient ? STREAMS_OF_AN_ESTIMATE : STREAMS_OF_EVIDENCE;
-    if (restored) {
-      streams = Math.max(streams, STREAMS_OF_A_RESTORATION + kinds.size());
-    }
-    long ofPasses = streams * data.tokens() * model.config().hiddenSize() * Float.BYTES;
+    long ofPasses = (restored ? ofARestoration(kinds) : streams) * bytesOfAStream(model, data);
     long ofLosses = measuresLosses ? MaskedLosses.bytes(model, data) : 0;
-    long channels = widestConsumer(model, kinds);
+    return forecast(model, Math.max(ofPasses, ofLosses), squares || restored ? kinds : Set.of());
+  }
+
+  /** Forecasts the restoration of a plan that cuts some kinds of groups. */
+  static MemoryForecast ofARestoration(
+      CausalLm model, CalibrationSet data, Collection<GroupKind> kinds) {
+    return forecast(model, ofARestoration(kinds) * bytesOfAStream(model, data), kinds);
+  }
+
+  /** More than any evidence and any estimate takes. */
+  private static int ofARestoration(Collection<GroupKind> kinds) {
+    return STREAMS_OF_A_RESTORATION + kinds.size();
+  }
+
+  private static long bytesOfAStream(CausalLm model, CalibrationSet data) {
+    return data.tokens() * model.config().hiddenSize() * Float.BYTES;
+  }
+
+  private static MemoryForecast forecast(
+      CausalLm model, long streamBytes, Collection<GroupKind> squared) {
+    long channels = widestConsumer(model, squared);
     return model
         .memoryForecast()
-        .withStreams(Math.max(ofPasses, ofLosses))
-        .plus(squares || restored ? BYTES_OF_A_MOMENT * channels * channels : 0);
+        .withStreams(streamBytes)
+        .plus(BYTES_OF_A_MOMENT * channels * channels);
   }
 
   private static long widestConsumer(CausalLm model, Collection<GroupKind> kinds) {

@@ -1,6 +1,7 @@
 package org.minillm.core.pruning;
 
 import com.google.common.collect.ImmutableMap;
+import com.google.common.collect.ImmutableSet;
 import com.google.common.collect.ImmutableSetMultimap;
 import com.google.common.collect.ImmutableSortedMap;
 import com.google.common.collect.Sets;
@@ -24,6 +25,7 @@ import org.minillm.core.calibration.ScoreBackend;
 import org.minillm.core.journal.Journal;
 import org.minillm.core.journal.JournalFolder;
 import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.MemoryForecast;
 import org.minillm.core.model.PassListener;
@@ -209,7 +211,6 @@ public final class StructuredPruner implements Pruner {
   public PruningReport apply(
       CausalLm model, PruningPlan plan, @Nullable CalibrationSet data, Path target)
       throws IOException {
-    model.reserve(memoryForecast(model, data));
     PruningReport report =
         runJournal.during(
             run(model, data),
@@ -263,7 +264,7 @@ public final class StructuredPruner implements Pruner {
 
   /**
    * Writes what a plan leaves; what {@link #apply} does, for those who have a plan and nothing else
-   * to choose.
+   * to choose. Reserves the memory of the restoration.
    *
    * @param model the model that the plan was made for
    * @param plan which units stay
@@ -285,6 +286,15 @@ public final class StructuredPruner implements Pruner {
       boolean overwrite,
       PassListener listener)
       throws IOException {
+    model.reserve(
+        refit == null
+            ? model.memoryForecast()
+            : PruningMemory.ofARestoration(
+                model,
+                refit.data(),
+                plan.groups().keySet().stream()
+                    .map(GroupId::kind)
+                    .collect(ImmutableSet.toImmutableSet())));
     return new CheckpointCutter(model, plan, refit, export, listener).write(target, overwrite);
   }
 
