@@ -3,8 +3,8 @@
 
 Usage: python minillm-benchmarks/plot_estimates.py estimates.csv estimates.svg
 
-Left the cosine with the true gradient, right the rank correlation within the layers, against the
-forward passes over the calibration set. Dashed, for weights: sqrt(P/n) of P probes that see all
+The cosine with the true gradient and the rank correlation of units, within the layers and over the
+model, against the forward passes over the calibration set. Dashed, for weights: sqrt(P/n) of P probes that see all
 windows, two passes each; dotted: a gradient of 1 everywhere. Needs matplotlib; says so where it
 is absent.
 """
@@ -15,7 +15,11 @@ import math
 import sys
 from collections import defaultdict
 
-MEASURES = {"cosine": "cosine with the true gradient", "rank_within_layers": "rank correlation within layers"}
+MEASURES = {
+    "cosine": "cosine with the true gradient",
+    "rank_within_layers": "rank correlation within layers",
+    "rank_over_model": "rank correlation over the model",
+}
 COLOURS = {
     ("weights", "channels"): "tab:blue",
     ("weights", "heads"): "tab:orange",
@@ -48,25 +52,34 @@ def main():
 def draw(rows):
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(1, 2, figsize=(9, 4), layout="constrained")
+    figure, axes = pyplot.subplots(1, 3, figsize=(11, 4.2), layout="constrained")
+    passes = sorted({int(row["forward_passes"]) for row in rows} - {0})
     for measure, plot in zip(MEASURES, axes):
         for (estimator, of, groups), points in lines(rows, measure).items():
-            passes, values = zip(*sorted(points))
+            shared = "share" in estimator
             plot.plot(
-                passes,
-                values,
-                marker="o" if "probes share" not in estimator else "x",
-                linestyle="-" if "probes share" not in estimator else "none",
+                *zip(*sorted(points)),
+                marker="x" if shared else "o",
+                linestyle="none" if shared else "-",
                 color=COLOURS[of, groups],
                 label=f"{estimator}, {groups}",
             )
-        plot.set(xscale="log", xlabel="forward passes over the calibration set", ylabel=MEASURES[measure])
-        plot.set_xticks(ticks(rows), labels=[str(tick) for tick in ticks(rows)])
+        if measure == "cosine":
+            expected(rows, passes, plot)
+            plot.set_yscale("symlog", linthresh=1e-4)
+        else:
+            without_gradient(rows, measure, plot)
+            # all that there is, so that noise looks like noise
+            plot.set_ylim(-1, 1)
+        plot.set(xscale="log", xlabel="forward passes", ylabel=MEASURES[measure])
+        plot.set_xticks(passes, labels=[str(tick) for tick in passes])
         plot.minorticks_off()
-    references(rows, *axes)
-    axes[0].set_yscale("symlog", linthresh=1e-4)
-    for plot in axes:
-        plot.legend(fontsize=7)
+    labelled = {
+        label: handle
+        for plot in axes
+        for handle, label in zip(*plot.get_legend_handles_labels())
+    }
+    figure.legend(labelled.values(), labelled.keys(), loc="outside lower center", ncols=4)
     return figure
 
 
@@ -86,26 +99,24 @@ def name(row):
     return word.split(":")[0] + (", probes share the set" if shared else "")
 
 
-def ticks(rows):
-    return sorted({int(row["forward_passes"]) for row in rows} - {0})
-
-
-def references(rows, cosines, ranks):
-    both = [row for row in rows if row["of"] == "weights" and row["groups"] == "both" and int(row["forward_passes"])]
-    if both:
-        weights = int(both[0]["dimensions"])
-        passes = ticks(rows)
-        cosines.plot(
+def expected(rows, passes, plot):
+    """The line of P probes, two passes each, in as many dimensions as there are weights."""
+    weights = {int(row["dimensions"]) for row in rows if row["of"] == "weights" and row["groups"] == "both"}
+    for n in weights:
+        plot.plot(
             passes,
-            [math.sqrt(passes_ / 2 / weights) for passes_ in passes],
+            [math.sqrt(passed / 2 / n) for passed in passes],
             linestyle="--",
-            color="tab:green",
-            label=f"√(P/n), n = {weights:,}",
+            color=COLOURS["weights", "both"],
+            label=f"√(P/n), n = {n:,}",
         )
+
+
+def without_gradient(rows, measure, plot):
     for row in rows:
-        if row["estimator"] == "none" and row["rank_within_layers"]:
-            ranks.axhline(
-                float(row["rank_within_layers"]),
+        if row["estimator"] == "none" and row[measure]:
+            plot.axhline(
+                float(row[measure]),
                 linestyle=":",
                 color=COLOURS[row["of"], row["groups"]],
                 label=f"none, {row['groups']}",
