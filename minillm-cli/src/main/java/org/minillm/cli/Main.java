@@ -98,6 +98,7 @@ public final class Main implements Runnable {
         .addSubcommand(
             new CommandLine(new BenchCommand())
                 .addSubcommand(new BenchQualityCommand())
+                .addSubcommand(new BenchEstimatesCommand())
                 .addSubcommand(new BenchSpeedCommand())
                 .addSubcommand(new BenchSyntheticCommand()))
         .addSubcommand(completion())

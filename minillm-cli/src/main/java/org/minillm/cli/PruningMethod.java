@@ -109,11 +109,18 @@ record PruningMethod(
     return text.equals(NONE) ? null : Plugins.configured(kind, text, offered);
   }
 
-  /**
-   * Reads methods separated by commas. Settings are, too: what follows a comma and is of the form
-   * {@code name=value} belongs to the method before.
-   */
+  /** Reads methods separated by commas. */
   static ImmutableList<PruningMethod> parseList(String list, Map<String, String> offered) {
+    return words(list).stream()
+        .map(spec -> parse(spec, offered))
+        .collect(ImmutableList.toImmutableList());
+  }
+
+  /**
+   * Takes a list at its commas apart. Settings have commas, too: what follows one and is of the
+   * form {@code name=value} belongs to the word before.
+   */
+  static List<String> words(String list) {
     List<String> specs = new ArrayList<>();
     for (String part : Splitter.on(',').split(list)) {
       boolean setting = part.matches("[^:@=+~/]+=.*");
@@ -123,9 +130,7 @@ record PruningMethod(
         specs.add(part);
       }
     }
-    return specs.stream()
-        .map(spec -> parse(spec, offered))
-        .collect(ImmutableList.toImmutableList());
+    return specs;
   }
 
   /** Begins a pruner that does it. */

@@ -8,12 +8,10 @@ import com.google.gson.JsonSyntaxException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.stream.Collectors;
 
 /**
  * The rows of all runs in a folder: {@value #ROWS}, one JSON object a line, to which each row is
@@ -54,7 +52,7 @@ final class QualityResults {
         rows.add(parse(lines.get(i), file + ", line " + (i + 1)));
       }
       if (whole.length() < text.length()) {
-        replace(file, whole);
+        CsvFile.replace(file, whole);
       }
     }
     return new QualityResults(folder, rows);
@@ -94,30 +92,8 @@ final class QualityResults {
         .collect(ImmutableList.toImmutableList());
   }
 
-  /** Writes the rows of some settings, which have the same columns, as CSV (RFC 4180). */
+  /** Writes the rows of some settings, which have the same columns. */
   void writeTable(String settings) throws IOException {
-    ImmutableList<QualityRow> chosen = of(settings);
-    StringBuilder csv = new StringBuilder();
-    csv.append(line(chosen.get(0).columns().keySet()));
-    chosen.forEach(row -> csv.append(line(row.columns().values())));
-    replace(folder.resolve(TABLE), csv.toString());
-  }
-
-  private static String line(Iterable<String> cells) {
-    return ImmutableList.copyOf(cells).stream()
-        .map(QualityResults::quoted)
-        .collect(Collectors.joining(",", "", "\n"));
-  }
-
-  private static String quoted(String cell) {
-    return cell.contains(",") || cell.contains("\"")
-        ? '"' + cell.replace("\"", "\"\"") + '"'
-        : cell;
-  }
-
-  private static void replace(Path file, String text) throws IOException {
-    Path part = file.resolveSibling(file.getFileName() + ".part");
-    Files.writeString(part, text);
-    Files.move(part, file, StandardCopyOption.REPLACE_EXISTING);
+    CsvFile.write(folder.resolve(TABLE), of(settings).stream().map(QualityRow::columns).toList());
   }
 }

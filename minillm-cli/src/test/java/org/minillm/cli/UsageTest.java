@@ -22,6 +22,7 @@ class UsageTest {
         "logits",
         "bench",
         "bench quality",
+        "bench estimates",
         "generate-completion"
       })
   void everySubcommandExplainsItself(String subcommand) {
@@ -151,6 +152,7 @@ class UsageTest {
           bench                                              | quality
           bench quality M --out d --calibration c            | --perplexity=FILE
           bench quality M --calibration c --perplexity p     | --out=DIR
+          bench estimates M                                  | --out=DIR
           inspect M --seed 1                                 | --seed
           logits M --ids i --out o --json j                  | --json
           demo extra                                         | extra

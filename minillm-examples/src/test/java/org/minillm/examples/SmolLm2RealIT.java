@@ -24,6 +24,7 @@ import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.calibration.GradientEstimator;
 import org.minillm.core.calibration.TokenWeights;
 import org.minillm.core.evaluation.Perplexity;
+import org.minillm.core.evaluation.RankCorrelation;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
