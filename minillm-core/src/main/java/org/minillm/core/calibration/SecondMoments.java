@@ -40,7 +40,9 @@ public final class SecondMoments implements AutoCloseable {
       scope.suppressNotUsedWarning();
       NDArray left = a.reshape(-1, sum.getShape().get(0));
       NDArray right = b.reshape(-1, sum.getShape().get(1));
-      sum.addi(left.transpose().matMul(right).toType(DataType.FLOAT64, false));
+      // float32 is added to float64 as it is: to widen the product first would take twice its
+      // memory
+      sum.addi(left.transpose().matMul(right));
     }
   }
 

@@ -51,4 +51,12 @@ public interface InputTap {
    *     may follow; owned by the caller and gone after the call
    */
   default void after(NDArray sum) {}
+
+  /**
+   * Called when a walk has taken a micro-batch through the block.
+   *
+   * @param stream FLOAT32, (batch, time, hidden_size): what the next block reads; where no norm
+   *     follows it is the very array that {@link #after} was shown last
+   */
+  default void done(NDArray stream) {}
 }

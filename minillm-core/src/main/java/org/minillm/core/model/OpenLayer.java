@@ -39,6 +39,7 @@ final class OpenLayer implements AutoCloseable {
     try (NDScope scope = new NDScope()) {
       scope.suppressNotUsedWarning();
       NDArray after = block.forward(hidden, positions, cache, tap);
+      tap.done(after);
       NDScope.unregister(after);
       return after;
     }

@@ -1,5 +1,6 @@
 package org.minillm.core.model;
 
+import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import java.io.IOException;
 import java.util.List;
@@ -12,6 +13,12 @@ import org.minillm.core.journal.ArraySource;
  * <p>Owns both: windows x length x hidden_size x 4 bytes each, in memory or in a scratch file.
  */
 public final class TwinStreams implements AutoCloseable {
+
+  /**
+   * What a layer and who watches it make comes and goes in many sizes, and the heap of the C
+   * library grows by the pieces: on SmolLM2-135M by 110 MB in 16 micro-batches.
+   */
+  private static final int BATCHES_BETWEEN_TRIMS = 4;
 
   private final CausalLm model;
   private final NDManager manager;
@@ -53,6 +60,15 @@ public final class TwinStreams implements AutoCloseable {
   }
 
   /**
+   * Returns the dense stream.
+   *
+   * @return where it stands; owned by this
+   */
+  public ResidualStream dense() {
+    return dense;
+  }
+
+  /**
    * Begins another stream over the same windows, which lives beside these.
    *
    * @return without a micro-batch; to be closed
@@ -83,19 +99,29 @@ public final class TwinStreams implements AutoCloseable {
     try (OpenLayer open = new OpenLayer(model, layer, weights, WeightTransform.NONE, manager)) {
       if (dense == pruned) {
         dense = ResidualStream.of(model);
-        pruned.forEach(
-            (batch, before, scratch) ->
-                dense.add(open.forward(before, positions, AttentionCache.NONE, tap)));
+        through(pruned, open, (batch, any) -> tap, (batch, after) -> dense.add(after));
       } else {
-        advance(dense, open, tap);
+        through(dense, open, (batch, any) -> tap, dense::set);
       }
     }
   }
 
-  private void advance(ResidualStream stream, OpenLayer open, InputTap tap) throws IOException {
+  /** What becomes of a micro-batch that has passed a layer. */
+  private interface Passed {
+    void accept(int batch, NDArray after) throws IOException;
+  }
+
+  private void through(ResidualStream stream, OpenLayer open, Taps taps, Passed passed)
+      throws IOException {
     stream.forEach(
-        (batch, before, scratch) ->
-            stream.set(batch, open.forward(before, positions, AttentionCache.NONE, tap)));
+        (batch, before, scratch) -> {
+          passed.accept(
+              batch, open.forward(before, positions, AttentionCache.NONE, taps.of(batch, scratch)));
+          if (batch % BATCHES_BETWEEN_TRIMS == BATCHES_BETWEEN_TRIMS - 1) {
+            NativeHeap.trim();
+          }
+        });
+    NativeHeap.trim();
   }
 
   /**
@@ -110,10 +136,7 @@ public final class TwinStreams implements AutoCloseable {
   public void showPruned(int layer, WeightSource weights, WeightTransform transform, Taps taps)
       throws IOException {
     try (OpenLayer open = new OpenLayer(model, layer, weights, transform, manager)) {
-      pruned.forEach(
-          (batch, before, scratch) ->
-              open.forward(before, positions, AttentionCache.NONE, taps.of(batch, scratch))
-                  .close());
+      through(pruned, open, taps, (batch, after) -> after.close());
     }
   }
 
@@ -131,15 +154,12 @@ public final class TwinStreams implements AutoCloseable {
     diverged |= transform != WeightTransform.NONE;
     if (diverged) {
       try (OpenLayer open = new OpenLayer(model, layer, weights, transform, manager)) {
-        advance(pruned, open, InputTap.NONE);
+        through(pruned, open, (batch, any) -> InputTap.NONE, pruned::set);
       }
     } else {
       pruned.close();
       pruned = dense;
     }
-    // what was made beside the streams for this layer comes and goes, and would stay with the
-    // process
-    NativeHeap.trim();
   }
 
   /**

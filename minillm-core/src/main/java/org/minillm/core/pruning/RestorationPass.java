@@ -10,8 +10,6 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.Arrays;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.minillm.core.calibration.CalibrationSet;
@@ -20,7 +18,6 @@ import org.minillm.core.journal.Journal;
 import org.minillm.core.journal.PassState;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupKind;
-import org.minillm.core.model.InputTap;
 import org.minillm.core.model.LayerWalk;
 import org.minillm.core.model.LayerWeights;
 import org.minillm.core.model.PassListener;
@@ -195,54 +192,5 @@ final class RestorationPass {
     NDScope.unregister(array);
     array.attach(owner);
     return array;
-  }
-
-  /** Remembers what the dense stream is after each consumer of interest, batch by batch. */
-  private static final class DenseSums implements InputTap, AutoCloseable {
-    private final List<PruningGroup> groups;
-    private final TwinStreams streams;
-    private final Map<PruningGroup, ResidualStream> sums = new LinkedHashMap<>();
-    private String point = "";
-
-    DenseSums(List<PruningGroup> groups, TwinStreams streams) {
-      this.groups = groups;
-      this.streams = streams;
-    }
-
-    @Override
-    public void accept(String tapPoint, NDArray input) {
-      point = tapPoint;
-    }
-
-    @Override
-    public void after(NDArray sum) {
-      for (PruningGroup group : groups) {
-        if (point.equals(group.consumer().input())) {
-          NDArray copy = sum.duplicate();
-          NDScope.unregister(copy);
-          try {
-            if (!sums.containsKey(group)) {
-              sums.put(group, streams.newStream());
-            }
-            sums.get(group).add(copy);
-          } catch (IOException e) {
-            throw new UncheckedIOException(e);
-          }
-        }
-      }
-    }
-
-    List<PruningGroup> inOrderOfComputation() {
-      return List.copyOf(sums.keySet());
-    }
-
-    ResidualStream of(PruningGroup group) {
-      return sums.get(group);
-    }
-
-    @Override
-    public void close() {
-      sums.values().forEach(ResidualStream::close);
-    }
   }
 }
