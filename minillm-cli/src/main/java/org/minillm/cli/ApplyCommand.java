@@ -57,6 +57,7 @@ final class ApplyCommand implements Callable<Integer> {
   @Mixin private RestoreOption restore;
   @Mixin private ExportOption form;
   @Mixin private MemoryOption memory;
+  @Mixin private ThreadsOption threads;
   @Mixin private JsonOption json;
 
   @Override

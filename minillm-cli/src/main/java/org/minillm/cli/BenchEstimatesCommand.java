@@ -88,6 +88,7 @@ final class BenchEstimatesCommand implements Callable<Integer> {
   private Path out;
 
   @Mixin private MemoryOption memory;
+  @Mixin private ThreadsOption threads;
 
   @Override
   public Integer call() throws Exception {

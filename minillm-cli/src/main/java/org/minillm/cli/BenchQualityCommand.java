@@ -104,6 +104,7 @@ final class BenchQualityCommand implements Callable<Integer> {
 
   @Mixin private SuiteOptions options;
   @Mixin private MemoryOption memory;
+  @Mixin private ThreadsOption threads;
 
   @Override
   public Integer call() throws Exception {

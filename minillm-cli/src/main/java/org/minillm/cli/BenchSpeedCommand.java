@@ -44,6 +44,7 @@ final class BenchSpeedCommand implements Callable<Integer> {
   private int rounds;
 
   @Mixin private MemoryOption memory;
+  @Mixin private ThreadsOption threads;
   @Mixin private JsonOption json;
 
   @Override
@@ -63,22 +64,9 @@ final class BenchSpeedCommand implements Callable<Integer> {
   }
 
   private List<SpeedBenchmark> measure(List<CausalLm> models) throws IOException {
-    List<SpeedBenchmark> benchmarks = models.stream().map(SpeedBenchmark::new).toList();
     try (CliProgress progress = CliProgress.on(spec.commandLine().getErr())) {
-      progress.passStarted("speed", (rounds + 1L) * benchmarks.size());
-      for (SpeedBenchmark benchmark : benchmarks) {
-        benchmark.warmUp();
-        progress.stepDone();
-      }
-      for (int round = 0; round < rounds; round++) {
-        for (SpeedBenchmark benchmark : benchmarks) {
-          benchmark.round();
-          progress.stepDone();
-        }
-      }
-      progress.passDone();
+      return SpeedBenchmark.inTurns(models, rounds, progress);
     }
-    return benchmarks;
   }
 
   private void report(List<CausalLm> models, List<SpeedBenchmark> benchmarks) throws IOException {

@@ -50,6 +50,7 @@ final class CompareCommand implements Callable<Integer> {
   @Mixin private SuiteOptions options;
   @Mixin private PromptOptions prompts;
   @Mixin private MemoryOption memory;
+  @Mixin private ThreadsOption threads;
   @Mixin private JsonOption json;
 
   @Override

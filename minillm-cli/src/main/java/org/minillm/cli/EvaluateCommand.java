@@ -40,6 +40,7 @@ final class EvaluateCommand implements Callable<Integer> {
 
   @Mixin private SuiteOptions options;
   @Mixin private MemoryOption memory;
+  @Mixin private ThreadsOption threads;
   @Mixin private JsonOption json;
 
   @Override

@@ -77,6 +77,7 @@ final class GenerateCommand implements Callable<Integer> {
   private long seed;
 
   @Mixin private MemoryOption memory;
+  @Mixin private ThreadsOption threads;
   @Mixin private JsonOption json;
 
   @Override

@@ -49,6 +49,7 @@ final class LogitsCommand implements Callable<Integer> {
   private Path out;
 
   @Mixin private MemoryOption memory;
+  @Mixin private ThreadsOption threads;
 
   @Override
   public Integer call() throws Exception {

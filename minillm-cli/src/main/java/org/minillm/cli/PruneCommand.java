@@ -79,10 +79,18 @@ final class PruneCommand implements Callable<Integer> {
               + " target. Without this the same command goes on where it stopped.")
   private boolean restart;
 
+  @Option(
+      names = "--speed",
+      description =
+          "Afterwards, measure how fast the model reads and writes, the dense and the pruned one in"
+              + " turns, as 'minillm bench speed' does. Both are in memory together.")
+  private boolean speed;
+
   @Mixin private CalibrationOptions calibration;
   @Mixin private RestoreOption restore;
   @Mixin private ExportOption form;
   @Mixin private MemoryOption memory;
+  @Mixin private ThreadsOption threads;
   @Mixin private JsonOption json;
 
   @ArgGroup(validate = false, heading = "%nWhat to remove:%n")
@@ -104,6 +112,12 @@ final class PruneCommand implements Callable<Integer> {
       CheckpointWriter.checkTarget(out, force, model);
     }
     openJournal(builder);
+    JsonReport report = prune(builder);
+    json.write(speed && out != null ? withSpeed(report, out) : report);
+    return ExitCode.OK;
+  }
+
+  private JsonReport prune(StructuredPruner.Builder builder) throws IOException {
     RunCost cost = RunCost.start();
     try (CliProgress progress = CliProgress.on(spec.commandLine().getErr());
         CausalLm lm = CausalLm.open(model, memory.budget())) {
@@ -112,9 +126,19 @@ final class PruneCommand implements Callable<Integer> {
       long forecast = forecast(pruner, lm, data);
       PruningPlan plan = pruner.plan(lm, data);
       write(pruner, lm, plan, data);
-      report(new CutSummary(plan, PruningReport.of(lm, plan, form.export())), cost, forecast);
+      return report(
+          new CutSummary(plan, PruningReport.of(lm, plan, form.export())), cost, forecast);
     }
-    return ExitCode.OK;
+  }
+
+  private JsonReport withSpeed(JsonReport report, Path pruned) throws IOException {
+    PrintWriter printer = spec.commandLine().getOut();
+    printer.flush();
+    try (CliProgress progress = CliProgress.on(spec.commandLine().getErr())) {
+      SpeedGain gain = SpeedGain.measure(model, pruned, memory.budget(), progress);
+      gain.print(printer);
+      return gain.addTo(report);
+    }
   }
 
   /** What a run has done is kept beside its target until the target stands. */
@@ -200,6 +224,9 @@ final class PruneCommand implements Callable<Integer> {
     if (out == null && planOnly == null) {
       throw usage("Missing required option: '--out=DIR' (or '--plan-only=FILE')");
     }
+    if (speed && (out == null || planOnly != null)) {
+      throw usage("--speed measures the pruned model: give --out=DIR, and no --plan-only");
+    }
   }
 
   private ParameterException usage(String message) {
@@ -235,7 +262,7 @@ final class PruneCommand implements Callable<Integer> {
     }
   }
 
-  private void report(CutSummary summary, RunCost cost, long forecast) throws IOException {
+  private JsonReport report(CutSummary summary, RunCost cost, long forecast) {
     PrintWriter printer = spec.commandLine().getOut();
     summary.print(printer);
     double reached = summary.report().prunableRatio();
@@ -247,15 +274,14 @@ final class PruneCommand implements Callable<Integer> {
     }
     printer.println((planOnly != null ? "plan written to " + planOnly : "written to " + out));
     printer.println(cost);
-    json.write(
-        cost.addTo(
-            summary.addTo(
-                new JsonReport()
-                    .put("model", model.toString())
-                    .put("out", String.valueOf(planOnly != null ? planOnly : out))
-                    .put("ratio", target.ratio)
-                    .put("groups", target.groups.toString())
-                    .put("seed", measure.seed)
-                    .put("forecast_peak_bytes", forecast))));
+    return cost.addTo(
+        summary.addTo(
+            new JsonReport()
+                .put("model", model.toString())
+                .put("out", String.valueOf(planOnly != null ? planOnly : out))
+                .put("ratio", target.ratio)
+                .put("groups", target.groups.toString())
+                .put("seed", measure.seed)
+                .put("forecast_peak_bytes", forecast)));
   }
 }

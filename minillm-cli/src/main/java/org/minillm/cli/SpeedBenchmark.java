@@ -31,17 +31,34 @@ final class SpeedBenchmark {
   private final List<Double> prompt = new ArrayList<>();
   private final List<Double> generation = new ArrayList<>();
 
-  SpeedBenchmark(CausalLm model) {
+  private SpeedBenchmark(CausalLm model) {
     this.model = model;
   }
 
-  /** Runs once without taking notes: layers are read and code is compiled. */
-  void warmUp() throws IOException {
-    readsPerSecond();
-    writesPerSecond();
+  /**
+   * Measures models that take turns, after each has run once without notes: layers are read and
+   * code is compiled.
+   */
+  static List<SpeedBenchmark> inTurns(List<CausalLm> models, int rounds, CliProgress progress)
+      throws IOException {
+    List<SpeedBenchmark> benchmarks = models.stream().map(SpeedBenchmark::new).toList();
+    progress.passStarted("speed", (rounds + 1L) * benchmarks.size());
+    for (SpeedBenchmark benchmark : benchmarks) {
+      benchmark.readsPerSecond();
+      benchmark.writesPerSecond();
+      progress.stepDone();
+    }
+    for (int round = 0; round < rounds; round++) {
+      for (SpeedBenchmark benchmark : benchmarks) {
+        benchmark.round();
+        progress.stepDone();
+      }
+    }
+    progress.passDone();
+    return benchmarks;
   }
 
-  void round() throws IOException {
+  private void round() throws IOException {
     prompt.add(readsPerSecond());
     generation.add(writesPerSecond());
   }

@@ -45,4 +45,44 @@ class BenchSpeedCommandTest {
       assertThat(json.get(key + "_2").getAsDouble()).isPositive();
     }
   }
+
+  @Test
+  void prunesReportHasTheSpeedBeforeAndAfterWhereItIsAskedFor() throws IOException {
+    // GIVEN
+    Path dense = DemoData.model(DemoData.extract(temp));
+    Path report = temp.resolve("prune.json");
+
+    // WHEN
+    CommandRun run =
+        succeeding(
+            "prune",
+            dense,
+            "--out",
+            temp.resolve("half"),
+            "--criterion",
+            "magnitude",
+            "--ratio",
+            "0.5",
+            "--speed",
+            "--json",
+            report);
+
+    // THEN
+    assertThat(run.out()).containsSubsequence("parameters", "read tokens/s", "write tokens/s");
+    JsonObject json = json(report);
+    for (String key : new String[] {"prompt_tokens_per_second", "generated_tokens_per_second"}) {
+      assertThat(json.get(key + "_before").getAsDouble()).isPositive();
+      assertThat(json.get(key + "_after").getAsDouble()).isPositive();
+    }
+  }
+
+  @Test
+  void aPlanHasNoSpeed() {
+    // WHEN
+    CommandRun run = CommandRun.of("prune", "MODEL", "--plan-only", "plan.json", "--speed");
+
+    // THEN
+    assertThat(run.exitCode()).isEqualTo(2);
+    assertThat(run.err()).contains("--speed measures the pruned model: give --out=DIR");
+  }
 }

@@ -18,7 +18,7 @@ class PruneCommandTest {
         "prune M --calibration c.txt --out d --ratio 0.35 --groups both --criterion wanda"
             + " --gradient none --probes 16 --epsilon 1e-4 --samples 8 --window 64"
             + " --multiple-of 32 --keep-layers 0,1,29 --seed -7 --memory 2g --plan-only p.json"
-            + " --force --json r.json";
+            + " --force --speed --json r.json";
 
     // WHEN
     ParseResult parsed = parse(line);
@@ -41,6 +41,7 @@ class PruneCommandTest {
     assertThat(value(parsed, "--memory")).isEqualTo(new MemoryBudget(2L << 30));
     assertThat(value(parsed, "--plan-only")).isEqualTo(Path.of("p.json"));
     assertThat(value(parsed, "--force")).isEqualTo(true);
+    assertThat(value(parsed, "--speed")).isEqualTo(true);
     assertThat(value(parsed, "--json")).isEqualTo(Path.of("r.json"));
   }
 

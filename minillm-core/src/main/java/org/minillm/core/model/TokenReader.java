@@ -53,7 +53,8 @@ public final class TokenReader implements AutoCloseable {
       checkArgument(row.length > 0, "no token to read");
     }
     try (NDManager scratch = model.newManager()) {
-      NDArray hidden = runLayers(ids, scratch);
+      int tokens = ids.length * ids[0].length;
+      NDArray hidden = EngineThreads.forLayers(model, tokens, () -> runLayers(ids, scratch));
       length += ids[0].length;
       NDArray last = hidden.get(":, -1:");
       NDArray normed = model.decoder().finalHidden(model.checkpoint()::read, last);

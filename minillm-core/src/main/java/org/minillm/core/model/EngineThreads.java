@@ -1,0 +1,64 @@
+package org.minillm.core.model;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.pytorch.jni.JniUtils;
+import java.io.IOException;
+
+/**
+ * How many threads the engine computes with. Threads that sleep between two operations, as the
+ * launcher lets them, are woken for every matrix product, which takes 100 us on the machine of
+ * docs/performance.md: as long as the product of one token with a matrix of a small model. There
+ * one thread is faster. A product is divided by rows of the weight: the results are the same to
+ * rounding, on that machine to the bit.
+ */
+final class EngineThreads {
+
+  /** Multiply-accumulates of a matrix product from which on it pays to wake a second thread. */
+  static final long WORTH_WAKING = 1L << 20;
+
+  /** The setting of OpenMP by which threads sleep at once when they have nothing to do. */
+  private static final boolean SLEEPING =
+      "PASSIVE".equalsIgnoreCase(System.getenv("OMP_WAIT_POLICY"));
+
+  private EngineThreads() {}
+
+  /** Work with the engine. */
+  @FunctionalInterface
+  interface Work {
+    NDArray compute() throws IOException;
+  }
+
+  /**
+   * Computes with the threads that are fastest for the layers of a model.
+   *
+   * @param model which reads
+   * @param tokens that go through a layer together
+   * @param work on the calling thread
+   * @return what the work returns
+   * @throws IOException from the work
+   */
+  static NDArray forLayers(CausalLm model, int tokens, Work work) throws IOException {
+    int widest =
+        model.config().layers().stream().mapToInt(LayerShape::intermediateSize).max().orElse(0);
+    return forProducts((long) tokens * model.config().hiddenSize() * widest, SLEEPING, work);
+  }
+
+  /**
+   * Computes with the threads that are fastest for matrix products.
+   *
+   * @param macs multiply-accumulates of the largest
+   * @param sleeping whether threads sleep between them
+   */
+  static NDArray forProducts(long macs, boolean sleeping, Work work) throws IOException {
+    int all = JniUtils.getNumThreads();
+    if (!sleeping || macs >= WORTH_WAKING || all == 1) {
+      return work.compute();
+    }
+    JniUtils.setNumThreads(1);
+    try {
+      return work.compute();
+    } finally {
+      JniUtils.setNumThreads(all);
+    }
+  }
+}
