@@ -1,9 +1,18 @@
 package org.minillm.cli;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import com.google.common.hash.Hashing;
+import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.checkpoint.CheckpointWriter;
+import org.minillm.core.journal.JournalFolder;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.pruning.PruningPlan;
 import org.minillm.core.pruning.PruningReport;
@@ -56,6 +65,7 @@ final class ApplyCommand implements Callable<Integer> {
   @Mixin private CalibrationOptions calibration;
   @Mixin private RestoreOption restore;
   @Mixin private ExportOption form;
+  @Mixin private JournalOption journal;
   @Mixin private MemoryOption memory;
   @Mixin private ThreadsOption threads;
   @Mixin private JsonOption json;
@@ -66,29 +76,60 @@ final class ApplyCommand implements Callable<Integer> {
     PruningPlan read = PruningPlan.read(plan);
     Restoration restoration = restore.restoration(madeWith(read));
     RunCost cost = RunCost.start();
-    try (CliProgress progress = CliProgress.on(spec.commandLine().getErr());
-        CausalLm lm = CausalLm.open(model, memory.budget())) {
+    try (CausalLm lm = CausalLm.open(model, memory.budget())) {
       PruningReport report =
-          StructuredPruner.write(
-              lm,
-              read,
-              restoration == null ? null : new Refit(restoration, calibration.read(lm)),
-              form.export(),
-              out,
-              force,
-              progress);
-      CutSummary summary = new CutSummary(read, report);
-      summary.print(spec.commandLine().getOut());
-      spec.commandLine().getOut().println("written to " + out);
-      json.write(
-          cost.addTo(
-              summary.addTo(
-                  new JsonReport()
-                      .put("model", model.toString())
-                      .put("plan", plan.toString())
-                      .put("out", out.toString()))));
+          restoration == null ? write(lm, read, null) : writeRestored(lm, read, restoration);
+      report(new CutSummary(read, report), cost);
     }
     return ExitCode.OK;
+  }
+
+  private PruningReport writeRestored(CausalLm lm, PruningPlan read, Restoration restoration)
+      throws IOException {
+    CalibrationSet data = calibration.read(lm);
+    Path remembered = journal.beside(out);
+    Map<String, String> run = run(lm, read, restoration, data);
+    PruningReport report;
+    try (JournalFolder open = JournalFolder.open(remembered, run, JournalFolder.INTERVAL)) {
+      report = write(lm, read, new Refit(restoration, data, open));
+    }
+    JournalFolder.delete(remembered);
+    return report;
+  }
+
+  private PruningReport write(CausalLm lm, PruningPlan read, @Nullable Refit refit)
+      throws IOException {
+    if (refit != null) {
+      memory.announce(StructuredPruner.memoryForecast(lm, read, refit), model);
+    }
+    try (CliProgress progress = CliProgress.on(spec.commandLine().getErr())) {
+      return StructuredPruner.write(lm, read, refit, form.export(), out, force, progress);
+    }
+  }
+
+  /** Everything that the restored weights depend on. */
+  private Map<String, String> run(
+      CausalLm lm, PruningPlan read, Restoration restoration, CalibrationSet data)
+      throws IOException {
+    Map<String, String> facts = new TreeMap<>(restoration.provenance("restoration"));
+    facts.putAll(data.provenance());
+    facts.put("model", lm.checkpoint().sha256OfSamples());
+    facts.put("plan", Hashing.sha256().hashString(read.toJson(), UTF_8).toString());
+    facts.put("export", form.export().toString());
+    facts.put("minillm", String.valueOf(Main.class.getPackage().getImplementationVersion()));
+    return facts;
+  }
+
+  private void report(CutSummary summary, RunCost cost) throws IOException {
+    summary.print(spec.commandLine().getOut());
+    spec.commandLine().getOut().println("written to " + out);
+    json.write(
+        cost.addTo(
+            summary.addTo(
+                new JsonReport()
+                    .put("model", model.toString())
+                    .put("plan", plan.toString())
+                    .put("out", out.toString()))));
   }
 
   /** The restoration that a plan names, as the command line would. */

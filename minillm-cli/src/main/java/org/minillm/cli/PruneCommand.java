@@ -2,7 +2,6 @@ package org.minillm.cli;
 
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Map;
@@ -15,7 +14,6 @@ import org.minillm.core.calibration.ScoreBackend;
 import org.minillm.core.checkpoint.CheckpointWriter;
 import org.minillm.core.journal.JournalFolder;
 import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.MemoryForecast;
 import org.minillm.core.plugin.ConfigurablePlugin;
 import org.minillm.core.plugin.Plugins;
 import org.minillm.core.pruning.Allocation;
@@ -73,13 +71,6 @@ final class PruneCommand implements Callable<Integer> {
   private boolean force;
 
   @Option(
-      names = "--restart",
-      description =
-          "Begin anew, although a run was interrupted: delete its journal, which stands beside the"
-              + " target. Without this the same command goes on where it stopped.")
-  private boolean restart;
-
-  @Option(
       names = "--speed",
       description =
           "Afterwards, measure how fast the model reads and writes, the dense and the pruned one in"
@@ -89,6 +80,7 @@ final class PruneCommand implements Callable<Integer> {
   @Mixin private CalibrationOptions calibration;
   @Mixin private RestoreOption restore;
   @Mixin private ExportOption form;
+  @Mixin private JournalOption journal;
   @Mixin private MemoryOption memory;
   @Mixin private ThreadsOption threads;
   @Mixin private JsonOption json;
@@ -111,7 +103,8 @@ final class PruneCommand implements Callable<Integer> {
     if (out != null) {
       CheckpointWriter.checkTarget(out, force, model);
     }
-    openJournal(builder);
+    Path result = Objects.requireNonNull(planOnly != null ? planOnly : out);
+    builder.journal(journal.beside(result), JournalFolder.INTERVAL);
     JsonReport report = prune(builder);
     json.write(speed && out != null ? withSpeed(report, out) : report);
     return ExitCode.OK;
@@ -123,7 +116,7 @@ final class PruneCommand implements Callable<Integer> {
         CausalLm lm = CausalLm.open(model, memory.budget())) {
       StructuredPruner pruner = builder.listener(progress).build();
       CalibrationSet data = pruner.readsText() ? calibration.read(lm) : null;
-      long forecast = forecast(pruner, lm, data);
+      long forecast = memory.announce(pruner.memoryForecast(lm, data), model);
       PruningPlan plan = pruner.plan(lm, data);
       write(pruner, lm, plan, data);
       return report(
@@ -139,43 +132,6 @@ final class PruneCommand implements Callable<Integer> {
       gain.print(printer);
       return gain.addTo(report);
     }
-  }
-
-  /** What a run has done is kept beside its target until the target stands. */
-  private void openJournal(StructuredPruner.Builder builder) throws IOException {
-    Path target = Objects.requireNonNull(planOnly != null ? planOnly : out).toAbsolutePath();
-    Path journal = target.resolveSibling(target.getFileName() + ".journal");
-    if (restart) {
-      JournalFolder.delete(journal);
-    }
-    if (Files.exists(journal)) {
-      spec.commandLine()
-          .getErr()
-          .println("going on where a run stopped that was interrupted: " + journal);
-    }
-    builder.journal(journal, JournalFolder.INTERVAL);
-  }
-
-  /** Tells what memory the work will take, and refuses a budget that cannot be kept. */
-  private long forecast(StructuredPruner pruner, CausalLm lm, @Nullable CalibrationSet data)
-      throws IOException {
-    MemoryForecast forecast = pruner.memoryForecast(lm, data);
-    if (memory.budget().bytes() < forecast.smallestBudget()) {
-      throw new IOException(
-          String.format(
-              Locale.ROOT,
-              "memory budget %s: pruning %s this way takes about %,d MB with one layer in memory at"
-                  + " a time; give --memory %dm or more",
-              memory.budget(),
-              model,
-              forecast.smallestBudget() / 1_000_000,
-              (forecast.smallestBudget() >> 20) + 1));
-    }
-    long peak = forecast.peakBytes(memory.budget());
-    spec.commandLine()
-        .getErr()
-        .printf(Locale.ROOT, "forecast: about %,d MB at the peak%n", peak / 1_000_000);
-    return peak;
   }
 
   private PruningMethod method() {

@@ -264,4 +264,40 @@ class WrongInputsTest {
     assertThat(out.resolve("model.safetensors")).exists();
     assertThat(folder).doesNotExist();
   }
+
+  @Test
+  void applyKeepsAJournalOfItsOwn() throws IOException {
+    // GIVEN a plan with a restoration, and the journal of an interrupted run beside the target
+    Path plan = temp.resolve("journal-plan.json");
+    CommandRun.succeeding("prune", model, "--plan-only", plan, "--samples", 8);
+    Path out = temp.resolve("applied");
+    Path folder = temp.resolve("applied.journal");
+    try (JournalFolder journal =
+        JournalFolder.open(folder, Map.of("plan", "another"), Duration.ZERO)) {
+      journal.saveIfDue("restore", () -> PassState.passing(1, ArraySource.of(List.of())));
+    }
+    String[] line = {
+      "apply",
+      model.toString(),
+      "--plan",
+      plan.toString(),
+      "--samples",
+      "8",
+      "--out",
+      out.toString()
+    };
+
+    // WHEN
+    CommandRun refused = CommandRun.of(line);
+
+    // THEN it is refused by name, and does its work when told to begin anew
+    assertFails(refused, 1, folder.toString(), "journal of another run", "plan", "--restart");
+    assertThat(out).doesNotExist();
+    CommandRun anew =
+        CommandRun.of(
+            Stream.concat(Stream.of(line), Stream.of("--restart")).toArray(String[]::new));
+    assertThat(anew.exitCode()).as(anew.err()).isZero();
+    assertThat(anew.err()).contains("forecast: about");
+    assertThat(folder).doesNotExist();
+  }
 }

@@ -286,16 +286,28 @@ public final class StructuredPruner implements Pruner {
       boolean overwrite,
       PassListener listener)
       throws IOException {
-    model.reserve(
-        refit == null
-            ? model.memoryForecast()
-            : PruningMemory.ofARestoration(
-                model,
-                refit.data(),
-                plan.groups().keySet().stream()
-                    .map(GroupId::kind)
-                    .collect(ImmutableSet.toImmutableSet())));
+    model.reserve(memoryForecast(model, plan, refit));
     return new CheckpointCutter(model, plan, refit, export, listener).write(target, overwrite);
+  }
+
+  /**
+   * Forecasts what {@link #write} needs in memory; it reserves it.
+   *
+   * @param model the model
+   * @param plan which units stay
+   * @param refit restores what stays; null for none
+   * @return the forecast
+   */
+  public static MemoryForecast memoryForecast(
+      CausalLm model, PruningPlan plan, @Nullable Refit refit) {
+    return refit == null
+        ? model.memoryForecast()
+        : PruningMemory.ofARestoration(
+            model,
+            refit.data(),
+            plan.groups().keySet().stream()
+                .map(GroupId::kind)
+                .collect(ImmutableSet.toImmutableSet()));
   }
 
   /** Gathers the choices of a {@link StructuredPruner}. */
