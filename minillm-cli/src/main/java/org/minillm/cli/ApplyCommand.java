@@ -14,11 +14,11 @@ import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.checkpoint.CheckpointWriter;
 import org.minillm.core.journal.JournalFolder;
 import org.minillm.core.model.CausalLm;
+import org.minillm.core.pruning.CheckpointCutter;
 import org.minillm.core.pruning.PruningPlan;
 import org.minillm.core.pruning.PruningReport;
 import org.minillm.core.pruning.Refit;
 import org.minillm.core.pruning.Restoration;
-import org.minillm.core.pruning.StructuredPruner;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
@@ -99,11 +99,10 @@ final class ApplyCommand implements Callable<Integer> {
 
   private PruningReport write(CausalLm lm, PruningPlan read, @Nullable Refit refit)
       throws IOException {
-    if (refit != null) {
-      memory.announce(StructuredPruner.memoryForecast(lm, read, refit), model);
-    }
     try (CliProgress progress = CliProgress.on(spec.commandLine().getErr())) {
-      return StructuredPruner.write(lm, read, refit, form.export(), out, force, progress);
+      CheckpointCutter cutter = new CheckpointCutter(lm, read, refit, form.export(), progress);
+      memory.announce(cutter.memoryForecast(), model);
+      return cutter.write(out, force);
     }
   }
 

@@ -21,6 +21,7 @@ import org.minillm.core.model.LayerWeights;
 import org.minillm.core.model.PassListener;
 import org.minillm.core.model.Positions;
 import org.minillm.core.model.PruningGroup;
+import org.minillm.core.model.Strand;
 import org.minillm.core.model.Sweep;
 import org.minillm.core.model.TokenLayout;
 import org.minillm.core.model.WeightSource;
@@ -65,7 +66,7 @@ final class BackwardPass {
   private List<NDArray> forward(List<int[]> windows, NDManager owner) throws IOException {
     List<NDArray> streams = new ArrayList<>();
     try (Sweep sweep = new Sweep(model)) {
-      Sweep.Strand strand = sweep.add(windows, WeightTransform.NONE, InputTap.NONE);
+      Strand strand = sweep.add(windows, WeightTransform.NONE, InputTap.NONE);
       streams.add(copy(strand, owner));
       sweep.run(
           layer -> {
@@ -76,7 +77,7 @@ final class BackwardPass {
     return streams;
   }
 
-  private static NDArray copy(Sweep.Strand strand, NDManager owner) throws IOException {
+  private static NDArray copy(Strand strand, NDManager owner) throws IOException {
     NDArray copy = strand.hidden().get(0).duplicate();
     copy.attach(owner);
     return copy;

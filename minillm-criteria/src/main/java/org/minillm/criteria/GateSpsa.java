@@ -22,6 +22,7 @@ import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.PassListener;
 import org.minillm.core.model.PruningGroup;
+import org.minillm.core.model.Strand;
 import org.minillm.core.model.Sweep;
 import org.minillm.core.model.WeightTransform;
 import org.minillm.core.random.CounterRng;
@@ -135,9 +136,9 @@ public record GateSpsa(int pairs, double epsilon, long seed) implements Gradient
       CausalLm model, List<int[]> windows, List<PruningGroup> groups, long pairSeed, SweepRun run)
       throws IOException {
     try (Sweep sweep = new Sweep(model)) {
-      Sweep.Strand plus =
+      Strand plus =
           sweep.add(windows, WeightTransform.NONE, new GateNoise(groups, pairSeed, epsilon));
-      Sweep.Strand minus =
+      Strand minus =
           sweep.add(windows, WeightTransform.NONE, new GateNoise(groups, pairSeed, -epsilon));
       run.run(sweep);
       List<double[]> losses = sweep.windowNegativeLogLikelihoods(List.of(plus, minus));

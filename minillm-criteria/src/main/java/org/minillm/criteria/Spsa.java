@@ -22,6 +22,7 @@ import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.InputTap;
 import org.minillm.core.model.PassListener;
+import org.minillm.core.model.Strand;
 import org.minillm.core.model.Sweep;
 import org.minillm.core.model.TensorSlice;
 import org.minillm.core.model.WeightTransform;
@@ -162,7 +163,7 @@ public record Spsa(int probes, double epsilon, long seed, Direction direction, D
     return rounds;
   }
 
-  private record Pair(Sweep.Strand plus, Sweep.Strand minus) {}
+  private record Pair(Strand plus, Strand minus) {}
 
   private long seedOf(int probe) {
     return CounterRng.bits(seed, CounterRng.stream("spsa probe"), probe);
@@ -194,7 +195,7 @@ public record Spsa(int probes, double epsilon, long seed, Direction direction, D
   }
 
   private ImmutableDoubleArray slopes(Sweep sweep, List<Pair> pairs) throws IOException {
-    List<Sweep.Strand> strands =
+    List<Strand> strands =
         pairs.stream().flatMap(pair -> Stream.of(pair.plus, pair.minus)).toList();
     List<double[]> losses = sweep.windowNegativeLogLikelihoods(strands);
     ImmutableDoubleArray.Builder slopes = ImmutableDoubleArray.builder(pairs.size());

@@ -11,6 +11,7 @@ import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.InputTap;
 import org.minillm.core.model.PruningGroup;
+import org.minillm.core.model.Strand;
 import org.minillm.core.model.Sweep;
 import org.minillm.core.model.Tokenizer;
 import org.minillm.core.model.WeightTransform;
@@ -80,7 +81,7 @@ public final class EditPlan {
   private static double loss(CausalLm model, List<int[]> windows, WeightTransform transform)
       throws IOException {
     try (Sweep sweep = new Sweep(model)) {
-      Sweep.Strand strand = sweep.add(windows, transform, InputTap.NONE);
+      Strand strand = sweep.add(windows, transform, InputTap.NONE);
       sweep.run(layer -> {});
       return sweep.windowNegativeLogLikelihoods(List.of(strand)).get(0)[0];
     }

@@ -19,6 +19,7 @@ import org.junit.jupiter.api.Test;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.InputTap;
 import org.minillm.core.model.LanguageHead;
+import org.minillm.core.model.Strand;
 import org.minillm.core.model.Sweep;
 import org.minillm.core.model.WeightTransform;
 
@@ -48,7 +49,7 @@ class MistralLogitsTest {
 
   private static float[] logits(CausalLm model, List<int[]> ids) throws IOException {
     try (Sweep sweep = new Sweep(model)) {
-      Sweep.Strand strand = sweep.add(ids, WeightTransform.NONE, InputTap.NONE);
+      Strand strand = sweep.add(ids, WeightTransform.NONE, InputTap.NONE);
       sweep.run(layer -> {});
       NDArray normed = Iterables.getOnlyElement(sweep.normed(strand));
       float[][] result = new float[1][];

@@ -35,6 +35,7 @@ import org.minillm.core.model.LayerWeights;
 import org.minillm.core.model.MemoryBudget;
 import org.minillm.core.model.PassListener;
 import org.minillm.core.model.PruningGroup;
+import org.minillm.core.model.Strand;
 import org.minillm.core.model.Sweep;
 import org.minillm.core.model.TensorSlice;
 import org.minillm.core.model.WeightTransform;
@@ -286,7 +287,7 @@ class BackpropTest {
   private static double loss(CausalLm model, List<int[]> windows, WeightTransform transform)
       throws IOException {
     try (Sweep sweep = new Sweep(model)) {
-      Sweep.Strand strand = sweep.add(windows, transform, InputTap.NONE);
+      Strand strand = sweep.add(windows, transform, InputTap.NONE);
       sweep.run(layer -> {});
       double[] losses = sweep.windowNegativeLogLikelihoods(List.of(strand)).get(0);
       return Arrays.stream(losses).average().orElseThrow();

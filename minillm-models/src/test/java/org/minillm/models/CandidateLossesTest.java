@@ -29,6 +29,7 @@ import org.minillm.core.model.GroupId;
 import org.minillm.core.model.InputTap;
 import org.minillm.core.model.MemoryBudget;
 import org.minillm.core.model.PassListener;
+import org.minillm.core.model.Strand;
 import org.minillm.core.model.Sweep;
 import org.minillm.core.model.WeightTransform;
 import org.minillm.core.pruning.Allocated;
@@ -147,7 +148,7 @@ class CandidateLossesTest {
     int[] numbers = {2, 7, 12, 17, 22, 27, 32, 37}; // of 40: floor((i + 0.5) * 5)
     for (int number : numbers) {
       try (Sweep sweep = new Sweep(model)) {
-        Sweep.Strand strand =
+        Strand strand =
             sweep.add(List.of(data.windows().get(number)), WeightTransform.NONE, InputTap.NONE);
         sweep.run(layer -> {});
         sum += sweep.windowNegativeLogLikelihoods(List.of(strand)).get(0)[0];

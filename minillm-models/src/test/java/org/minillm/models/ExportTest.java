@@ -21,15 +21,16 @@ import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.InputTap;
 import org.minillm.core.model.PassListener;
 import org.minillm.core.model.PruningGroup;
+import org.minillm.core.model.Strand;
 import org.minillm.core.model.Sweep;
 import org.minillm.core.model.WeightTransform;
+import org.minillm.core.pruning.CheckpointCutter;
 import org.minillm.core.pruning.CutTable;
 import org.minillm.core.pruning.Export;
 import org.minillm.core.pruning.MaskedWeights;
 import org.minillm.core.pruning.ModelFingerprint;
 import org.minillm.core.pruning.PruningPlan;
 import org.minillm.core.pruning.PruningReport;
-import org.minillm.core.pruning.StructuredPruner;
 
 /** Cut and masked: two forms of one function. */
 class ExportTest {
@@ -71,7 +72,7 @@ class ExportTest {
 
   private static float[] finalHidden(CausalLm model, WeightTransform transform) throws IOException {
     try (Sweep sweep = new Sweep(model)) {
-      Sweep.Strand strand = sweep.add(WINDOWS, transform, InputTap.NONE);
+      Strand strand = sweep.add(WINDOWS, transform, InputTap.NONE);
       sweep.run(layer -> {});
       return sweep.normed(strand).get(0).toFloatArray();
     }
@@ -79,7 +80,7 @@ class ExportTest {
 
   private Path write(CausalLm model, PruningPlan plan, Export export) throws IOException {
     Path target = temp.resolve(export.toString());
-    StructuredPruner.write(model, plan, null, export, target, false, PassListener.SILENT);
+    new CheckpointCutter(model, plan, null, export, PassListener.SILENT).write(target, false);
     return target;
   }
 
@@ -180,19 +181,19 @@ class ExportTest {
                     Map.of(),
                     Map.of())
                 .withKept(heads, ImmutableIntArray.of(1, 3));
-        StructuredPruner.write(pruned, second, null, Export.CUT, twice, false, PassListener.SILENT);
+        new CheckpointCutter(pruned, second, null, Export.CUT, PassListener.SILENT)
+            .write(twice, false);
       }
 
       // THEN it is the model with the heads 4 and 7, and their slopes
       Path direct = temp.resolve("direct");
-      StructuredPruner.write(
-          dense,
-          nothing.withKept(heads, ImmutableIntArray.of(4, 7)),
-          null,
-          Export.CUT,
-          direct,
-          false,
-          PassListener.SILENT);
+      new CheckpointCutter(
+              dense,
+              nothing.withKept(heads, ImmutableIntArray.of(4, 7)),
+              null,
+              Export.CUT,
+              PassListener.SILENT)
+          .write(direct, false);
       try (CausalLm one = CausalLm.open(direct);
           CausalLm two = CausalLm.open(twice)) {
         assertThat(two.config()).isEqualTo(one.config());

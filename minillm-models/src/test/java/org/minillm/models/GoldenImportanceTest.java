@@ -29,6 +29,7 @@ import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.InputTap;
 import org.minillm.core.model.PruningGroup;
+import org.minillm.core.model.Strand;
 import org.minillm.core.model.Sweep;
 import org.minillm.core.model.TensorSlice;
 import org.minillm.core.model.WeightTransform;
@@ -242,7 +243,7 @@ class GoldenImportanceTest {
   private static Map<String, Double> losses(
       CausalLm model, Goldens goldens, Map<String, WeightTransform> transforms) throws IOException {
     try (Sweep sweep = new Sweep(model)) {
-      List<Sweep.Strand> strands = new ArrayList<>();
+      List<Strand> strands = new ArrayList<>();
       for (WeightTransform transform : transforms.values()) {
         strands.add(sweep.add(calibration(goldens).windows(), transform, InputTap.NONE));
       }

@@ -15,6 +15,7 @@ import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.InputTap;
 import org.minillm.core.model.LanguageHead;
 import org.minillm.core.model.MemoryBudget;
+import org.minillm.core.model.Strand;
 import org.minillm.core.model.Sweep;
 import org.minillm.core.model.WeightTransform;
 
@@ -58,8 +59,7 @@ class GoldenOutputsTest {
         CausalLm model = open(name, MemoryBudget.ofThisMachine());
         Sweep sweep = new Sweep(model)) {
       // WHEN its tokens go through our blocks
-      Sweep.Strand strand =
-          sweep.add(goldens.ids("input_ids"), WeightTransform.NONE, InputTap.NONE);
+      Strand strand = sweep.add(goldens.ids("input_ids"), WeightTransform.NONE, InputTap.NONE);
       List<float[]> hidden = new ArrayList<>();
       hidden.add(onlyBatch(strand));
       sweep.run(layer -> hidden.add(onlyBatch(strand)));
@@ -106,7 +106,7 @@ class GoldenOutputsTest {
 
   private static float[] finalHidden(CausalLm model, List<int[]> ids) throws IOException {
     try (Sweep sweep = new Sweep(model)) {
-      Sweep.Strand strand = sweep.add(ids, WeightTransform.NONE, InputTap.NONE);
+      Strand strand = sweep.add(ids, WeightTransform.NONE, InputTap.NONE);
       sweep.run(layer -> {});
       return sweep.normed(strand).get(0).toFloatArray();
     }
@@ -133,7 +133,7 @@ class GoldenOutputsTest {
     return all;
   }
 
-  private static float[] onlyBatch(Sweep.Strand strand) throws IOException {
+  private static float[] onlyBatch(Strand strand) throws IOException {
     assertThat(strand.hidden()).hasSize(1);
     return strand.hidden().get(0).toFloatArray();
   }

@@ -14,6 +14,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.InputTap;
 import org.minillm.core.model.LanguageHead;
+import org.minillm.core.model.Strand;
 import org.minillm.core.model.Sweep;
 import org.minillm.core.model.WeightTransform;
 
@@ -47,8 +48,7 @@ class OptionsTest {
         CausalLm model = CausalLm.open(folder(name));
         Sweep sweep = new Sweep(model)) {
       // WHEN
-      Sweep.Strand strand =
-          sweep.add(expected.ids("input_ids"), WeightTransform.NONE, InputTap.NONE);
+      Strand strand = sweep.add(expected.ids("input_ids"), WeightTransform.NONE, InputTap.NONE);
       sweep.run(layer -> {});
       NDArray normed = sweep.normed(strand).get(0);
 

@@ -19,8 +19,10 @@ import org.minillm.core.model.InputTap;
 import org.minillm.core.model.MemoryBudget;
 import org.minillm.core.model.MemoryForecast;
 import org.minillm.core.model.PassListener;
+import org.minillm.core.model.Strand;
 import org.minillm.core.model.Sweep;
 import org.minillm.core.model.WeightTransform;
+import org.minillm.core.pruning.CheckpointCutter;
 import org.minillm.core.pruning.Export;
 import org.minillm.core.pruning.PruningPlan;
 import org.minillm.core.pruning.PruningTarget;
@@ -127,14 +129,13 @@ class ReservedMemoryTest {
 
       // WHEN it is written with a restoration, with room for the streams and without
       for (CausalLm model : List.of(roomy, tight)) {
-        StructuredPruner.write(
-            model,
-            plan,
-            new Refit(new LeastSquares(), data, Journal.NONE),
-            Export.CUT,
-            temp.resolve(model == roomy ? "roomy" : "tight"),
-            false,
-            PassListener.SILENT);
+        new CheckpointCutter(
+                model,
+                plan,
+                new Refit(new LeastSquares(), data, Journal.NONE),
+                Export.CUT,
+                PassListener.SILENT)
+            .write(temp.resolve(model == roomy ? "roomy" : "tight"), false);
       }
 
       // THEN the streams waited on the disk, and the files are the same
@@ -162,7 +163,7 @@ class ReservedMemoryTest {
 
   private static double[] losses(CausalLm model, List<int[]> windows) throws IOException {
     try (Sweep sweep = new Sweep(model)) {
-      Sweep.Strand strand = sweep.add(windows, WeightTransform.NONE, InputTap.NONE);
+      Strand strand = sweep.add(windows, WeightTransform.NONE, InputTap.NONE);
       sweep.run(layer -> {});
       return sweep.windowNegativeLogLikelihoods(List.of(strand)).get(0);
     }
@@ -172,7 +173,7 @@ class ReservedMemoryTest {
   private static List<float[]> hiddenAfterEveryLayer(CausalLm model) throws IOException {
     List<float[]> hidden = new ArrayList<>();
     try (Sweep sweep = new Sweep(model)) {
-      Sweep.Strand strand =
+      Strand strand =
           sweep.add(Passes.windows(model).windows(), WeightTransform.NONE, InputTap.NONE);
       sweep.run(
           layer -> {

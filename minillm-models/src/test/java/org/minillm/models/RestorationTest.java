@@ -29,9 +29,11 @@ import org.minillm.core.model.InputTap;
 import org.minillm.core.model.MemoryBudget;
 import org.minillm.core.model.PassListener;
 import org.minillm.core.model.PruningGroup;
+import org.minillm.core.model.Strand;
 import org.minillm.core.model.Sweep;
 import org.minillm.core.model.WeightTransform;
 import org.minillm.core.plugin.Plugins;
+import org.minillm.core.pruning.CheckpointCutter;
 import org.minillm.core.pruning.Export;
 import org.minillm.core.pruning.PruningPlan;
 import org.minillm.core.pruning.PruningTarget;
@@ -83,7 +85,8 @@ class RestorationTest {
 
   private Path prune(CausalLm model, Refit refit, Export export, String name) throws IOException {
     Path target = temp.resolve(name);
-    StructuredPruner.write(model, plan(model), refit, export, target, false, PassListener.SILENT);
+    new CheckpointCutter(model, plan(model), refit, export, PassListener.SILENT)
+        .write(target, false);
     return target;
   }
 
@@ -242,7 +245,7 @@ class RestorationTest {
   private static double loss(Path folder) throws IOException {
     try (CausalLm model = CausalLm.open(folder);
         Sweep sweep = new Sweep(model)) {
-      Sweep.Strand strand = sweep.add(data().windows(), WeightTransform.NONE, InputTap.NONE);
+      Strand strand = sweep.add(data().windows(), WeightTransform.NONE, InputTap.NONE);
       sweep.run(layer -> {});
       return Arrays.stream(sweep.windowNegativeLogLikelihoods(List.of(strand)).get(0))
           .average()
@@ -314,14 +317,9 @@ class RestorationTest {
 
       // WHEN it is carried out with restoration
       Path target = temp.resolve("layer1");
-      StructuredPruner.write(
-          dense,
-          plan,
-          new Refit(residual(), data()),
-          Export.CUT,
-          target,
-          false,
-          PassListener.SILENT);
+      new CheckpointCutter(
+              dense, plan, new Refit(residual(), data()), Export.CUT, PassListener.SILENT)
+          .write(target, false);
 
       // THEN that consumer alone differs from the dense model's
       try (CausalLm restored = CausalLm.open(target);

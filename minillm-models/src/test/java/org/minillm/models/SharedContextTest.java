@@ -16,6 +16,7 @@ import org.minillm.core.evaluation.TaskItem;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.InputTap;
 import org.minillm.core.model.PassListener;
+import org.minillm.core.model.Strand;
 import org.minillm.core.model.Sweep;
 import org.minillm.core.model.Tokenizer;
 import org.minillm.core.model.WeightTransform;
@@ -34,7 +35,7 @@ class SharedContextTest {
       return 0;
     }
     try (Sweep sweep = new Sweep(model)) {
-      Sweep.Strand strand = sweep.add(List.of(tokens), WeightTransform.NONE, InputTap.NONE);
+      Strand strand = sweep.add(List.of(tokens), WeightTransform.NONE, InputTap.NONE);
       sweep.run(layer -> {});
       return sweep.windowNegativeLogLikelihoods(List.of(strand)).get(0)[0] * (tokens.length - 1);
     }

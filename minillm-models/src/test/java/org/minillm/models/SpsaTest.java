@@ -25,6 +25,7 @@ import org.minillm.core.model.InputTap;
 import org.minillm.core.model.LayerWeights;
 import org.minillm.core.model.PassListener;
 import org.minillm.core.model.PruningGroup;
+import org.minillm.core.model.Strand;
 import org.minillm.core.model.Sweep;
 import org.minillm.core.model.TensorSlice;
 import org.minillm.core.model.WeightTransform;
@@ -91,7 +92,7 @@ class SpsaTest {
         (tensor, weight, owner) ->
             prunable.contains(tensor) ? z.perturbed(tensor, weight, step, owner) : weight;
     try (Sweep sweep = new Sweep(model)) {
-      Sweep.Strand strand = sweep.add(data.windows(), moved, InputTap.NONE);
+      Strand strand = sweep.add(data.windows(), moved, InputTap.NONE);
       sweep.run(layer -> {});
       return Arrays.stream(sweep.windowNegativeLogLikelihoods(List.of(strand)).get(0))
           .average()

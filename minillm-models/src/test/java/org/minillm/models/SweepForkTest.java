@@ -17,6 +17,7 @@ import org.minillm.core.journal.ArraySource;
 import org.minillm.core.journal.PassState;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.InputTap;
+import org.minillm.core.model.Strand;
 import org.minillm.core.model.Sweep;
 import org.minillm.core.model.WeightTransform;
 import org.minillm.models.testing.Passes;
@@ -67,9 +68,9 @@ class SweepForkTest {
     try (Sweep sweep = new Sweep(model)) {
       // GIVEN a dense strand, a fork at layer 2, and a strand with the same weights
       Doubling doubling = new Doubling(2);
-      Sweep.Strand dense = sweep.add(windows, WeightTransform.NONE, InputTap.NONE);
-      Sweep.Strand fork = sweep.fork(dense, 2, doubling);
-      Sweep.Strand own = sweep.add(windows, new Doubling(2), InputTap.NONE);
+      Strand dense = sweep.add(windows, WeightTransform.NONE, InputTap.NONE);
+      Strand fork = sweep.fork(dense, 2, doubling);
+      Strand own = sweep.add(windows, new Doubling(2), InputTap.NONE);
 
       // WHEN
       sweep.run(layer -> {});
@@ -89,14 +90,14 @@ class SweepForkTest {
     List<PassState> states = new ArrayList<>();
     try (NDManager owner = NDManager.newBaseManager();
         Sweep whole = new Sweep(model)) {
-      List<Sweep.Strand> strands = strands(whole);
+      List<Strand> strands = strands(whole);
       whole.run(layer -> states.add(PassState.passing(layer + 1, copy(whole.streams(), owner))));
       List<double[]> expected = whole.windowNegativeLogLikelihoods(strands);
 
       for (PassState state : states) {
         try (Sweep sweep = new Sweep(model)) {
           // WHEN another goes on there
-          List<Sweep.Strand> resumed = strands(sweep);
+          List<Strand> resumed = strands(sweep);
           sweep.resume(state);
           sweep.run(layer -> {});
 
@@ -110,8 +111,8 @@ class SweepForkTest {
     }
   }
 
-  private static List<Sweep.Strand> strands(Sweep sweep) throws IOException {
-    Sweep.Strand dense = sweep.add(windows, WeightTransform.NONE, InputTap.NONE);
+  private static List<Strand> strands(Sweep sweep) throws IOException {
+    Strand dense = sweep.add(windows, WeightTransform.NONE, InputTap.NONE);
     return List.of(
         sweep.fork(dense, 0, new Doubling(0)),
         sweep.fork(dense, 2, new Doubling(2)),
@@ -122,7 +123,7 @@ class SweepForkTest {
   @Test
   void aForkNeedsALayerOfTheModel() throws IOException {
     try (Sweep sweep = new Sweep(model)) {
-      Sweep.Strand dense = sweep.add(windows, WeightTransform.NONE, InputTap.NONE);
+      Strand dense = sweep.add(windows, WeightTransform.NONE, InputTap.NONE);
       assertThatThrownBy(() -> sweep.fork(dense, 4, WeightTransform.NONE))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessage("a fork at layer 4, expected 0 to 3");

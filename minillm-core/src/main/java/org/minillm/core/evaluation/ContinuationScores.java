@@ -11,6 +11,7 @@ import java.util.List;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.LanguageHead;
 import org.minillm.core.model.PassListener;
+import org.minillm.core.model.Strand;
 import org.minillm.core.model.Sweep;
 
 /**
@@ -100,7 +101,7 @@ final class ContinuationScores {
     try (Sweep sweep = new Sweep(model);
         NDScope scope = new NDScope()) {
       scope.suppressNotUsedWarning();
-      List<Sweep.Strand> strands = new ArrayList<>();
+      List<Strand> strands = new ArrayList<>();
       for (PackedBatch batch : batches) {
         strands.add(sweep.addPacked(batch.rows(), batch.layout()));
       }

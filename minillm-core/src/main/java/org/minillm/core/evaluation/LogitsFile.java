@@ -18,6 +18,7 @@ import org.minillm.core.model.FloatView;
 import org.minillm.core.model.InputTap;
 import org.minillm.core.model.LanguageHead;
 import org.minillm.core.model.PassListener;
+import org.minillm.core.model.Strand;
 import org.minillm.core.model.Sweep;
 import org.minillm.core.model.WeightTransform;
 
@@ -42,7 +43,7 @@ public final class LogitsFile {
   public static void write(CausalLm model, List<int[]> ids, Path file, PassListener listener)
       throws IOException {
     try (Sweep sweep = new Sweep(model)) {
-      Sweep.Strand strand = sweep.add(ids, WeightTransform.NONE, InputTap.NONE);
+      Strand strand = sweep.add(ids, WeightTransform.NONE, InputTap.NONE);
       listener.passStarted("logits", model.config().layers().size());
       sweep.run(layer -> listener.stepDone());
       List<NDArray> batches = sweep.normed(strand);

@@ -10,6 +10,7 @@ import java.util.List;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.InputTap;
 import org.minillm.core.model.PassListener;
+import org.minillm.core.model.Strand;
 import org.minillm.core.model.Sweep;
 import org.minillm.core.model.WeightTransform;
 
@@ -70,7 +71,7 @@ public record Perplexity(
     ImmutableDoubleArray.Builder results = ImmutableDoubleArray.builder(windows.size());
     for (int from = 0; from < windows.size(); from += perSweep) {
       try (Sweep sweep = new Sweep(model)) {
-        Sweep.Strand strand =
+        Strand strand =
             sweep.add(
                 windows.subList(from, Math.min(windows.size(), from + perSweep)),
                 WeightTransform.NONE,

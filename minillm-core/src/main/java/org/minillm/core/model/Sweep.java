@@ -12,7 +12,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import org.jspecify.annotations.Nullable;
 import org.minillm.core.journal.ArraySource;
 import org.minillm.core.journal.Journal;
 import org.minillm.core.journal.PassState;
@@ -102,83 +101,6 @@ public final class Sweep implements AutoCloseable {
     void visit(int layer, WeightSource weights) throws IOException;
   }
 
-  /** Windows that go through the same weights. */
-  public static final class Strand {
-    private final List<int[]> windows;
-    private final WeightTransform transform;
-    private final InputTap tap;
-    private final Positions positions;
-    private final int rowsPerBatch;
-    private final ResidualStream stream;
-    private final @Nullable Strand trunk;
-    private final int firstLayer;
-
-    private Strand(
-        List<int[]> windows,
-        WeightTransform transform,
-        InputTap tap,
-        Positions positions,
-        int rowsPerBatch,
-        ResidualStream stream) {
-      this.windows = windows;
-      this.transform = transform;
-      this.tap = tap;
-      this.positions = positions;
-      this.rowsPerBatch = rowsPerBatch;
-      this.stream = stream;
-      this.trunk = null;
-      this.firstLayer = 0;
-    }
-
-    /** A fork: its stream has no micro-batch before its first layer. */
-    private Strand(Strand trunk, int firstLayer, WeightTransform transform, ResidualStream stream) {
-      this.windows = trunk.windows;
-      this.transform = transform;
-      this.tap = InputTap.NONE;
-      this.positions = trunk.positions;
-      this.rowsPerBatch = trunk.rowsPerBatch;
-      this.stream = stream;
-      this.trunk = trunk;
-      this.firstLayer = firstLayer;
-    }
-
-    /** Begins where the trunk stands. */
-    private void begin() throws IOException {
-      trunk.stream.forEach((batch, hidden, scratch) -> stream.add(hidden.duplicate()));
-    }
-
-    private int batches() {
-      return (trunk == null ? this : trunk).stream.shapes().size();
-    }
-
-    /**
-     * Returns the residual stream after the last layer that is done.
-     *
-     * @return micro-batches of FLOAT32 (rows, time, hidden_size), owned by the sweep, gone after
-     *     the next layer; of a fork none before its first layer
-     * @throws IOException if it waits in a scratch file that cannot be read
-     */
-    public List<NDArray> hidden() throws IOException {
-      return stream.all();
-    }
-
-    int length() {
-      return windows.get(0).length;
-    }
-
-    List<int[]> windows() {
-      return windows;
-    }
-
-    int rowsPerBatch() {
-      return rowsPerBatch;
-    }
-
-    ResidualStream stream() {
-      return stream;
-    }
-  }
-
   /**
    * Adds windows to the walk and embeds them.
    *
@@ -239,7 +161,7 @@ public final class Sweep implements AutoCloseable {
    * @throws IOException if there is no room for a scratch file and one is needed
    */
   public Strand fork(Strand trunk, int firstLayer, WeightTransform transform) throws IOException {
-    checkArgument(trunk.trunk == null, "a fork of a fork");
+    checkArgument(!trunk.isFork(), "a fork of a fork");
     checkArgument(
         firstLayer >= layersDone && firstLayer < model.config().layers().size(),
         "a fork at layer %s, expected %s to %s",
@@ -318,15 +240,13 @@ public final class Sweep implements AutoCloseable {
    */
   public void resume(PassState state) throws IOException {
     List<Strand> begun =
-        strands.stream()
-            .filter(strand -> strand.trunk == null || strand.firstLayer < state.layers())
-            .toList();
+        strands.stream().filter(strand -> strand.hasBegun(state.layers())).toList();
     int expected = begun.stream().mapToInt(Strand::batches).sum();
     int found = state.streams().shapes().size();
     checkArgument(found == expected, "%s arrays of another pass, expected %s", found, expected);
     int first = 0;
     for (Strand strand : begun) {
-      strand.stream.resume(state.streams(), first, strand.batches());
+      strand.stream().resume(state.streams(), first, strand.batches());
       first += strand.batches();
     }
     layersDone = state.layers();
@@ -350,7 +270,7 @@ public final class Sweep implements AutoCloseable {
         try (LayerWeights weights = walk.next()) {
           // forks stand after their trunk, and begin with what the trunk has not left yet
           for (Strand strand : Lists.reverse(strands)) {
-            runLayer(strand, layer, weights);
+            strand.pass(model, layer, weights, manager);
           }
           layersDone = layer + 1;
           visitor.visit(layer, weights);
@@ -360,21 +280,6 @@ public final class Sweep implements AutoCloseable {
     }
     // before the language head takes its part
     NativeHeap.trim();
-  }
-
-  private void runLayer(Strand strand, int layer, LayerWeights weights) throws IOException {
-    if (layer < strand.firstLayer) {
-      return;
-    }
-    if (strand.trunk != null && layer == strand.firstLayer) {
-      strand.begin();
-    }
-    try (OpenLayer open = new OpenLayer(model, layer, weights, strand.transform, manager)) {
-      strand.stream.forEach(
-          (batch, before, scratch) ->
-              strand.stream.set(
-                  batch, open.forward(before, strand.positions, AttentionCache.NONE, strand.tap)));
-    }
   }
 
   /**
@@ -399,23 +304,24 @@ public final class Sweep implements AutoCloseable {
    */
   public List<NDArray> normed(Strand strand) throws IOException {
     List<NDArray> result = new ArrayList<>();
-    strand.stream.forEach(
-        (batch, hidden, scratch) -> {
-          try (NDScope scope = new NDScope()) {
-            scope.suppressNotUsedWarning();
-            NDArray normed = model.decoder().finalHidden(model.checkpoint()::read, hidden);
-            NDScope.unregister(normed);
-            normed.attach(manager);
-            result.add(normed);
-          }
-        });
+    strand.stream()
+        .forEach(
+            (batch, hidden, scratch) -> {
+              try (NDScope scope = new NDScope()) {
+                scope.suppressNotUsedWarning();
+                NDArray normed = model.decoder().finalHidden(model.checkpoint()::read, hidden);
+                NDScope.unregister(normed);
+                normed.attach(manager);
+                result.add(normed);
+              }
+            });
     return result;
   }
 
   /** Frees the hidden states, and gives back what the walk took. */
   @Override
   public void close() {
-    strands.forEach(strand -> strand.stream.close());
+    strands.forEach(strand -> strand.stream().close());
     manager.close();
     NativeHeap.trim();
   }

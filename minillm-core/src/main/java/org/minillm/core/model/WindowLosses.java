@@ -26,13 +26,13 @@ final class WindowLosses {
    * in a file, once for each micro-batch, which is less to read than all of them for each part of
    * the head.
    */
-  List<double[]> of(List<Sweep.Strand> strands) throws IOException {
+  List<double[]> of(List<Strand> strands) throws IOException {
     LanguageHead head = new LanguageHead(model);
     List<LanguageHead.Predictions> batches = new ArrayList<>();
     List<double[]> tokens = new ArrayList<>();
     boolean alone = strands.stream().anyMatch(strand -> strand.stream().isSpilled());
     try (NDManager owner = model.newManager()) {
-      for (Sweep.Strand strand : strands) {
+      for (Strand strand : strands) {
         checkArgument(strand.length() > 1, "a window of 1 token predicts nothing");
         ResidualStream stream = strand.stream();
         List<List<int[]>> windows = Lists.partition(strand.windows(), strand.rowsPerBatch());
@@ -68,10 +68,10 @@ final class WindowLosses {
     }
   }
 
-  private static List<double[]> means(List<Sweep.Strand> strands, List<double[]> batches) {
+  private static List<double[]> means(List<Strand> strands, List<double[]> batches) {
     Iterator<double[]> tokens = batches.iterator();
     List<double[]> results = new ArrayList<>();
-    for (Sweep.Strand strand : strands) {
+    for (Strand strand : strands) {
       double[] means = new double[strand.windows().size()];
       for (int first = 0; first < means.length; first += strand.rowsPerBatch()) {
         putMeans(tokens.next(), strand.length() - 1, means, first);

@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableMap;
+import com.google.common.collect.ImmutableSet;
 import com.google.common.collect.ImmutableSortedMap;
 import com.google.common.hash.Hashing;
 import com.google.common.primitives.ImmutableIntArray;
@@ -23,15 +24,18 @@ import org.minillm.core.checkpoint.TensorInfo;
 import org.minillm.core.checkpoint.TensorOutput;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.FloatView;
+import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
+import org.minillm.core.model.MemoryForecast;
 import org.minillm.core.model.PassListener;
 
 /**
  * Writes what a plan leaves of a checkpoint. The tensors are sliced, or zeroed, in the type they
  * are stored in, streamed from file to file: what stays is the same to the bit, and nothing is ever
- * whole in memory.
+ * whole in memory. What {@link Pruner#apply} does, for those who have a plan and nothing else to
+ * choose.
  */
-final class CheckpointCutter {
+public final class CheckpointCutter {
 
   /** File name of the plan beside the weights. */
   static final String PLAN_FILE = "minillm-plan.json";
@@ -43,10 +47,21 @@ final class CheckpointCutter {
   private final Export export;
   private final PassListener listener;
 
-  CheckpointCutter(
+  /**
+   * Sets up a cut.
+   *
+   * @param model the model that the plan was made for
+   * @param plan which units stay
+   * @param refit restores what stays; null to leave it as it is, to the bit
+   * @param export the form of the result
+   * @param listener told of the progress, a step a byte
+   * @throws IOException if the checkpoint cannot be read
+   * @throws IllegalArgumentException if the plan was made for another model
+   */
+  public CheckpointCutter(
       CausalLm model, PruningPlan plan, @Nullable Refit refit, Export export, PassListener listener)
       throws IOException {
-    plan.requireMadeFor(StructuredPruner.fingerprint(model));
+    plan.requireMadeFor(ModelFingerprint.of(model));
     this.model = model;
     this.plan = plan;
     this.table = CutTable.of(plan, model.groups(Arrays.asList(GroupKind.values())));
@@ -55,7 +70,32 @@ final class CheckpointCutter {
     this.listener = listener;
   }
 
-  PruningReport write(Path target, boolean overwrite) throws IOException {
+  /**
+   * Forecasts what {@link #write} needs in memory; it reserves it.
+   *
+   * @return the forecast of the model, with the streams and second moments of the restoration
+   */
+  public MemoryForecast memoryForecast() {
+    return refit == null
+        ? model.memoryForecast()
+        : PruningMemory.ofARestoration(
+            model,
+            refit.data(),
+            plan.groups().keySet().stream()
+                .map(GroupId::kind)
+                .collect(ImmutableSet.toImmutableSet()));
+  }
+
+  /**
+   * Restores what the plan leaves, if that was asked for, and writes it.
+   *
+   * @param target the folder to write
+   * @param overwrite whether an existing target is replaced
+   * @return what was removed
+   * @throws IOException if the checkpoint cannot be read or the target cannot be written
+   */
+  public PruningReport write(Path target, boolean overwrite) throws IOException {
+    model.reserve(memoryForecast());
     if (refit == null) {
       return write(target, overwrite, name -> Optional.empty());
     }

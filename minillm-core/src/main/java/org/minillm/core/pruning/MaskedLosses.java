@@ -26,6 +26,7 @@ import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.InputTap;
 import org.minillm.core.model.PassListener;
+import org.minillm.core.model.Strand;
 import org.minillm.core.model.Sweep;
 import org.minillm.core.model.WeightTransform;
 
@@ -108,7 +109,7 @@ final class MaskedLosses implements CandidateLosses {
   @Override
   public ImmutableDoubleArray of(List<? extends Map<GroupId, Integer>> candidates)
       throws IOException {
-    ModelFingerprint fingerprint = StructuredPruner.fingerprint(model);
+    ModelFingerprint fingerprint = ModelFingerprint.of(model);
     List<Masked> masks = candidates.stream().map(counts -> masked(fingerprint, counts)).toList();
     Map<Masked, Double> losses = measured(new LinkedHashSet<>(masks));
     return ImmutableDoubleArray.copyOf(masks.stream().mapToDouble(losses::get));
@@ -169,8 +170,8 @@ final class MaskedLosses implements CandidateLosses {
 
   private ImmutableDoubleArray sweep(List<Masked> round, String pass) throws IOException {
     try (Sweep sweep = new Sweep(model)) {
-      Sweep.Strand dense = sweep.add(windows, WeightTransform.NONE, InputTap.NONE);
-      List<Sweep.Strand> strands = new ArrayList<>();
+      Strand dense = sweep.add(windows, WeightTransform.NONE, InputTap.NONE);
+      List<Strand> strands = new ArrayList<>();
       for (Masked mask : round) {
         strands.add(
             mask.firstLayer() == layers()

@@ -6,12 +6,14 @@ import static com.google.common.collect.ImmutableList.toImmutableList;
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableMap;
 import com.google.gson.JsonPrimitive;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.ToIntFunction;
 import java.util.stream.Collectors;
+import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.LayerShape;
 import org.minillm.core.model.ModelConfig;
 
@@ -64,6 +66,17 @@ public record ModelFingerprint(
         config.headDim(),
         config.layers().stream().map(LayerShape::sizes).collect(toImmutableList()),
         tensorsSha256);
+  }
+
+  /**
+   * Takes the fingerprint of a model.
+   *
+   * @param model whose tensors are sampled
+   * @return the fingerprint
+   * @throws IOException if the checkpoint cannot be read
+   */
+  public static ModelFingerprint of(CausalLm model) throws IOException {
+    return of(model.config(), model.checkpoint().sha256OfSamples());
   }
 
   /**

@@ -1,7 +1,6 @@
 package org.minillm.core.pruning;
 
 import com.google.common.collect.ImmutableMap;
-import com.google.common.collect.ImmutableSet;
 import com.google.common.collect.ImmutableSetMultimap;
 import com.google.common.collect.ImmutableSortedMap;
 import com.google.common.collect.Sets;
@@ -25,7 +24,6 @@ import org.minillm.core.calibration.ScoreBackend;
 import org.minillm.core.journal.Journal;
 import org.minillm.core.journal.JournalFolder;
 import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.MemoryForecast;
 import org.minillm.core.model.PassListener;
@@ -154,11 +152,9 @@ public final class StructuredPruner implements Pruner {
     allocated.findings().forEach((name, value) -> facts.put("allocation." + name, value));
     facts.put("forward_passes", Long.toString(passes));
     return new PruningPlan(
-        fingerprint(model), UnitSelection.kept(pass.scored(), allocated.unitsToKeep()), facts);
-  }
-
-  static ModelFingerprint fingerprint(CausalLm model) throws IOException {
-    return ModelFingerprint.of(model.config(), model.checkpoint().sha256OfSamples());
+        ModelFingerprint.of(model),
+        UnitSelection.kept(pass.scored(), allocated.unitsToKeep()),
+        facts);
   }
 
   private ImportanceCriterion criterion(GroupKind kind) {
@@ -215,7 +211,8 @@ public final class StructuredPruner implements Pruner {
         runJournal.during(
             run(model, data),
             journal ->
-                write(model, plan, refit(data, journal), export, target, overwrite, listener));
+                new CheckpointCutter(model, plan, refit(data, journal), export, listener)
+                    .write(target, overwrite));
     forget();
     return report;
   }
@@ -260,54 +257,6 @@ public final class StructuredPruner implements Pruner {
   private static IllegalArgumentException noCalibrationSet(String reader) {
     return new IllegalArgumentException(
         "no calibration set: " + reader + " needs one; give a calibration text");
-  }
-
-  /**
-   * Writes what a plan leaves; what {@link #apply} does, for those who have a plan and nothing else
-   * to choose. Reserves the memory of the restoration.
-   *
-   * @param model the model that the plan was made for
-   * @param plan which units stay
-   * @param refit restores what stays; null to leave it as it is, to the bit
-   * @param export the form of the result
-   * @param target the folder to write
-   * @param overwrite whether an existing target is replaced
-   * @param listener told of the progress, a step a byte
-   * @return what was removed
-   * @throws IOException if the checkpoint cannot be read or the target cannot be written
-   * @throws IllegalArgumentException if the plan was made for another model
-   */
-  public static PruningReport write(
-      CausalLm model,
-      PruningPlan plan,
-      @Nullable Refit refit,
-      Export export,
-      Path target,
-      boolean overwrite,
-      PassListener listener)
-      throws IOException {
-    model.reserve(memoryForecast(model, plan, refit));
-    return new CheckpointCutter(model, plan, refit, export, listener).write(target, overwrite);
-  }
-
-  /**
-   * Forecasts what {@link #write} needs in memory; it reserves it.
-   *
-   * @param model the model
-   * @param plan which units stay
-   * @param refit restores what stays; null for none
-   * @return the forecast
-   */
-  public static MemoryForecast memoryForecast(
-      CausalLm model, PruningPlan plan, @Nullable Refit refit) {
-    return refit == null
-        ? model.memoryForecast()
-        : PruningMemory.ofARestoration(
-            model,
-            refit.data(),
-            plan.groups().keySet().stream()
-                .map(GroupId::kind)
-                .collect(ImmutableSet.toImmutableSet()));
   }
 
   /** Gathers the choices of a {@link StructuredPruner}. */

@@ -17,6 +17,7 @@ import org.minillm.core.calibration.ChannelStatistics;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.InputTap;
 import org.minillm.core.model.LanguageHead;
+import org.minillm.core.model.Strand;
 import org.minillm.core.model.Sweep;
 import org.minillm.core.model.TensorSlice;
 import org.minillm.core.model.WeightTransform;
@@ -59,7 +60,7 @@ public final class Passes {
   static Outputs run(CausalLm model, List<int[]> windows, WeightTransform transform, InputTap tap)
       throws IOException {
     try (Sweep sweep = new Sweep(model)) {
-      Sweep.Strand strand = sweep.add(windows, transform, tap);
+      Strand strand = sweep.add(windows, transform, tap);
       sweep.run(layer -> {});
       NDArray batch = Iterables.getOnlyElement(sweep.normed(strand));
       return new Outputs(batch.toFloatArray(), firstLogits(model, batch));
@@ -68,7 +69,7 @@ public final class Passes {
 
   static double[] negativeLogLikelihoods(CausalLm model, List<int[]> windows) throws IOException {
     try (Sweep sweep = new Sweep(model)) {
-      Sweep.Strand strand = sweep.add(windows, WeightTransform.NONE, InputTap.NONE);
+      Strand strand = sweep.add(windows, WeightTransform.NONE, InputTap.NONE);
       sweep.run(layer -> {});
       return sweep.windowNegativeLogLikelihoods(List.of(strand)).get(0);
     }
