@@ -101,7 +101,9 @@ final class ApplyCommand implements Callable<Integer> {
       throws IOException {
     try (CliProgress progress = CliProgress.on(spec.commandLine().getErr())) {
       CheckpointCutter cutter = new CheckpointCutter(lm, read, refit, form.export(), progress);
-      memory.announce(cutter.memoryForecast(), model);
+      if (refit != null) { // a cut alone streams from file to file
+        memory.announce(cutter.memoryForecast(), model);
+      }
       return cutter.write(out, force);
     }
   }
