@@ -1,6 +1,7 @@
 package org.minillm.models;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import java.util.List;
@@ -14,6 +15,9 @@ import org.minillm.core.model.TokenLayout;
  * where Hugging Face rounds them.
  */
 final class Rotary implements PositionScheme {
+
+  /** Of (batch, heads, time, head_dim). */
+  private static final int HEAD_DIM_AXIS = 3;
 
   private final float[] inverseFrequencies;
 
@@ -100,9 +104,8 @@ final class Rotary implements PositionScheme {
   public NDArray turn(NDArray heads, Positions positions) {
     NDArray cosines = positions.tables().get(1);
     NDArray signedSines = positions.tables().get(2);
-    long half = inverseFrequencies.length;
-    NDArray swapped =
-        heads.get("..., " + half + ":").concat(heads.get("..., :" + half), -1).mul(signedSines);
+    NDList halves = heads.split(2, HEAD_DIM_AXIS);
+    NDArray swapped = halves.get(1).concat(halves.get(0), HEAD_DIM_AXIS).mul(signedSines);
     return heads.mul(cosines).add(swapped);
   }
 }
