@@ -20,24 +20,30 @@ import org.minillm.core.pruning.Restoration;
  *     what they were
  * @param target what is reproduced
  * @param tokens how much a token counts
+ * @param inputs whose inputs the fit is on; those of the dense model know of no error of the layers
+ *     before, so that their target is the consumer's own
  */
-public record LeastSquares(double lambda, Target target, TokenWeights tokens)
+public record LeastSquares(double lambda, Target target, TokenWeights tokens, Inputs inputs)
     implements Restoration {
 
   /** The ridge of the best sequential figures of the reference. */
   public static final double DEFAULT_LAMBDA = 0.4;
 
-  // Checks the range.
+  // Checks the range, and what can be fitted on dense inputs.
   public LeastSquares {
     checkArgument(
         lambda > 0 && lambda < Double.POSITIVE_INFINITY,
         "lambda %s: expected a positive number",
         lambda);
+    checkArgument(
+        inputs == Inputs.PRUNED || target == Target.OWN,
+        "inputs dense with target residual: the dense model's stream misses nothing; expected"
+            + " target=own,inputs=dense");
   }
 
   /** Lambda 0.4, the residual target; for {@link java.util.ServiceLoader}. */
   public LeastSquares() {
-    this(DEFAULT_LAMBDA, Target.RESIDUAL, TokenWeights.EQUAL);
+    this(DEFAULT_LAMBDA, Target.RESIDUAL, TokenWeights.EQUAL, Inputs.PRUNED);
   }
 
   @Override
@@ -50,7 +56,8 @@ public record LeastSquares(double lambda, Target target, TokenWeights tokens)
     return ImmutableMap.of(
         "lambda", Double.toString(lambda),
         "target", Parameters.id(target),
-        "tokens", Parameters.id(tokens));
+        "tokens", Parameters.id(tokens),
+        "inputs", Parameters.id(inputs));
   }
 
   @Override
@@ -59,7 +66,8 @@ public record LeastSquares(double lambda, Target target, TokenWeights tokens)
     return new LeastSquares(
         parameters.number("lambda"),
         parameters.choice("target", Target.class),
-        parameters.choice("tokens", TokenWeights.class));
+        parameters.choice("tokens", TokenWeights.class),
+        parameters.choice("inputs", Inputs.class));
   }
 
   @Override

@@ -13,6 +13,7 @@ import org.junit.jupiter.api.Test;
 import org.minillm.core.calibration.TokenWeights;
 import org.minillm.core.plugin.Plugins;
 import org.minillm.core.pruning.Restoration;
+import org.minillm.core.pruning.Restoration.Inputs;
 import org.minillm.core.pruning.Restoration.Moments;
 import org.minillm.core.pruning.Restoration.Target;
 
@@ -33,7 +34,7 @@ class LeastSquaresTest {
   }
 
   private static LeastSquares lambda(double lambda) {
-    return new LeastSquares(lambda, Target.OWN, TokenWeights.EQUAL);
+    return new LeastSquares(lambda, Target.OWN, TokenWeights.EQUAL, Inputs.PRUNED);
   }
 
   @Test
@@ -109,10 +110,13 @@ class LeastSquaresTest {
     // GIVEN, WHEN
     Restoration restoration =
         Plugins.configured(
-            Restoration.class, "least-squares:lambda=0.1,target=own,tokens=stream", Map.of());
+            Restoration.class,
+            "least-squares:lambda=0.1,target=own,tokens=stream,inputs=dense",
+            Map.of());
 
     // THEN
-    assertThat(restoration).isEqualTo(new LeastSquares(0.1, Target.OWN, TokenWeights.STREAM));
+    assertThat(restoration)
+        .isEqualTo(new LeastSquares(0.1, Target.OWN, TokenWeights.STREAM, Inputs.DENSE));
   }
 
   @Test
@@ -120,5 +124,12 @@ class LeastSquaresTest {
     assertThatThrownBy(() -> lambda(0))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("lambda 0.0: expected a positive number");
+  }
+
+  @Test
+  void denseInputsHaveNoResidualTarget() {
+    assertThatThrownBy(() -> new LeastSquares(1, Target.RESIDUAL, TokenWeights.EQUAL, Inputs.DENSE))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("expected target=own,inputs=dense");
   }
 }

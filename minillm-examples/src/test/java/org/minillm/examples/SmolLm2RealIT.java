@@ -151,7 +151,12 @@ class SmolLm2RealIT {
     // GIVEN structured OBS, re-fitted to the dense model's residual stream
     StructuredPruner.Builder restored =
         pruner(new Obs(), ratio)
-            .restoration(new LeastSquares(lambda, Restoration.Target.RESIDUAL, TokenWeights.EQUAL));
+            .restoration(
+                new LeastSquares(
+                    lambda,
+                    Restoration.Target.RESIDUAL,
+                    TokenWeights.EQUAL,
+                    Restoration.Inputs.PRUNED));
 
     // WHEN
     double perplexity = perplexityAfter("obs, least squares", ratio, restored.build());

@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -57,7 +58,8 @@ class RestorationTest {
   @TempDir Path temp;
 
   private static LeastSquares residual() {
-    return new LeastSquares(LAMBDA, Restoration.Target.RESIDUAL, TokenWeights.EQUAL);
+    return new LeastSquares(
+        LAMBDA, Restoration.Target.RESIDUAL, TokenWeights.EQUAL, Restoration.Inputs.PRUNED);
   }
 
   private static CalibrationSet data() throws IOException {
@@ -182,6 +184,84 @@ class RestorationTest {
     }
   }
 
+  @ParameterizedTest
+  @EnumSource(GroupKind.class)
+  void onDenseInputsEveryConsumerIsTheBestFitToItself(GroupKind kind) throws IOException {
+    try (CausalLm dense = CausalLm.open(TestModels.folder("llama-gqa-bias", temp))) {
+      // GIVEN a model that was restored on the dense model's inputs
+      CalibrationSet data = Passes.windows(dense);
+      Restoration onDenseInputs =
+          new LeastSquares(
+              LAMBDA, Restoration.Target.OWN, TokenWeights.EQUAL, Restoration.Inputs.DENSE);
+      Path cut = prune(dense, new Refit(onDenseInputs, data), Export.CUT, "restored");
+      Path plain = prune(dense, (Refit) null, Export.CUT, "plain");
+      for (int layer = 0; layer < dense.config().layers().size(); layer++) {
+        requireBestFitToItself(dense, cut, plain, group(dense, layer, kind), data);
+      }
+    }
+  }
+
+  /** The gradient of the squared error is what the ridge pulls, as above, on dense inputs. */
+  private static void requireBestFitToItself(
+      CausalLm dense, Path cut, Path uncorrected, PruningGroup group, CalibrationSet data)
+      throws IOException {
+    String consumer = group.consumer().tensor();
+    int[] kept =
+        plan(dense).kept(group.id(), group.units()).stream()
+            .flatMap(
+                unit ->
+                    IntStream.range(0, group.consumer().width())
+                        .map(i -> unit * group.consumer().width() + i))
+            .toArray();
+    List<float[]> inputs = new Recorded(dense, group, data).inputs;
+    List<float[]> left = inputs.stream().map(row -> columns(row, kept)).toList();
+    try (CausalLm restored = CausalLm.open(cut);
+        CausalLm plain = CausalLm.open(uncorrected)) {
+      double[][] change = difference(plain, restored, consumer);
+      double[][] before = rows(dense, consumer);
+      double[][] after = rows(restored, consumer);
+      double pull = LAMBDA * meanSquareDeviation(left);
+      for (int out = 0; out < change.length; out += 7) {
+        double[] missing = new double[inputs.size()];
+        for (int t = 0; t < missing.length; t++) {
+          missing[t] = product(before[out], inputs.get(t)) - product(after[out], left.get(t));
+        }
+        // the bias takes the mean away
+        double mean = Arrays.stream(missing).average().orElseThrow();
+        for (int in = 0; in < kept.length; in += 5) {
+          double gradient = 0;
+          double size = 0;
+          for (int t = 0; t < missing.length; t++) {
+            double product = (missing[t] - mean) * left.get(t)[in];
+            gradient += product;
+            size += Math.abs(product);
+          }
+          assertThat(gradient)
+              .as("%s, output %d, input %d", group.id(), out, in)
+              .isCloseTo(pull * change[out][in], within(OPTIMALITY_TOLERANCE * (1 + size)));
+        }
+      }
+    }
+  }
+
+  private static float[] columns(float[] row, int[] chosen) {
+    float[] result = new float[chosen.length];
+    for (int i = 0; i < chosen.length; i++) {
+      result[i] = row[chosen[i]];
+    }
+    return result;
+  }
+
+  private static double product(double[] weights, float[] inputs) {
+    return IntStream.range(0, weights.length).mapToDouble(i -> weights[i] * inputs[i]).sum();
+  }
+
+  private static double[][] rows(CausalLm model, String tensor) throws IOException {
+    try (NDManager owner = NDManager.newBaseManager()) {
+      return rows(model.checkpoint().read(tensor, owner));
+    }
+  }
+
   private static PruningGroup group(CausalLm model, int layer, GroupKind kind) {
     return model.decoder().groups(layer).stream()
         .filter(group -> group.id().kind() == kind)
@@ -204,16 +284,19 @@ class RestorationTest {
   private static double[][] difference(CausalLm before, CausalLm after, String tensor)
       throws IOException {
     try (NDManager owner = NDManager.newBaseManager()) {
-      NDArray change =
-          after.checkpoint().read(tensor, owner).sub(before.checkpoint().read(tensor, owner));
-      int columns = Math.toIntExact(change.getShape().get(1));
-      float[] all = change.toFloatArray();
-      double[][] rows = new double[all.length / columns][columns];
-      for (int i = 0; i < all.length; i++) {
-        rows[i / columns][i % columns] = all[i];
-      }
-      return rows;
+      return rows(
+          after.checkpoint().read(tensor, owner).sub(before.checkpoint().read(tensor, owner)));
     }
+  }
+
+  private static double[][] rows(NDArray matrix) {
+    int columns = Math.toIntExact(matrix.getShape().get(1));
+    float[] all = matrix.toFloatArray();
+    double[][] rows = new double[all.length / columns][columns];
+    for (int i = 0; i < all.length; i++) {
+      rows[i / columns][i % columns] = all[i];
+    }
+    return rows;
   }
 
   @ParameterizedTest
@@ -223,6 +306,7 @@ class RestorationTest {
           """
           tiny-llama least-squares:target=own,tokens=equal
           tiny-llama least-squares:target=own,tokens=stream
+          tiny-llama least-squares:target=own,inputs=dense
           tiny-llama least-squares:target=residual,tokens=equal
           tiny-llama least-squares:target=residual,tokens=stream
           tiny-opt least-squares:target=residual

@@ -83,17 +83,22 @@ final class MomentsTap {
     return new Batch(denseSum);
   }
 
+  /** Watches one micro-batch of the dense model, whose stream misses nothing. */
+  InputTap batchOfDenseInputs() {
+    return new Batch(null);
+  }
+
   Restoration.Moments moments() {
     return new Restoration.Moments(
         inputs.sum(), residuals.sum(), first == null ? null : first.intercept());
   }
 
   private final class Batch implements InputTap {
-    private final NDArray denseSum;
+    private final @Nullable NDArray denseSum;
     private @Nullable NDArray weightRoots;
     private @Nullable NDArray input;
 
-    Batch(NDArray denseSum) {
+    Batch(@Nullable NDArray denseSum) {
       this.denseSum = denseSum;
     }
 
@@ -119,7 +124,7 @@ final class MomentsTap {
       NDArray channels = weighted(input).transpose();
       NDArray x = channels.get(kept).transpose();
       NDArray missing =
-          restoration.target() == Restoration.Target.RESIDUAL
+          denseSum != null && restoration.target() == Restoration.Target.RESIDUAL
               ? weighted(denseSum.sub(sum))
               : channels.get(removed).transpose().matMul(removedWeights);
       inputs.add(x, x);

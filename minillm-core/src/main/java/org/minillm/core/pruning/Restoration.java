@@ -20,12 +20,30 @@ public interface Restoration extends ConfigurablePlugin<Restoration> {
     RESIDUAL
   }
 
+  /** Which model's inputs a consumer is fitted on. */
+  enum Inputs {
+    /** What the pruned and restored layers before feed it: sequential. */
+    PRUNED,
+
+    /** What it reads in the dense model; for {@link Target#OWN}. One pass, over one stream. */
+    DENSE
+  }
+
   /**
    * Says what is to be reproduced.
    *
    * @return the target
    */
   Target target();
+
+  /**
+   * Says what the consumer is fitted on.
+   *
+   * @return the pruned model's own inputs, unless overridden
+   */
+  default Inputs inputs() {
+    return Inputs.PRUNED;
+  }
 
   /**
    * Says how much a token counts.

@@ -18,6 +18,7 @@ import org.minillm.core.journal.Journal;
 import org.minillm.core.journal.PassState;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupKind;
+import org.minillm.core.model.InputTap;
 import org.minillm.core.model.LayerWalk;
 import org.minillm.core.model.LayerWeights;
 import org.minillm.core.model.PassListener;
@@ -30,7 +31,8 @@ import org.minillm.core.model.WeightTransform;
  * Restores the consumers of a pruned model one after the other: the dense and the pruned residual
  * stream walk through the layers side by side, and a consumer is fitted to what the pruned model,
  * restored up to there, feeds it. The pruned model is computed in dense shapes with the removed
- * columns at zero, which is the same function.
+ * columns at zero, which is the same function. A restoration that is fitted on the dense model's
+ * inputs needs one stream only.
  *
  * <p>Memory: both streams and the dense sums of one layer, tokens x hidden_size x 4 bytes each,
  * unless they wait in scratch files; the second moments of one consumer.
@@ -82,7 +84,11 @@ final class RestorationPass {
           try (LayerWeights weights = walk.next();
               NDManager owner = streams.newManager();
               DenseSums sums = new DenseSums(cutGroups.get(layer), streams)) {
-            restoreLayer(streams, layer, weights, sums, owner);
+            if (restoration.inputs() == Restoration.Inputs.DENSE) {
+              restoreOnDenseInputs(streams, layer, weights, owner);
+            } else {
+              restoreLayer(streams, layer, weights, sums, owner);
+            }
           }
           listener.stepDone();
           journal.saveIfDue(pass, () -> new PassState(done, sink.toJson(), streams.arrays()));
@@ -127,14 +133,7 @@ final class RestorationPass {
       String consumer = group.consumer().tensor();
       CutTable.Cut cut = table.cut(consumer).orElseThrow();
       try (NDManager scratch = owner.newSubManager()) {
-        MomentsTap tap =
-            new MomentsTap(
-                restoration,
-                group.consumer(),
-                cut,
-                weights.read(consumer, owner),
-                biasOf(consumer).isPresent(),
-                scratch);
+        MomentsTap tap = momentsOf(group, cut, weights, owner, scratch);
         ResidualStream dense = sums.of(group);
         streams.showPruned(
             layer, weights, transform, (batch, any) -> tap.batch(dense.read(batch, any)));
@@ -142,6 +141,40 @@ final class RestorationPass {
       }
     }
     streams.advancePruned(layer, weights, transform);
+  }
+
+  /** The streams stay one: nothing that is restored is read on. */
+  private void restoreOnDenseInputs(
+      TwinStreams streams, int layer, LayerWeights weights, NDManager owner) throws IOException {
+    for (PruningGroup group : cutGroups.get(layer)) {
+      String consumer = group.consumer().tensor();
+      CutTable.Cut cut = table.cut(consumer).orElseThrow();
+      try (NDManager scratch = owner.newSubManager()) {
+        MomentsTap tap = momentsOf(group, cut, weights, owner, scratch);
+        streams.showPruned(
+            layer, weights, WeightTransform.NONE, (batch, any) -> tap.batchOfDenseInputs());
+        restore(consumer, cut, weights, tap.moments(), scratch, owner);
+      }
+    }
+    streams.advanceDense(layer, weights, InputTap.NONE);
+    streams.advancePruned(layer, weights, WeightTransform.NONE);
+  }
+
+  private MomentsTap momentsOf(
+      PruningGroup group,
+      CutTable.Cut cut,
+      LayerWeights weights,
+      NDManager owner,
+      NDManager scratch)
+      throws IOException {
+    String consumer = group.consumer().tensor();
+    return new MomentsTap(
+        restoration,
+        group.consumer(),
+        cut,
+        weights.read(consumer, owner),
+        biasOf(consumer).isPresent(),
+        scratch);
   }
 
   /** As torch.nn.Linear names it, and with it every family of Hugging Face. */
