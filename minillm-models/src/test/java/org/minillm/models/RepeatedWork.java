@@ -19,7 +19,7 @@ import org.minillm.core.model.ProcessMemory;
  */
 final class RepeatedWork {
 
-  private static final int WINDOW = 48;
+  private static final int WINDOW = 128;
 
   private final CausalLm model;
 
