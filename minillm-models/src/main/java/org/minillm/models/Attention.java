@@ -19,6 +19,8 @@ import org.minillm.core.model.TokenLayout;
  * @param projection makes queries, keys and values
  * @param output from all heads back to the residual stream
  * @param scheme how positions enter
+ * @param scale of the queries, 1 / sqrt(head_dim), an array since the engine would make one of it
+ *     for every call
  * @param scoreBytes that the scores may take at once; more queries go in tiles
  */
 record Attention(
@@ -27,6 +29,7 @@ record Attention(
     Projection projection,
     Linear output,
     PositionScheme scheme,
+    NDArray scale,
     long scoreBytes) {
 
   /**
@@ -122,7 +125,7 @@ record Attention(
     NDArray stacked = queries.reshape(batch, keyValueHeads, perKeyValue * time, headDim);
     NDArray scores =
         stacked
-            .mul(1 / Math.sqrt(headDim))
+            .mul(scale)
             .matMul(keys.transpose(0, 1, 3, 2))
             .reshape(batch, keyValueHeads, perKeyValue, time, timeSoFar);
     NDArray probabilities =

@@ -77,6 +77,7 @@ record BlockTable(
             projection,
             output.open(weights, owner),
             scheme,
+            owner.create((float) (1 / Math.sqrt(headDim))),
             Attention.SCORE_BYTES);
     Norm secondNorm = mlpNorm.open(weights, owner);
     Mlp mlp =

@@ -9,7 +9,8 @@ enum Nonlinearity {
   SILU {
     @Override
     NDArray apply(NDArray input) {
-      return Activation.swish(input, 1);
+      // Activation.swish would first multiply by an array that it makes of its factor
+      return Activation.sigmoid(input).mul(input);
     }
   },
 

@@ -75,6 +75,7 @@ class AttentionTilesTest {
         attention.projection(),
         attention.output(),
         scheme,
+        attention.scale(),
         scoreBytes);
   }
 

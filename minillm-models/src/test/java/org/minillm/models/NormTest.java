@@ -36,7 +36,7 @@ class NormTest {
   @Test
   void anRmsNormDividesByTheRootMeanSquare() {
     // GIVEN 1, 7: mean square 25, with epsilon 11 a divisor of 6
-    Norm norm = new RmsNorm(manager.create(new float[] {6, 12}), 11);
+    Norm norm = new RmsNorm(manager.create(new float[] {6, 12}), manager.create(11f));
 
     // WHEN / THEN
     assertThat(norm.apply(manager.create(new float[] {1, 7}, new Shape(1, 1, 2))).toFloatArray())

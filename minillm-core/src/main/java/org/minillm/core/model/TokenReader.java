@@ -19,6 +19,7 @@ public final class TokenReader implements AutoCloseable {
   private final NDManager manager;
   private final LanguageHead head;
   private final List<KeyValueCache> caches = new ArrayList<>();
+  private final List<OpenLayer> kept = new ArrayList<>();
   private int length;
 
   /**
@@ -32,11 +33,24 @@ public final class TokenReader implements AutoCloseable {
     this.model = model;
     this.manager = model.newManager();
     this.head = new LanguageHead(model);
-    if (model.residentLayers() == model.config().layers().size()) {
-      head.keep(manager);
-    }
-    for (int layer = 0; layer < model.config().layers().size(); layer++) {
+    int layers = model.config().layers().size();
+    for (int layer = 0; layer < layers; layer++) {
       caches.add(new KeyValueCache(capacity, manager));
+    }
+    if (model.residentLayers() == layers) {
+      head.keep(manager);
+      keepLayers();
+    }
+  }
+
+  /** Opens all layers: for a single token, opening one would take as long as half of its work. */
+  private void keepLayers() throws IOException {
+    try (LayerWalk walk = model.walk(0, caches.size())) {
+      for (int layer = 0; layer < caches.size(); layer++) {
+        try (LayerWeights weights = walk.next()) {
+          kept.add(new OpenLayer(model, layer, weights, WeightTransform.NONE, manager));
+        }
+      }
     }
   }
 
@@ -66,6 +80,15 @@ public final class TokenReader implements AutoCloseable {
     TokenLayout layout = TokenLayout.following(length, ids[0].length);
     NDArray hidden = model.embed(Arrays.asList(ids), layout, scratch);
     Positions positions = model.decoder().positions(layout, scratch);
+    for (int layer = 0; layer < kept.size(); layer++) {
+      hidden = kept.get(layer).forward(hidden, positions, caches.get(layer), InputTap.NONE);
+    }
+    return kept.isEmpty() ? runReadLayers(hidden, positions, scratch) : hidden;
+  }
+
+  private NDArray runReadLayers(NDArray embedded, Positions positions, NDManager scratch)
+      throws IOException {
+    NDArray hidden = embedded;
     try (LayerWalk walk = model.walk(0, caches.size())) {
       for (int layer = 0; layer < caches.size(); layer++) {
         try (LayerWeights weights = walk.next();
