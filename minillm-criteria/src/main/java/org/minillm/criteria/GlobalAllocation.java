@@ -24,16 +24,17 @@ import org.minillm.core.pruning.UniformAllocation;
 
 /**
  * Compares the units of all layers: those whose removal costs least for each weight that goes are
- * removed first, whatever their layer. Units are compared by {@link Energy} with tokens weighted by
- * the stream, the part of the residual stream that a unit makes up. Heads are allocated so
- * altogether (layers have few of them, and equal parts of few are none); channels by a mixture with
- * equal parts, {@code (1 - mix) * uniform + mix * global}.
+ * removed first, whatever their layer. Heads are allocated so altogether (layers have few of them,
+ * and equal parts of few are none); channels by a mixture with equal parts, {@code (1 - mix) *
+ * uniform + mix * global}.
  *
  * <p>Each kind loses the target's ratio of its own weights.
  *
+ * @param by what the units are compared by; which of a layer go is decided by the criterion's own
+ *     scores all the same
  * @param mix of the channels, 0 to 1
  */
-public record GlobalAllocation(double mix) implements Allocation {
+public record GlobalAllocation(Comparison by, double mix) implements Allocation {
 
   /** Half way, the best of the reference at a ratio of 50%. */
   public static final double DEFAULT_MIX = 0.5;
@@ -43,9 +44,9 @@ public record GlobalAllocation(double mix) implements Allocation {
     checkArgument(mix >= 0 && mix <= 1, "mix %s: expected a number between 0 and 1", mix);
   }
 
-  /** Half way; for {@link java.util.ServiceLoader}. */
+  /** By the stream, half way; for {@link java.util.ServiceLoader}. */
   public GlobalAllocation() {
-    this(DEFAULT_MIX);
+    this(Comparison.STREAM, DEFAULT_MIX);
   }
 
   @Override
@@ -55,23 +56,27 @@ public record GlobalAllocation(double mix) implements Allocation {
 
   @Override
   public Map<String, String> parameters() {
-    return ImmutableMap.of("mix", Double.toString(mix));
+    return ImmutableMap.of("by", Parameters.id(by), "mix", Double.toString(mix));
   }
 
   @Override
   public Allocation with(Map<String, String> changes) {
-    return new GlobalAllocation(new Parameters(this, changes).number("mix"));
+    Parameters parameters = new Parameters(this, changes);
+    return new GlobalAllocation(
+        parameters.choice("by", Comparison.class), parameters.number("mix"));
   }
 
   @Override
   public Optional<ImportanceCriterion> criterion(GroupKind kind) {
-    return Optional.of(new Energy(TokenWeights.STREAM));
+    return by == Comparison.STREAM
+        ? Optional.of(new Energy(TokenWeights.STREAM))
+        : Optional.empty();
   }
 
   @Override
   public ImmutableSortedMap<GroupId, Integer> unitsToKeep(
       List<ScoredGroup> groups, PruningTarget target) {
-    return unitsToKeep(groups, target, this::mixed);
+    return unitsToKeep(groups.stream().map(by::comparable).toList(), target, this::mixed);
   }
 
   /** How the channels are allocated. */

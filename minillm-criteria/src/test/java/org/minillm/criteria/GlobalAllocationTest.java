@@ -2,12 +2,16 @@ package org.minillm.criteria;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import com.google.common.collect.ImmutableMap;
 import com.google.common.collect.ImmutableSet;
 import com.google.common.primitives.ImmutableDoubleArray;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.minillm.core.calibration.TokenWeights;
 import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.pruning.PruningTarget;
@@ -30,6 +34,10 @@ class GlobalAllocationTest {
   private static final List<ScoredGroup> CHANNELS =
       List.of(group(channels(0), 9, 8, 7, 6), group(channels(1), 1, 2, 3, 10));
 
+  /** Layers whose scores are of different size. */
+  private static final List<ScoredGroup> UNLIKE =
+      List.of(group(channels(0), 1, 2, 3, 6), group(channels(1), 20, 20, 20, 140));
+
   private static PruningTarget half(GroupKind kind) {
     return PruningTarget.of(0.5, kind);
   }
@@ -38,7 +46,9 @@ class GlobalAllocationTest {
   void theCheapestUnitsOfAllLayersGo() {
     // GIVEN the 4 smallest of 8 scores: 1, 2, 3 of layer 1 and 6 of layer 0
     // WHEN half is removed, nothing of it by equal parts
-    var kept = new GlobalAllocation(1).unitsToKeep(CHANNELS, half(GroupKind.MLP_CHANNELS));
+    var kept =
+        new GlobalAllocation(Comparison.STREAM, 1)
+            .unitsToKeep(CHANNELS, half(GroupKind.MLP_CHANNELS));
 
     // THEN
     assertThat(kept).isEqualTo(ImmutableMap.of(channels(0), 3, channels(1), 1));
@@ -46,7 +56,9 @@ class GlobalAllocationTest {
 
   @Test
   void noMixIsUniform() {
-    assertThat(new GlobalAllocation(0).unitsToKeep(CHANNELS, half(GroupKind.MLP_CHANNELS)))
+    assertThat(
+            new GlobalAllocation(Comparison.STREAM, 0)
+                .unitsToKeep(CHANNELS, half(GroupKind.MLP_CHANNELS)))
         .isEqualTo(ImmutableMap.of(channels(0), 2, channels(1), 2));
   }
 
@@ -54,10 +66,73 @@ class GlobalAllocationTest {
   void aMixtureIsRoundedSoThatTheRatioIsReached() {
     // GIVEN half way between 2, 2 and 3, 1: 2.5 and 1.5
     // WHEN
-    var kept = new GlobalAllocation(0.5).unitsToKeep(CHANNELS, half(GroupKind.MLP_CHANNELS));
+    var kept =
+        new GlobalAllocation(Comparison.STREAM, 0.5)
+            .unitsToKeep(CHANNELS, half(GroupKind.MLP_CHANNELS));
 
     // THEN the lower layer is rounded up and 4 of 8 stay
     assertThat(kept).isEqualTo(ImmutableMap.of(channels(0), 3, channels(1), 1));
+  }
+
+  @Test
+  void byTheStreamUnitsAreComparedByWhatTheyAddToIt() {
+    assertThat(new GlobalAllocation().criterion(GroupKind.MLP_CHANNELS))
+        .contains(new Energy(TokenWeights.STREAM));
+  }
+
+  @ParameterizedTest
+  @EnumSource(value = Comparison.class, names = "STREAM", mode = EnumSource.Mode.EXCLUDE)
+  void elseByTheScoresThatChooseThem(Comparison by) {
+    assertThat(new GlobalAllocation(by, 1).criterion(GroupKind.MLP_CHANNELS)).isEmpty();
+  }
+
+  @Test
+  void scoresAsTheyAreCompareLayersOfDifferentSize() {
+    // GIVEN the 4 smallest of 8: all of layer 0, of which one stays, and the first of layer 1
+    // WHEN, THEN
+    assertThat(
+            new GlobalAllocation(Comparison.SCORES, 1)
+                .unitsToKeep(UNLIKE, half(GroupKind.MLP_CHANNELS)))
+        .isEqualTo(ImmutableMap.of(channels(0), 1, channels(1), 3));
+  }
+
+  @Test
+  void scoresOverTheirMeanCompareLayersByWhatIsSmallWithinThem() {
+    // GIVEN means 3 and 50: 1/3, 2/3, 3/3, 6/3 and 20/50, 20/50, 20/50, 140/50
+    // WHEN half goes: 1/3 and three times 0.4, THEN
+    assertThat(
+            new GlobalAllocation(Comparison.MEAN, 1)
+                .unitsToKeep(UNLIKE, half(GroupKind.MLP_CHANNELS)))
+        .isEqualTo(ImmutableMap.of(channels(0), 3, channels(1), 1));
+  }
+
+  @Test
+  void standardisedScoresCountDeviationsFromTheMean() {
+    // GIVEN deviations sqrt(3.5) and 30 * sqrt(3): -1.07, -0.53, 0, 1.6 and three times -0.58, 1.73
+    // WHEN half goes: -1.07 and the three of -0.58, before -0.53, THEN
+    assertThat(
+            new GlobalAllocation(Comparison.STANDARDISED, 1)
+                .unitsToKeep(UNLIKE, half(GroupKind.MLP_CHANNELS)))
+        .isEqualTo(ImmutableMap.of(channels(0), 3, channels(1), 1));
+    assertThat(Comparison.STANDARDISED.comparable(UNLIKE.get(0)).scores().toArray())
+        .containsExactly(
+            new double[] {-2 / Math.sqrt(3.5), -1 / Math.sqrt(3.5), 0, 3 / Math.sqrt(3.5)},
+            within(1e-15));
+  }
+
+  @ParameterizedTest
+  @EnumSource(Comparison.class)
+  void equalScoresStayFinite(Comparison by) {
+    assertThat(by.comparable(group(channels(0), 0, 0, 0)).scores().toArray())
+        .containsExactly(0, 0, 0);
+  }
+
+  @Test
+  void whatIsComparedIsASetting() {
+    assertThat(new GlobalAllocation().with(ImmutableMap.of("by", "standardised", "mix", "1")))
+        .isEqualTo(new GlobalAllocation(Comparison.STANDARDISED, 1));
+    assertThatThrownBy(() -> new GlobalAllocation().with(ImmutableMap.of("by", "luck")))
+        .hasMessage("by \"luck\", expected one of stream, scores, mean, standardised");
   }
 
   @Test

@@ -88,8 +88,8 @@ class SearchAllocationTest {
   @Test
   void namesakesAreToldApartByTheirSettings() throws IOException {
     assertThat(searched("global:mix=0*global:mix=1", unitsOfLayer0Cost(0.5)).findings())
-        .containsEntry("chosen", "global:mix=1.0")
-        .containsEntry("loss.global:mix=0.0", "4.0000");
+        .containsEntry("chosen", "global:by=stream;mix=1.0")
+        .containsEntry("loss.global:by=stream;mix=0.0", "4.0000");
   }
 
   @Test
@@ -135,7 +135,7 @@ class SearchAllocationTest {
         .hasMessage("among \"uniform\": expected at least two allocations, joined by *");
     assertThatThrownBy(() -> configured("search:among=global*uniform*global:mix=0.5"))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessage("among: global:mix=0.5 is given twice");
+        .hasMessage("among: global:by=stream;mix=0.5 is given twice");
   }
 
   /** Compares groups by what no other does. */
