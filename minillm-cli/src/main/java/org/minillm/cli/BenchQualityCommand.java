@@ -112,7 +112,8 @@ final class BenchQualityCommand implements Callable<Integer> {
       throw new ParameterException(
           spec.commandLine(), "Missing required option: '--perplexity=FILE' (or '--tasks=FILE')");
     }
-    ImmutableList<PruningMethod> chosen = chosenMethods();
+    ImmutableList<PruningMethod> chosen =
+        PruningMethod.option(spec, methods, Map.of("seed", Long.toString(seed)));
     QualityResults results = QualityResults.open(out);
     QualityBenchmark benchmark =
         new QualityBenchmark(
@@ -126,15 +127,6 @@ final class BenchQualityCommand implements Callable<Integer> {
     results.writeTable(benchmark.settings());
     print(rows);
     return ExitCode.OK;
-  }
-
-  private ImmutableList<PruningMethod> chosenMethods() {
-    try {
-      return PruningMethod.parseList(methods, Map.of("seed", Long.toString(seed)));
-    } catch (IllegalArgumentException e) {
-      throw new ParameterException(
-          spec.commandLine(), "Invalid value for option '--methods': " + e.getMessage());
-    }
   }
 
   /** Returns the dense row and the rows of all cells. */

@@ -100,6 +100,7 @@ public final class Main implements Runnable {
                 .addSubcommand(new BenchQualityCommand())
                 .addSubcommand(new BenchEstimatesCommand())
                 .addSubcommand(new BenchSpeedCommand())
+                .addSubcommand(new BenchPassesCommand())
                 .addSubcommand(new BenchSyntheticCommand()))
         .addSubcommand(completion())
         // a prompt may well begin with @

@@ -18,6 +18,8 @@ import org.minillm.core.pruning.ImportanceCriterion;
 import org.minillm.core.pruning.PruningTarget;
 import org.minillm.core.pruning.Restoration;
 import org.minillm.core.pruning.StructuredPruner;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
 
 /**
  * A way to prune, written in one word: {@code
@@ -107,6 +109,17 @@ record PruningMethod(
   static <T extends ConfigurablePlugin<T>> @Nullable T unlessNone(
       Class<T> kind, String text, Map<String, String> offered) {
     return text.equals(NONE) ? null : Plugins.configured(kind, text, offered);
+  }
+
+  /** Reads the value of {@code --methods}; what is wrong with it is wrong usage. */
+  static ImmutableList<PruningMethod> option(
+      CommandSpec spec, String list, Map<String, String> offered) {
+    try {
+      return parseList(list, offered);
+    } catch (IllegalArgumentException e) {
+      throw new ParameterException(
+          spec.commandLine(), "Invalid value for option '--methods': " + e.getMessage());
+    }
   }
 
   /** Reads methods separated by commas. */

@@ -1,0 +1,183 @@
+package org.minillm.cli;
+
+import com.google.common.base.Stopwatch;
+import com.google.common.collect.ImmutableList;
+import com.google.common.io.MoreFiles;
+import com.google.common.io.RecursiveDeleteOption;
+import com.google.common.math.Stats;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
+import org.minillm.core.calibration.CalibrationSet;
+import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.InputTap;
+import org.minillm.core.model.Strand;
+import org.minillm.core.model.Sweep;
+import org.minillm.core.model.WeightTransform;
+import org.minillm.core.pruning.PruningPlan;
+import org.minillm.core.pruning.PruningTarget;
+import org.minillm.core.pruning.StructuredPruner;
+
+/**
+ * What the steps of pruning cost beside forward passes over the same windows that do nothing else:
+ * in one process, in turns, so that what slows the machine down slows all of them.
+ */
+final class PassBenchmark {
+
+  private static final double NANOS_PER_SECOND = 1e9;
+
+  /** A step of pruning. */
+  private interface Work {
+    /**
+     * Does it.
+     *
+     * @return the forward passes that it counts itself
+     */
+    OptionalLong run() throws IOException;
+  }
+
+  /** A step and how long it took, round after round. */
+  static final class Step {
+    private final String name;
+    private final Work work;
+    private final List<Double> seconds = new ArrayList<>();
+    private OptionalLong passes = OptionalLong.empty();
+
+    private Step(String name, Work work) {
+      this.name = name;
+      this.work = work;
+    }
+
+    private void run(boolean counts) throws IOException {
+      Stopwatch stopwatch = Stopwatch.createStarted();
+      passes = work.run();
+      if (counts) {
+        seconds.add(stopwatch.elapsed().toNanos() / NANOS_PER_SECOND);
+      }
+    }
+
+    String name() {
+      return name;
+    }
+
+    /** The forward passes over all windows that are part of it; empty where it has others. */
+    OptionalLong passes() {
+      return passes;
+    }
+
+    /** The mean of the rounds. */
+    double seconds() {
+      return Stats.meanOf(seconds);
+    }
+  }
+
+  private final CausalLm model;
+  private final CalibrationSet calibration;
+  private final Path scratch;
+  private final Step layers = new Step("layers", this::runLayers);
+  private final Step losses = new Step("layers and language head", this::runLosses);
+  private final List<Step> all = new ArrayList<>(List.of(layers, losses));
+
+  /**
+   * Prepares.
+   *
+   * @param model the dense model, used by nobody else meanwhile
+   * @param calibration the windows of all passes
+   * @param scratch a folder that does not exist, for pruned models; gone after each
+   */
+  PassBenchmark(CausalLm model, CalibrationSet calibration, Path scratch) {
+    this.model = model;
+    this.calibration = calibration;
+    this.scratch = scratch;
+  }
+
+  /** Adds the two steps of a method: to plan, and to restore and write. */
+  void add(PruningMethod method, PruningTarget target) {
+    StructuredPruner pruner = method.pruner(target).build();
+    CalibrationSet read = pruner.readsText() ? calibration : null;
+    Planned planned = new Planned(pruner, read);
+    all.add(new Step(method.spec() + ": plan", planned::plan));
+    all.add(new Step(method.spec() + ": write", planned::write));
+  }
+
+  /** A pruner and its last plan, which its two steps share. */
+  private final class Planned {
+    private final StructuredPruner pruner;
+    private final @Nullable CalibrationSet read;
+    private @Nullable PruningPlan plan;
+
+    Planned(StructuredPruner pruner, @Nullable CalibrationSet read) {
+      this.pruner = pruner;
+      this.read = read;
+    }
+
+    OptionalLong plan() throws IOException {
+      plan = pruner.plan(model, read);
+      return OptionalLong.of(Long.parseLong(plan.provenance().get("forward_passes")));
+    }
+
+    OptionalLong write() throws IOException {
+      try {
+        pruner.apply(model, plan, read, scratch);
+      } finally {
+        if (Files.exists(scratch)) {
+          MoreFiles.deleteRecursively(scratch, RecursiveDeleteOption.ALLOW_INSECURE);
+        }
+      }
+      return OptionalLong.empty();
+    }
+  }
+
+  /**
+   * Runs all steps in turn, once without notes (layers are read, code is compiled), then round
+   * after round.
+   */
+  ImmutableList<Step> run(int rounds, CliProgress progress) throws IOException {
+    progress.passStarted("passes", (rounds + 1L) * all.size());
+    for (int round = 0; round <= rounds; round++) {
+      for (Step step : all) {
+        step.run(round > 0);
+        progress.stepDone();
+      }
+    }
+    progress.passDone();
+    return ImmutableList.copyOf(all);
+  }
+
+  /** How many passes through the layers alone would have taken as long as a step. */
+  double inLayers(Step step) {
+    return step.seconds() / layers.seconds();
+  }
+
+  /** How many passes with the language head would have taken as long as a step. */
+  double inLosses(Step step) {
+    return step.seconds() / losses.seconds();
+  }
+
+  private OptionalLong runLayers() throws IOException {
+    try (Sweep sweep = begun()) {
+      sweep.add(calibration.windows(), WeightTransform.NONE, InputTap.NONE);
+      sweep.run(layer -> {});
+    }
+    return OptionalLong.of(1);
+  }
+
+  private OptionalLong runLosses() throws IOException {
+    try (Sweep sweep = begun()) {
+      Strand strand = sweep.add(calibration.windows(), WeightTransform.NONE, InputTap.NONE);
+      sweep.run(layer -> {});
+      sweep.windowNegativeLogLikelihoods(List.of(strand));
+    }
+    return OptionalLong.of(1);
+  }
+
+  /** A pruner reserves room for itself; a pure pass has the memory of a pass. */
+  private Sweep begun() {
+    model.reserve(model.memoryForecast());
+    return new Sweep(model);
+  }
+}
