@@ -5,6 +5,7 @@ import static com.google.common.base.Preconditions.checkArgument;
 import ai.djl.ndarray.NDArray;
 import java.nio.FloatBuffer;
 import java.util.Arrays;
+import java.util.stream.IntStream;
 import org.minillm.core.model.FloatView;
 
 /**
@@ -21,6 +22,9 @@ import org.minillm.core.model.FloatView;
 public final class ChannelStatistics {
 
   private static final int BATCH_ROWS = 64;
+
+  /** Channels that a thread takes at a time. */
+  private static final int RANGE = 256;
 
   private final double[] mean;
   private final double[] m2;
@@ -79,15 +83,14 @@ public final class ChannelStatistics {
         rows.remaining(),
         channels);
     FloatBuffer source = rows.slice();
-    Batch batch = new Batch(channels);
-    while (source.hasRemaining()) {
-      int batchRows = Math.min(BATCH_ROWS, source.remaining() / channels);
-      batch.read(source, batchRows);
-      for (int c = 0; c < channels; c++) {
-        join(c, batchRows, batch.mean(c, batchRows), batch.m2(c, batchRows));
-      }
-      count += batchRows;
-    }
+    int added = source.remaining() / channels;
+    // a channel's sums are one thread's, so that their bits depend on nothing else
+    IntStream.rangeClosed(0, (channels - 1) / RANGE)
+        .map(range -> range * RANGE)
+        .parallel()
+        .forEach(
+            from -> new Range(from, Math.min(channels, from + RANGE)).accumulate(source, added));
+    count += added;
   }
 
   /**
@@ -106,17 +109,22 @@ public final class ChannelStatistics {
     }
     long added = other.count;
     for (int c = 0; c < mean.length; c++) {
-      join(c, added, other.mean[c], other.m2[c]);
+      join(c, count, added, other.mean[c], other.m2[c]);
     }
     count += added;
   }
 
-  /** Chan, Golub and LeVeque's update of one channel; {@link #count} is still the old one. */
-  private void join(int channel, long rows, double otherMean, double otherM2) {
-    double total = (double) count + rows;
+  /**
+   * Chan, Golub and LeVeque's update of one channel.
+   *
+   * @param seen rows so far
+   * @param rows that are joined
+   */
+  private void join(int channel, long seen, long rows, double otherMean, double otherM2) {
+    double total = (double) seen + rows;
     double delta = otherMean - mean[channel];
     mean[channel] += delta * (rows / total);
-    m2[channel] += otherM2 + delta * delta * (count / total * rows);
+    m2[channel] += otherM2 + delta * delta * (seen / total * rows);
   }
 
   /**
@@ -178,37 +186,48 @@ public final class ChannelStatistics {
     return norms;
   }
 
-  /** Sums of a few rows and of their squares, around the first of them. */
-  private static final class Batch {
+  /** Neighbouring channels: their sums of a few rows and of their squares, around the first row. */
+  private final class Range {
 
     /** Rows that are summed in registers before memory is touched again. */
     private static final int BLOCK_ROWS = 4;
 
+    private final int from;
     private final float[] first;
     private final float[] block;
     private final double[] sums;
     private final double[] squares;
 
-    Batch(int channels) {
-      first = new float[channels];
-      block = new float[BLOCK_ROWS * channels];
-      sums = new double[channels];
-      squares = new double[channels];
+    Range(int from, int to) {
+      this.from = from;
+      first = new float[to - from];
+      block = new float[BLOCK_ROWS * first.length];
+      sums = new double[first.length];
+      squares = new double[first.length];
     }
 
-    void read(FloatBuffer source, int rows) {
-      int channels = first.length;
+    /** Adds rows of all channels, of which these take their own, batch after batch. */
+    void accumulate(FloatBuffer source, int rows) {
+      for (int start = 0; start < rows; start += BATCH_ROWS) {
+        int batchRows = Math.min(BATCH_ROWS, rows - start);
+        sum(source, start, batchRows);
+        for (int c = 0; c < first.length; c++) {
+          join(from + c, count + start, batchRows, batchMean(c, batchRows), batchM2(c, batchRows));
+        }
+      }
+    }
+
+    private void sum(FloatBuffer source, int start, int rows) {
       Arrays.fill(sums, 0);
       Arrays.fill(squares, 0);
-      source.get(source.position(), first);
-      for (int left = rows * channels; left > 0; left -= block.length) {
-        int length = Math.min(block.length, left);
-        source.get(block, 0, length);
-        // Rows that are missing in the last block are the first row: they add nothing.
-        for (int end = length; end < block.length; end += channels) {
-          System.arraycopy(first, 0, block, end, channels);
+      source.get(start * channels() + from, first);
+      for (int row = 0; row < rows; row += BLOCK_ROWS) {
+        for (int i = 0; i < BLOCK_ROWS; i++) {
+          // Rows that are missing in the last block are the first row: they add nothing.
+          int taken = row + i < rows ? start + row + i : start;
+          source.get(taken * channels() + from, block, i * first.length, first.length);
         }
-        addBlock(channels);
+        addBlock(first.length);
       }
     }
 
@@ -224,11 +243,11 @@ public final class ChannelStatistics {
       }
     }
 
-    double mean(int channel, int rows) {
+    private double batchMean(int channel, int rows) {
       return first[channel] + sums[channel] / rows;
     }
 
-    double m2(int channel, int rows) {
+    private double batchM2(int channel, int rows) {
       return Math.max(0, squares[channel] - sums[channel] * (sums[channel] / rows));
     }
   }

@@ -1,14 +1,18 @@
 package org.minillm.core.calibration;
 
 import java.nio.FloatBuffer;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.model.FloatView;
 
 /**
- * Plain Java over views of the arrays' memory, in double, row after row: the reference that other
- * backends are tested against, and fast enough that reading the checkpoint takes longer.
+ * Plain Java over views of the arrays' memory, in double, row after row, ranges of units side by
+ * side: the reference that other backends are tested against.
  */
 public final class JavaScoreBackend implements ScoreBackend {
+
+  /** Ranges of units that threads take; more than there are threads, so that none waits long. */
+  private static final int TASKS = 16;
 
   /** For {@link java.util.ServiceLoader}. */
   public JavaScoreBackend() {}
@@ -20,21 +24,36 @@ public final class JavaScoreBackend implements ScoreBackend {
 
   @Override
   public double[] reduce(ScoreTerms terms, Reduction reduction) {
-    int width = terms.slice().width();
-    Rows values = new Rows(terms);
     double[] units = new double[terms.units()];
-    for (int row = 0; row < terms.rows(); row++) {
-      double[] ofRow = values.row(row);
-      if (terms.slice().axis() == 0) {
-        int unit = row / width;
-        units[unit] = fold(ofRow, 0, ofRow.length, units[unit], reduction);
-      } else {
-        for (int unit = 0; unit < units.length; unit++) {
-          units[unit] = fold(ofRow, unit * width, (unit + 1) * width, units[unit], reduction);
+    int range = (units.length + TASKS - 1) / TASKS;
+    // a unit's terms are summed by one thread, in their order
+    IntStream.rangeClosed(0, (units.length - 1) / range)
+        .map(number -> number * range)
+        .parallel()
+        .forEach(
+            from -> reduce(terms, reduction, units, from, Math.min(units.length, from + range)));
+    return units;
+  }
+
+  private static void reduce(
+      ScoreTerms terms, Reduction reduction, double[] units, int from, int to) {
+    int width = terms.slice().width();
+    if (terms.slice().axis() == 0) {
+      Rows values = new Rows(terms, 0, terms.columns());
+      for (int row = from * width; row < to * width; row++) {
+        double[] ofRow = values.row(row);
+        units[row / width] = fold(ofRow, 0, ofRow.length, units[row / width], reduction);
+      }
+    } else {
+      Rows values = new Rows(terms, from * width, to * width);
+      for (int row = 0; row < terms.rows(); row++) {
+        double[] ofRow = values.row(row);
+        for (int unit = from; unit < to; unit++) {
+          int first = (unit - from) * width;
+          units[unit] = fold(ofRow, first, first + width, units[unit], reduction);
         }
       }
     }
-    return units;
   }
 
   private static double fold(double[] values, int from, int to, double start, Reduction reduction) {
@@ -51,43 +70,47 @@ public final class JavaScoreBackend implements ScoreBackend {
     return result;
   }
 
-  /** Computes |W g n| ^ exponent, one row at a time, into the same array. */
+  /** Computes |W g n| ^ exponent of some columns, one row at a time, into the same array. */
   private static final class Rows {
 
     private final FloatBuffer weight;
     private final @Nullable FloatBuffer gradient;
     private final double @Nullable [] norms;
     private final int exponent;
+    private final int columns;
+    private final int from;
     private final float[] floats;
     private final double[] values;
 
-    Rows(ScoreTerms terms) {
+    Rows(ScoreTerms terms, int from, int to) {
       weight = FloatView.of(terms.weight());
       gradient = terms.gradient() == null ? null : FloatView.of(terms.gradient());
       norms = terms.inputNorms();
       exponent = terms.exponent();
-      floats = new float[terms.columns()];
-      values = new double[terms.columns()];
+      columns = terms.columns();
+      this.from = from;
+      floats = new float[to - from];
+      values = new double[to - from];
     }
 
     double[] row(int row) {
-      int columns = values.length;
-      weight.get(row * columns, floats);
-      for (int c = 0; c < columns; c++) {
+      int length = values.length;
+      weight.get(row * columns + from, floats);
+      for (int c = 0; c < length; c++) {
         values[c] = floats[c];
       }
       if (gradient != null) {
-        gradient.get(row * columns, floats);
-        for (int c = 0; c < columns; c++) {
+        gradient.get(row * columns + from, floats);
+        for (int c = 0; c < length; c++) {
           values[c] *= floats[c];
         }
       }
       if (norms != null) {
-        for (int c = 0; c < columns; c++) {
-          values[c] *= norms[c];
+        for (int c = 0; c < length; c++) {
+          values[c] *= norms[from + c];
         }
       }
-      for (int c = 0; c < columns; c++) {
+      for (int c = 0; c < length; c++) {
         values[c] = exponent == 1 ? Math.abs(values[c]) : values[c] * values[c];
       }
       return values;

@@ -43,6 +43,12 @@ public final class Sweep implements AutoCloseable {
   /** Hidden states that one sweep holds; more text takes several sweeps. */
   private static final long HIDDEN_BYTES = 64L << 20;
 
+  /**
+   * What is made of a layer's weights comes and goes, and would stay with the process; but what is
+   * given back, the next layer has to take anew.
+   */
+  private static final int LAYERS_BETWEEN_TRIMS = 4;
+
   private final CausalLm model;
   private final NDManager manager;
   private final List<Strand> strands = new ArrayList<>();
@@ -259,8 +265,13 @@ public final class Sweep implements AutoCloseable {
    * @throws IOException if a layer cannot be read
    */
   public void run(LayerVisitor visitor) throws IOException {
-    // what is made of a layer's weights comes and goes, and would stay with the process
-    walk(visitor, NativeHeap::trim);
+    walk(
+        visitor,
+        () -> {
+          if (layersDone % LAYERS_BETWEEN_TRIMS == 0) {
+            NativeHeap.trim();
+          }
+        });
   }
 
   private void walk(LayerVisitor visitor, Runnable afterLayer) throws IOException {

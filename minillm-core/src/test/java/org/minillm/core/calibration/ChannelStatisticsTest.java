@@ -173,6 +173,31 @@ class ChannelStatisticsTest {
   }
 
   @Test
+  void aChannelDoesNotDependOnItsNeighbours() {
+    // GIVEN 70 rows of 600 channels, which several threads share
+    int rows = 70;
+    int channels = 600;
+    float[] all = new float[rows * channels];
+    for (int i = 0; i < all.length; i++) {
+      all[i] = (float) CounterRng.uniform(5, 0, i);
+    }
+    ChannelStatistics together = new ChannelStatistics(channels);
+    // WHEN
+    together.accumulate(FloatBuffer.wrap(all));
+    // THEN each has the bits that it has alone
+    for (int c = 0; c < channels; c++) {
+      float[] own = new float[rows];
+      for (int row = 0; row < rows; row++) {
+        own[row] = all[row * channels + c];
+      }
+      ChannelStatistics alone = new ChannelStatistics(1);
+      alone.accumulate(FloatBuffer.wrap(own));
+      assertThat(together.mean(c)).isEqualTo(alone.mean(0));
+      assertThat(together.variance(c)).isEqualTo(alone.variance(0));
+    }
+  }
+
+  @Test
   void notANumberIsNotHidden() {
     // GIVEN
     ChannelStatistics statistics = new ChannelStatistics(2);
