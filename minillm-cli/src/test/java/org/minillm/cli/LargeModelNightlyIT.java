@@ -40,6 +40,7 @@ class LargeModelNightlyIT {
           "MALLOC_ARENA_MAX", "2",
           "MALLOC_MMAP_THRESHOLD_", "16777216",
           "MALLOC_TRIM_THRESHOLD_", "67108864",
+          "GLIBC_TUNABLES", "glibc.malloc.hugetlb=1",
           "OMP_WAIT_POLICY", "PASSIVE");
 
   /** The Java runtime reads its own files too: 1% of one reading of the model. */
