@@ -22,10 +22,16 @@ public final class LanguageHead {
 
   private static final int CHUNK_BYTES = 4 << 20;
 
+  /**
+   * A chunk of a head that stays: few tokens make few logits of it, and one large product is worth
+   * waking all threads for.
+   */
+  private static final int KEPT_CHUNK_BYTES = 64 << 20;
+
   private final CausalLm model;
   private final String tensor;
   private final int vocabulary;
-  private final int chunkRows;
+  private int chunkRows;
   private final List<NDArray> kept = new ArrayList<>();
 
   /**
@@ -39,7 +45,11 @@ public final class LanguageHead {
     Shape shape = model.decoder().tensors().get(tensor);
     this.vocabulary = Math.toIntExact(shape.get(0));
     long widest = Math.max(shape.get(1), Sweep.TOKENS_PER_BATCH);
-    this.chunkRows = (int) Math.min(vocabulary, CHUNK_BYTES / (Float.BYTES * widest));
+    this.chunkRows = rows(CHUNK_BYTES, widest);
+  }
+
+  private int rows(int bytes, long width) {
+    return (int) Math.min(vocabulary, bytes / (Float.BYTES * width));
   }
 
   /** Sees the logits of some rows of the vocabulary. */
@@ -111,6 +121,7 @@ public final class LanguageHead {
    * @throws IOException if the head cannot be read
    */
   void keep(NDManager owner) throws IOException {
+    chunkRows = rows(KEPT_CHUNK_BYTES, model.decoder().tensors().get(tensor).get(1));
     for (int from = 0; from < vocabulary; from += chunkRows) {
       kept.add(load(from, owner));
     }
