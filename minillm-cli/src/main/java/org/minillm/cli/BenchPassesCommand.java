@@ -73,7 +73,8 @@ final class BenchPassesCommand implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     List<PruningMethod> chosen = PruningMethod.option(spec, methods, Map.of());
-    Path temporary = Files.createTempDirectory("minillm-passes");
+    // not where the system keeps temporary files: that is memory on many
+    Path temporary = Files.createTempDirectory(Path.of("").toAbsolutePath(), "minillm-passes");
     try (CausalLm model = CausalLm.open(folder, memory.budget())) {
       PassBenchmark benchmark =
           new PassBenchmark(model, calibration.read(model), temporary.resolve("pruned"));
@@ -108,7 +109,7 @@ final class BenchPassesCommand implements Callable<Integer> {
       String number = "_" + (i + 1);
       report
           .put("step" + number, step.name())
-          .put("forward_passes" + number, passes.isPresent() ? passes.getAsLong() : Double.NaN)
+          .put("forward_passes" + number, passes)
           .put("seconds" + number, step.seconds());
     }
     table.print(spec.commandLine().getOut());

@@ -52,7 +52,7 @@ final class BenchSpeedCommand implements Callable<Integer> {
     List<CausalLm> models = new ArrayList<>();
     try {
       for (Path folder : folders) {
-        models.add(CausalLm.open(folder, memory.budget()));
+        models.add(CausalLm.open(folder, memory.budget().sharedBy(folders.size())));
       }
       report(models, measure(models));
     } finally {

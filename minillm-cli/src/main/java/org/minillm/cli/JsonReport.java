@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.OptionalLong;
 import java.util.regex.Pattern;
 
 /** Results as one flat JSON object, its keys in the order of the calls. */
@@ -35,6 +36,17 @@ final class JsonReport {
     values.add(
         key, Double.isFinite(value.doubleValue()) ? new JsonPrimitive(value) : JsonNull.INSTANCE);
     return this;
+  }
+
+  /**
+   * Adds a number that may be unknown.
+   *
+   * @param key new, in snake_case
+   * @param value the number; null where it is empty
+   * @return this
+   */
+  JsonReport put(String key, OptionalLong value) {
+    return value.isPresent() ? put(key, value.getAsLong()) : put(key, Double.NaN);
   }
 
   /**

@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
 import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.InputTap;
+import org.minillm.core.model.MemoryForecast;
 import org.minillm.core.model.Strand;
 import org.minillm.core.model.Sweep;
 import org.minillm.core.model.WeightTransform;
@@ -78,6 +79,7 @@ final class PassBenchmark {
   private final CausalLm model;
   private final CalibrationSet calibration;
   private final Path scratch;
+  private MemoryForecast reserved;
   private final Step layers = new Step("layers", this::runLayers);
   private final Step losses = new Step("layers and language head", this::runLosses);
   private final List<Step> all = new ArrayList<>(List.of(layers, losses));
@@ -93,12 +95,17 @@ final class PassBenchmark {
     this.model = model;
     this.calibration = calibration;
     this.scratch = scratch;
+    this.reserved = model.memoryForecast();
   }
 
   /** Adds the two steps of a method: to plan, and to restore and write. */
   void add(PruningMethod method, PruningTarget target) {
     StructuredPruner pruner = method.pruner(target).build();
     CalibrationSet read = pruner.readsText() ? calibration : null;
+    MemoryForecast needed = pruner.memoryForecast(model, read);
+    if (needed.smallestBudget() > reserved.smallestBudget()) {
+      reserved = needed;
+    }
     Planned planned = new Planned(pruner, read);
     all.add(new Step(method.spec() + ": plan", planned::plan));
     all.add(new Step(method.spec() + ": write", planned::write));
@@ -175,9 +182,9 @@ final class PassBenchmark {
     return OptionalLong.of(1);
   }
 
-  /** A pruner reserves room for itself; a pure pass has the memory of a pass. */
+  /** With as many layers in memory as the hungriest of the pruners leaves there. */
   private Sweep begun() {
-    model.reserve(model.memoryForecast());
+    model.reserve(reserved);
     return new Sweep(model);
   }
 }

@@ -106,7 +106,10 @@ final class PruneCommand implements Callable<Integer> {
     Path result = Objects.requireNonNull(planOnly != null ? planOnly : out);
     builder.journal(journal.beside(result), JournalFolder.INTERVAL);
     JsonReport report = prune(builder);
-    json.write(speed && out != null ? withSpeed(report, out) : report);
+    json.write(report); // before the speed is measured, which may fail
+    if (speed && out != null) {
+      json.write(withSpeed(report, out));
+    }
     return ExitCode.OK;
   }
 

@@ -34,10 +34,7 @@ final class RunCost {
 
   /** {@code seconds} and {@code peak_rss_bytes}; null where the system does not tell. */
   JsonReport addTo(JsonReport report) {
-    OptionalLong peak = peak();
-    return report
-        .put("seconds", seconds())
-        .put("peak_rss_bytes", peak.isPresent() ? peak.getAsLong() : Double.NaN);
+    return report.put("seconds", seconds()).put("peak_rss_bytes", peak());
   }
 
   @Override

@@ -21,8 +21,8 @@ record SpeedGain(SpeedBenchmark before, SpeedBenchmark after) {
 
   static SpeedGain measure(Path dense, Path pruned, MemoryBudget budget, CliProgress progress)
       throws IOException {
-    try (CausalLm before = CausalLm.open(dense, budget);
-        CausalLm after = CausalLm.open(pruned, budget)) {
+    try (CausalLm before = CausalLm.open(dense, budget.sharedBy(2));
+        CausalLm after = CausalLm.open(pruned, budget.sharedBy(2))) {
       List<SpeedBenchmark> measured =
           SpeedBenchmark.inTurns(List.of(before, after), ROUNDS, progress);
       return new SpeedGain(measured.get(0), measured.get(1));

@@ -12,23 +12,13 @@ public enum Comparison {
    * {@link Energy} with tokens weighted by the stream: the part of the residual stream that a unit
    * makes up, whatever chooses the units within a layer.
    */
-  STREAM {
-    @Override
-    DoubleUnaryOperator scale(Stats ofGroup) {
-      return DoubleUnaryOperator.identity();
-    }
-  },
+  STREAM,
 
   /**
    * The scores of the criterion as they are, for those that mean the same in all layers, such as an
    * estimate of a loss.
    */
-  SCORES {
-    @Override
-    DoubleUnaryOperator scale(Stats ofGroup) {
-      return DoubleUnaryOperator.identity();
-    }
-  },
+  SCORES,
 
   /** The scores, divided by their mean over the layer; a layer whose scores are all 0 stays so. */
   MEAN {
@@ -53,7 +43,10 @@ public enum Comparison {
     }
   };
 
-  abstract DoubleUnaryOperator scale(Stats ofGroup);
+  /** What makes a score of a group comparable; by default nothing is done. */
+  DoubleUnaryOperator scale(Stats ofGroup) {
+    return DoubleUnaryOperator.identity();
+  }
 
   /** Makes the scores of a group comparable with those of other layers. */
   ScoredGroup comparable(ScoredGroup group) {

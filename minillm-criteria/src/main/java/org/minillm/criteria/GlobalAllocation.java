@@ -73,6 +73,13 @@ public record GlobalAllocation(Comparison by, double mix) implements Allocation 
         : Optional.empty();
   }
 
+  /** Tells whether an allocation compares by the scores that choose units within a layer. */
+  static boolean comparesOwnScores(Allocation allocation) {
+    return allocation instanceof BalancedAllocation balanced
+        ? comparesOwnScores(balanced.of())
+        : allocation instanceof GlobalAllocation global && global.by != Comparison.STREAM;
+  }
+
   @Override
   public ImmutableSortedMap<GroupId, Integer> unitsToKeep(
       List<ScoredGroup> groups, PruningTarget target) {

@@ -53,6 +53,12 @@ public record SearchAllocation(ImmutableList<Allocation> among) implements Alloc
           "among: %s are compared by %s; expected allocations that compare by the same scores",
           kind.id(),
           PluginList.text(criteria));
+      checkArgument(
+          criteria.isEmpty() || among.stream().noneMatch(GlobalAllocation::comparesOwnScores),
+          "among: %s are compared by %s and by the scores that choose them; expected allocations"
+              + " that compare by the same scores",
+          kind.id(),
+          PluginList.text(criteria));
     }
   }
 

@@ -164,4 +164,21 @@ class SearchAllocationTest {
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("are compared by energy:tokens=stream*magnitude; expected");
   }
+
+  @Test
+  void candidatesThatCompareByTheirOwnScoresDoNotMixWithOthers() {
+    // GIVEN heads that middle compares by the stream, and a global one that takes the scores
+    Allocation own = new GlobalAllocation(Comparison.STANDARDISED, 1);
+
+    // WHEN, THEN
+    for (Allocation candidate : List.of(own, new BalancedAllocation(own))) {
+      assertThatThrownBy(
+              () -> new SearchAllocation(ImmutableList.of(new MiddleAllocation(), candidate)))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining(
+              "are compared by energy:tokens=stream and by the scores that choose them");
+    }
+    assertThat(new SearchAllocation(ImmutableList.of(new UniformAllocation(), own)).among())
+        .hasSize(2);
+  }
 }

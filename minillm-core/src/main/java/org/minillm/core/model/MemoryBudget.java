@@ -73,6 +73,16 @@ public record MemoryBudget(long bytes) {
   }
 
   /**
+   * Returns what each of some models has that are open together.
+   *
+   * @param models at least 1
+   * @return an equal part
+   */
+  public MemoryBudget sharedBy(int models) {
+    return new MemoryBudget(Math.max(1, bytes / models));
+  }
+
+  /**
    * Returns the budget for a person: one decimal, in the largest unit that leaves at least 1.
    *
    * @return for example {@code 2.0 GiB}

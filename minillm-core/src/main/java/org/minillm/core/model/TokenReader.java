@@ -27,7 +27,7 @@ public final class TokenReader implements AutoCloseable {
    *
    * @param model the model; used by one reader or sweep at a time
    * @param capacity tokens that will be read at most
-   * @throws IOException if the language head cannot be read
+   * @throws IOException if the model fits into memory and cannot be read
    */
   public TokenReader(CausalLm model, int capacity) throws IOException {
     this.model = model;

@@ -83,8 +83,8 @@ final class MomentsTap {
     return new Batch(denseSum);
   }
 
-  /** Watches one micro-batch of the dense model, whose stream misses nothing. */
-  InputTap batchOfDenseInputs() {
+  /** Watches micro-batches of the dense model, whose stream misses nothing. */
+  InputTap ofDenseInputs() {
     return new Batch(null);
   }
 

@@ -25,7 +25,10 @@ public interface Restoration extends ConfigurablePlugin<Restoration> {
     /** What the pruned and restored layers before feed it: sequential. */
     PRUNED,
 
-    /** What it reads in the dense model; for {@link Target#OWN}. One pass, over one stream. */
+    /**
+     * What it reads in the dense model; for {@link Target#OWN}. A pass for each kind of group, over
+     * one stream.
+     */
     DENSE
   }
 

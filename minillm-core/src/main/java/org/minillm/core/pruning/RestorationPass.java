@@ -5,11 +5,13 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.types.DataType;
 import com.google.common.collect.ImmutableListMultimap;
+import com.google.common.collect.Iterables;
 import com.google.common.collect.Multimaps;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.minillm.core.calibration.CalibrationSet;
@@ -82,12 +84,11 @@ final class RestorationPass {
         for (int layer = first; layer <= last; layer++) {
           int done = layer + 1;
           try (LayerWeights weights = walk.next();
-              NDManager owner = streams.newManager();
-              DenseSums sums = new DenseSums(cutGroups.get(layer), streams)) {
+              NDManager owner = streams.newManager()) {
             if (restoration.inputs() == Restoration.Inputs.DENSE) {
               restoreOnDenseInputs(streams, layer, weights, owner);
             } else {
-              restoreLayer(streams, layer, weights, sums, owner);
+              restoreOnPrunedInputs(streams, layer, weights, owner);
             }
           }
           listener.stepDone();
@@ -107,6 +108,13 @@ final class RestorationPass {
     streams.resume(earlier.get().streams());
     sink.resume(earlier.get().findings());
     return earlier.get().layers();
+  }
+
+  private void restoreOnPrunedInputs(
+      TwinStreams streams, int layer, LayerWeights weights, NDManager owner) throws IOException {
+    try (DenseSums sums = new DenseSums(cutGroups.get(layer), streams)) {
+      restoreLayer(streams, layer, weights, sums, owner);
+    }
   }
 
   private void restoreLayer(
@@ -143,20 +151,30 @@ final class RestorationPass {
     streams.advancePruned(layer, weights, transform);
   }
 
-  /** The streams stay one: nothing that is restored is read on. */
+  /**
+   * The streams stay one: nothing that is restored is read on, and the last of the consumers is
+   * watched while the stream goes on.
+   */
   private void restoreOnDenseInputs(
       TwinStreams streams, int layer, LayerWeights weights, NDManager owner) throws IOException {
-    for (PruningGroup group : cutGroups.get(layer)) {
+    List<PruningGroup> groups = cutGroups.get(layer);
+    if (groups.isEmpty()) {
+      streams.advanceDense(layer, weights, InputTap.NONE);
+    }
+    for (PruningGroup group : groups) {
       String consumer = group.consumer().tensor();
       CutTable.Cut cut = table.cut(consumer).orElseThrow();
       try (NDManager scratch = owner.newSubManager()) {
         MomentsTap tap = momentsOf(group, cut, weights, owner, scratch);
-        streams.showPruned(
-            layer, weights, WeightTransform.NONE, (batch, any) -> tap.batchOfDenseInputs());
+        if (group == Iterables.getLast(groups)) {
+          streams.advanceDense(layer, weights, tap.ofDenseInputs());
+        } else {
+          streams.showPruned(
+              layer, weights, WeightTransform.NONE, (batch, any) -> tap.ofDenseInputs());
+        }
         restore(consumer, cut, weights, tap.moments(), scratch, owner);
       }
     }
-    streams.advanceDense(layer, weights, InputTap.NONE);
     streams.advancePruned(layer, weights, WeightTransform.NONE);
   }
 

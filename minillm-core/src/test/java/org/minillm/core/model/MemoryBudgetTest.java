@@ -71,4 +71,10 @@ class MemoryBudgetTest {
     // THEN
     assertThat(budget.bytes() / physical).isBetween(0.59, 0.61);
   }
+
+  @Test
+  void modelsThatAreOpenTogetherHaveEqualParts() {
+    assertThat(new MemoryBudget(1001).sharedBy(2)).isEqualTo(new MemoryBudget(500));
+    assertThat(new MemoryBudget(1).sharedBy(2)).isEqualTo(new MemoryBudget(1));
+  }
 }
