@@ -91,6 +91,24 @@ public record Perturbation(long seed, Direction direction) {
         });
   }
 
+  /**
+   * Turns a perturbed copy into that of the opposite direction: float32(2 weight - copy), in double
+   * and in place. The step back is as long as the step that the copy is, rounding included.
+   *
+   * @param copy FLOAT32, of {@link #perturbed}; overwritten
+   * @param weight FLOAT32, the weight that it was made of
+   */
+  static void mirror(NDArray copy, NDArray weight) {
+    FloatBuffer source = FloatView.of(weight);
+    inRanges(
+        FloatView.of(copy),
+        (range, first) -> {
+          for (int i = 0; i < range.remaining(); i++) {
+            range.put(i, (float) (2.0 * source.get(first + i) - range.get(i)));
+          }
+        });
+  }
+
   /** Makes an array and fills it in parallel, range by range. */
   static NDArray newArray(Shape shape, NDManager owner, RangeTask task) {
     checkArgument(
@@ -98,12 +116,15 @@ public record Perturbation(long seed, Direction direction) {
         "a tensor of shape %s takes 2 GiB or more as float32; it cannot be perturbed in one piece",
         shape);
     NDArray array = owner.create(shape, DataType.FLOAT32);
-    FloatBuffer all = FloatView.of(array);
+    inRanges(FloatView.of(array), task);
+    return array;
+  }
+
+  private static void inRanges(FloatBuffer all, RangeTask task) {
     int size = all.remaining();
     IntStream.range(0, (size + RANGE - 1) / RANGE)
         .parallel()
         .map(range -> range * RANGE)
         .forEach(first -> task.run(all.slice(first, Math.min(RANGE, size - first)), first));
-    return array;
   }
 }

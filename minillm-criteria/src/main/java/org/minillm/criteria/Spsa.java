@@ -2,6 +2,8 @@ package org.minillm.criteria;
 
 import static com.google.common.base.Preconditions.checkArgument;
 
+import ai.djl.Device;
+import ai.djl.ndarray.NDManager;
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableMap;
 import com.google.common.collect.ImmutableSet;
@@ -25,7 +27,6 @@ import org.minillm.core.model.PassListener;
 import org.minillm.core.model.Strand;
 import org.minillm.core.model.Sweep;
 import org.minillm.core.model.TensorSlice;
-import org.minillm.core.model.WeightTransform;
 import org.minillm.core.random.CounterRng;
 import org.minillm.criteria.Perturbation.Direction;
 
@@ -35,10 +36,10 @@ import org.minillm.criteria.Perturbation.Direction;
  *
  * <p>g ~ (1/P) sum_k [L(W + epsilon z_k) - L(W - epsilon z_k)] / (2 epsilon) * z_k,
  *
- * <p>L the mean next-token cross-entropy. z is a function of seed, tensor and index; it is added
- * while a block is opened, never in place, so an estimate is P pairs (seed, coefficient) and the
- * memory is that of a forward pass. The estimate is unbiased up to epsilon squared and very noisy:
- * with n weights its cosine with the true gradient is about sqrt(P / n).
+ * <p>L the mean next-token cross-entropy. z is a function of seed, tensor and index; it is added to
+ * a copy while a block is opened, so an estimate is P pairs (seed, coefficient) and the memory is
+ * that of a forward pass. The estimate is unbiased up to epsilon squared and very noisy: with n
+ * weights its cosine with the true gradient is about sqrt(P / n).
  *
  * @param probes P, the number of directions
  * @param epsilon the step
@@ -122,10 +123,13 @@ public record Spsa(int probes, double epsilon, long seed, Direction direction, D
               listener,
               layers,
               () -> {
-                try (Sweep sweep = new Sweep(model)) {
+                try (Sweep sweep = new Sweep(model);
+                    NDManager waiting = NDManager.newBaseManager(Device.cpu(), CausalLm.ENGINE)) {
                   List<Pair> pairs = new ArrayList<>();
                   for (int probe : round) {
-                    pairs.add(addPair(sweep, probe, set, perturbed));
+                    Perturbation z = new Perturbation(seedOf(probe), direction);
+                    TwinWeights weights = new TwinWeights(z, epsilon, perturbed, waiting);
+                    pairs.add(Pair.of(sweep, windowsOf(probe, set), weights));
                   }
                   sweep.run(journal, pass, listener);
                   return slopes(sweep, pairs);
@@ -163,19 +167,16 @@ public record Spsa(int probes, double epsilon, long seed, Direction direction, D
     return rounds;
   }
 
-  private record Pair(Strand plus, Strand minus) {}
+  private record Pair(Strand plus, Strand minus) {
+    static Pair of(Sweep sweep, List<int[]> windows, TwinWeights weights) throws IOException {
+      return new Pair(
+          sweep.add(windows, weights.plus(), InputTap.NONE),
+          sweep.add(windows, weights.minus(), InputTap.NONE));
+    }
+  }
 
   private long seedOf(int probe) {
     return CounterRng.bits(seed, CounterRng.stream("spsa probe"), probe);
-  }
-
-  private Pair addPair(Sweep sweep, int probe, CalibrationSet set, ImmutableSet<String> perturbed)
-      throws IOException {
-    List<int[]> windows = windowsOf(probe, set);
-    Perturbation z = new Perturbation(seedOf(probe), direction);
-    return new Pair(
-        sweep.add(windows, moved(z, epsilon, perturbed), InputTap.NONE),
-        sweep.add(windows, moved(z, -epsilon, perturbed), InputTap.NONE));
   }
 
   private List<int[]> windowsOf(int probe, CalibrationSet set) {
@@ -187,11 +188,6 @@ public record Spsa(int probes, double epsilon, long seed, Direction direction, D
         .filter(w -> w % probes == probe % count)
         .mapToObj(set.windows()::get)
         .toList();
-  }
-
-  private static WeightTransform moved(Perturbation z, double step, ImmutableSet<String> tensors) {
-    return (tensor, weight, owner) ->
-        tensors.contains(tensor) ? z.perturbed(tensor, weight, step, owner) : weight;
   }
 
   private ImmutableDoubleArray slopes(Sweep sweep, List<Pair> pairs) throws IOException {

@@ -2,6 +2,7 @@ package org.minillm.criteria;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
@@ -120,5 +121,28 @@ class PerturbationTest {
     FloatBuffer target = FloatBuffer.allocate((int) SHAPE.size());
     CounterRng.fillNormal(target, seed, CounterRng.stream(tensor), 0);
     return target.array();
+  }
+
+  @Test
+  void theMirroredCopyIsAsFarOnTheOtherSide() {
+    // GIVEN
+    NDArray weight = new Perturbation(6, Direction.NORMAL).z("some weights", SHAPE, manager);
+    Perturbation perturbation = new Perturbation(5, Direction.NORMAL);
+    NDArray copy = perturbation.perturbed("w", weight, EPS, manager);
+    float[] there = copy.toFloatArray();
+
+    // WHEN
+    Perturbation.mirror(copy, weight);
+
+    // THEN to the bit, and within the rounding of what would be drawn
+    float[] back = copy.toFloatArray();
+    float[] drawn = perturbation.perturbed("w", weight, -EPS, manager).toFloatArray();
+    float[] weights = weight.toFloatArray();
+    for (int i = 0; i < weights.length; i++) {
+      assertThat(back[i]).isEqualTo((float) (2.0 * weights[i] - there[i]));
+      assertThat(back[i])
+          .isCloseTo(
+              drawn[i], within(2 * Math.ulp(Math.max(Math.abs(there[i]), Math.abs(drawn[i])))));
+    }
   }
 }
