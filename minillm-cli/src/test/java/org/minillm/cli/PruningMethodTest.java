@@ -109,7 +109,7 @@ class PruningMethodTest {
     // THEN
     assertThat(methods).hasSize(2);
     assertThat(methods.get(0).allocation().parameters())
-        .containsEntry("among", "middle:first=0.2;last=0.1*global:mix=1.0");
+        .containsEntry("among", "middle:first=0.2;last=0.1*global:by=stream;mix=1.0");
   }
 
   @Test
