@@ -2,11 +2,8 @@ package org.minillm.cli;
 
 import com.google.common.base.Stopwatch;
 import com.google.common.collect.ImmutableList;
-import com.google.common.io.MoreFiles;
-import com.google.common.io.RecursiveDeleteOption;
 import com.google.common.math.Stats;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -89,7 +86,8 @@ final class PassBenchmark {
    *
    * @param model the dense model, used by nobody else meanwhile
    * @param calibration the windows of all passes
-   * @param scratch a folder that does not exist, for pruned models; gone after each
+   * @param scratch a folder for pruned models, each in the place of the one before; the caller's to
+   *     delete
    */
   PassBenchmark(CausalLm model, CalibrationSet calibration, Path scratch) {
     this.model = model;
@@ -100,7 +98,7 @@ final class PassBenchmark {
 
   /** Adds the two steps of a method: to plan, and to restore and write. */
   void add(PruningMethod method, PruningTarget target) {
-    StructuredPruner pruner = method.pruner(target).build();
+    StructuredPruner pruner = method.pruner(target).overwrite(true).build();
     CalibrationSet read = pruner.readsText() ? calibration : null;
     MemoryForecast needed = pruner.memoryForecast(model, read);
     if (needed.smallestBudget() > reserved.smallestBudget()) {
@@ -128,13 +126,7 @@ final class PassBenchmark {
     }
 
     OptionalLong write() throws IOException {
-      try {
-        pruner.apply(model, plan, read, scratch);
-      } finally {
-        if (Files.exists(scratch)) {
-          MoreFiles.deleteRecursively(scratch, RecursiveDeleteOption.ALLOW_INSECURE);
-        }
-      }
+      pruner.apply(model, plan, read, scratch);
       return OptionalLong.empty();
     }
   }
