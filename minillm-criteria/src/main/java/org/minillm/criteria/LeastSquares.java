@@ -6,6 +6,7 @@ import ai.djl.ndarray.NDArray;
 import com.google.common.collect.ImmutableMap;
 import java.util.Arrays;
 import java.util.Map;
+import java.util.Optional;
 import org.minillm.core.calibration.TokenWeights;
 import org.minillm.core.linalg.Cholesky;
 import org.minillm.core.pruning.Restoration;
@@ -22,8 +23,11 @@ import org.minillm.core.pruning.Restoration;
  * @param tokens how much a token counts
  * @param inputs whose inputs the fit is on; those of the dense model know of no error of the layers
  *     before, so that their target is the consumer's own
+ * @param values the ridge of the fit of the attention's values to what they read in the dense
+ *     model, likewise relative; 0 leaves the values as they are
  */
-public record LeastSquares(double lambda, Target target, TokenWeights tokens, Inputs inputs)
+public record LeastSquares(
+    double lambda, Target target, TokenWeights tokens, Inputs inputs, double values)
     implements Restoration {
 
   /** The ridge of the best sequential figures of the reference. */
@@ -36,6 +40,15 @@ public record LeastSquares(double lambda, Target target, TokenWeights tokens, In
         "lambda %s: expected a positive number",
         lambda);
     checkArgument(
+        values >= 0 && values < Double.POSITIVE_INFINITY,
+        "values %s: expected a positive number, or 0 to leave the values as they are",
+        values);
+    checkArgument(
+        inputs == Inputs.PRUNED || values == 0,
+        "inputs dense with values %s: on the dense model's inputs the values miss nothing; expected"
+            + " values=0,inputs=dense",
+        values);
+    checkArgument(
         inputs == Inputs.PRUNED || target == Target.OWN,
         "inputs dense with target residual: the dense model's stream misses nothing; expected"
             + " target=own,inputs=dense");
@@ -43,7 +56,7 @@ public record LeastSquares(double lambda, Target target, TokenWeights tokens, In
 
   /** Lambda 0.4, the residual target; for {@link java.util.ServiceLoader}. */
   public LeastSquares() {
-    this(DEFAULT_LAMBDA, Target.RESIDUAL, TokenWeights.EQUAL, Inputs.PRUNED);
+    this(DEFAULT_LAMBDA, Target.RESIDUAL, TokenWeights.EQUAL, Inputs.PRUNED, 0);
   }
 
   @Override
@@ -57,7 +70,8 @@ public record LeastSquares(double lambda, Target target, TokenWeights tokens, In
         "lambda", Double.toString(lambda),
         "target", Parameters.id(target),
         "tokens", Parameters.id(tokens),
-        "inputs", Parameters.id(inputs));
+        "inputs", Parameters.id(inputs),
+        "values", Double.toString(values));
   }
 
   @Override
@@ -67,7 +81,15 @@ public record LeastSquares(double lambda, Target target, TokenWeights tokens, In
         parameters.number("lambda"),
         parameters.choice("target", Target.class),
         parameters.choice("tokens", TokenWeights.class),
-        parameters.choice("inputs", Inputs.class));
+        parameters.choice("inputs", Inputs.class),
+        parameters.number("values"));
+  }
+
+  @Override
+  public Optional<Restoration> valueRestoration() {
+    return values == 0
+        ? Optional.empty()
+        : Optional.of(new LeastSquares(values, target, tokens, inputs, 0));
   }
 
   @Override

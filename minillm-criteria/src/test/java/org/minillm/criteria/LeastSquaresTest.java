@@ -34,7 +34,7 @@ class LeastSquaresTest {
   }
 
   private static LeastSquares lambda(double lambda) {
-    return new LeastSquares(lambda, Target.OWN, TokenWeights.EQUAL, Inputs.PRUNED);
+    return new LeastSquares(lambda, Target.OWN, TokenWeights.EQUAL, Inputs.PRUNED, 0);
   }
 
   @Test
@@ -116,7 +116,7 @@ class LeastSquaresTest {
 
     // THEN
     assertThat(restoration)
-        .isEqualTo(new LeastSquares(0.1, Target.OWN, TokenWeights.STREAM, Inputs.DENSE));
+        .isEqualTo(new LeastSquares(0.1, Target.OWN, TokenWeights.STREAM, Inputs.DENSE, 0));
   }
 
   @Test
@@ -128,8 +128,28 @@ class LeastSquaresTest {
 
   @Test
   void denseInputsHaveNoResidualTarget() {
-    assertThatThrownBy(() -> new LeastSquares(1, Target.RESIDUAL, TokenWeights.EQUAL, Inputs.DENSE))
+    assertThatThrownBy(
+            () -> new LeastSquares(1, Target.RESIDUAL, TokenWeights.EQUAL, Inputs.DENSE, 0))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("expected target=own,inputs=dense");
+  }
+
+  @Test
+  void valuesAreFittedWithTheirOwnRidge() {
+    // GIVEN, WHEN
+    Restoration restoration =
+        Plugins.configured(Restoration.class, "least-squares:values=0.003", Map.of());
+
+    // THEN they are fitted like a consumer, and on their own
+    assertThat(restoration.valueRestoration())
+        .contains(new LeastSquares(0.003, Target.RESIDUAL, TokenWeights.EQUAL, Inputs.PRUNED, 0));
+    assertThat(new LeastSquares().valueRestoration()).isEmpty();
+  }
+
+  @Test
+  void onDenseInputsValuesMissNothing() {
+    assertThatThrownBy(() -> new LeastSquares(1, Target.OWN, TokenWeights.EQUAL, Inputs.DENSE, 0.1))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("expected values=0,inputs=dense");
   }
 }

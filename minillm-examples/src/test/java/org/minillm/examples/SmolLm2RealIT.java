@@ -156,7 +156,8 @@ class SmolLm2RealIT {
                     lambda,
                     Restoration.Target.RESIDUAL,
                     TokenWeights.EQUAL,
-                    Restoration.Inputs.PRUNED));
+                    Restoration.Inputs.PRUNED,
+                    0));
 
     // WHEN
     double perplexity = perplexityAfter("obs, least squares", ratio, restored.build());

@@ -12,6 +12,7 @@ import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.LayerShape;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.TensorSlice;
+import org.minillm.core.model.ValueProjection;
 import org.minillm.core.model.WeightSource;
 
 /**
@@ -64,6 +65,15 @@ record BlockTable(
     }
     slices.add(new TensorSlice(consumer.weight(), 1, consumer.in() / units, consumer.path()));
     return new PruningGroup(id, units, slices);
+  }
+
+  ValueProjection values(int headDim) {
+    Linear.Row layer = projections.get(projections.size() - 1);
+    return new ValueProjection(
+        layer.weight(),
+        layer.hasBias() ? layer.bias() : null,
+        Projection.valueRows(projections.size(), layer.out(), headDim),
+        projections.get(0).path());
   }
 
   TransformerBlock open(WeightSource weights, NDManager owner, PositionScheme scheme, int headDim)

@@ -3,6 +3,8 @@ package org.minillm.models;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import com.google.common.collect.ImmutableList;
+import com.google.common.primitives.ImmutableIntArray;
+import java.util.stream.IntStream;
 
 /** Makes queries, keys and values of the residual stream. */
 @FunctionalInterface
@@ -32,6 +34,19 @@ interface Projection {
         : new Separate(layers.get(0), layers.get(1), layers.get(2), headDim);
   }
 
+  /**
+   * Tells which rows of the last layer make values.
+   *
+   * @param layers one or three
+   * @param out rows of the last
+   * @param headDim width of one head
+   */
+  static ImmutableIntArray valueRows(int layers, int out, int headDim) {
+    IntStream rows = IntStream.range(0, out);
+    return ImmutableIntArray.copyOf(
+        layers == 1 ? rows.filter(row -> row / headDim % 3 == Fused.VALUE) : rows);
+  }
+
   /** Three layers. */
   record Separate(Linear query, Linear key, Linear value, int headDim) implements Projection {
 
@@ -52,6 +67,9 @@ interface Projection {
   /** One layer whose rows are, head after head, the head's query, key and value. */
   record Fused(Linear layer, int headDim) implements Projection {
 
+    /** Where the value stands among a head's three. */
+    private static final int VALUE = 2;
+
     @Override
     public Projected apply(NDArray input) {
       NDArray projected = layer.apply(input);
@@ -61,7 +79,7 @@ interface Projection {
           projected
               .reshape(shape.get(0), shape.get(1), shape.get(2) / (3L * headDim), 3, headDim)
               .transpose(3, 0, 2, 1, 4);
-      return new Projected(split.get(0), split.get(1), split.get(2));
+      return new Projected(split.get(0), split.get(1), split.get(VALUE));
     }
   }
 }

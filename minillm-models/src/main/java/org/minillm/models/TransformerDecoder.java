@@ -21,6 +21,7 @@ import org.minillm.core.model.ModelConfig;
 import org.minillm.core.model.Positions;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.TokenLayout;
+import org.minillm.core.model.ValueProjection;
 import org.minillm.core.model.WeightSource;
 
 /** A decoder-only transformer of any family, computed as its table says. */
@@ -51,6 +52,11 @@ final class TransformerDecoder implements Decoder {
   @Override
   public ImmutableList<PruningGroup> groups(int layer) {
     return table.blocks().get(layer).groups(layer, config.layers().get(layer));
+  }
+
+  @Override
+  public ValueProjection values(int layer) {
+    return table.blocks().get(layer).values(config.headDim());
   }
 
   @Override

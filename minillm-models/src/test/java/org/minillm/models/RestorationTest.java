@@ -22,6 +22,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.calibration.TokenWeights;
 import org.minillm.core.model.CausalLm;
@@ -32,6 +33,7 @@ import org.minillm.core.model.PassListener;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.Strand;
 import org.minillm.core.model.Sweep;
+import org.minillm.core.model.ValueProjection;
 import org.minillm.core.model.WeightTransform;
 import org.minillm.core.plugin.Plugins;
 import org.minillm.core.pruning.CheckpointCutter;
@@ -55,11 +57,13 @@ class RestorationTest {
 
   private static final double LAMBDA = 0.1;
 
+  private static final double VALUES_LAMBDA = 0.01;
+
   @TempDir Path temp;
 
   private static LeastSquares residual() {
     return new LeastSquares(
-        LAMBDA, Restoration.Target.RESIDUAL, TokenWeights.EQUAL, Restoration.Inputs.PRUNED);
+        LAMBDA, Restoration.Target.RESIDUAL, TokenWeights.EQUAL, Restoration.Inputs.PRUNED, 0);
   }
 
   private static CalibrationSet data() throws IOException {
@@ -100,7 +104,11 @@ class RestorationTest {
     private boolean inside;
 
     Recorded(CausalLm model, PruningGroup group, CalibrationSet data) throws IOException {
-      this.point = group.consumer().input();
+      this(model, group.consumer().input(), data);
+    }
+
+    Recorded(CausalLm model, String point, CalibrationSet data) throws IOException {
+      this.point = point;
       try (Sweep sweep = new Sweep(model)) {
         sweep.add(data.windows(), WeightTransform.NONE, this);
         sweep.run(layer -> {});
@@ -192,7 +200,7 @@ class RestorationTest {
       CalibrationSet data = Passes.windows(dense);
       Restoration onDenseInputs =
           new LeastSquares(
-              LAMBDA, Restoration.Target.OWN, TokenWeights.EQUAL, Restoration.Inputs.DENSE);
+              LAMBDA, Restoration.Target.OWN, TokenWeights.EQUAL, Restoration.Inputs.DENSE, 0);
       Path cut = prune(dense, new Refit(onDenseInputs, data), Export.CUT, "restored");
       Path plain = prune(dense, (Refit) null, Export.CUT, "plain");
       for (int layer = 0; layer < dense.config().layers().size(); layer++) {
@@ -309,9 +317,12 @@ class RestorationTest {
           tiny-llama least-squares:target=own,inputs=dense
           tiny-llama least-squares:target=residual,tokens=equal
           tiny-llama least-squares:target=residual,tokens=stream
+          tiny-llama least-squares:values=0.003
           tiny-opt least-squares:target=residual
+          tiny-opt least-squares:values=0.003
           tiny-opt bias
           tiny-bloom least-squares:target=residual
+          tiny-bloom least-squares:values=0.003
           """)
   void restorationBringsTheLossDown(String name, String settings) throws IOException {
     try (CausalLm dense = CausalLm.open(TestModels.folder(name, temp))) {
@@ -372,6 +383,86 @@ class RestorationTest {
       // WHEN they read, THEN they are as surprised: float32 sums in another order
       assertThat(loss(masked)).isCloseTo(loss(cut), within(1e-5));
     }
+  }
+
+  @Test
+  void theMaskedFormOfFittedValuesComputesWhatTheCutOneDoes() throws IOException {
+    try (CausalLm dense = open()) {
+      // GIVEN both forms of one model whose heads are cut and whose values are fitted
+      Path cut = prune(dense, withValues(), Export.CUT, "cut");
+      Path masked = prune(dense, withValues(), Export.MASKED, "masked");
+
+      // WHEN they read, THEN they are as surprised: float32 sums in another order
+      assertThat(loss(masked)).isCloseTo(loss(cut), within(1e-5));
+    }
+  }
+
+  private static LeastSquares withValues() {
+    return new LeastSquares(
+        LAMBDA,
+        Restoration.Target.RESIDUAL,
+        TokenWeights.EQUAL,
+        Restoration.Inputs.PRUNED,
+        VALUES_LAMBDA);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"llama-gqa-bias", "bloom-pow2", "opt-gelu"})
+  void valuesAreTheBestFitToWhatTheDenseModelReads(String name) throws IOException {
+    // models that are stored as float32, so that what is written is what was solved
+    try (CausalLm dense = CausalLm.open(TestModels.folder(name, temp))) {
+      CalibrationSet data = Passes.windows(dense);
+      PruningPlan channels =
+          StructuredPruner.builder(new Magnitude(), PruningTarget.of(0.3, MLP_CHANNELS))
+              .build()
+              .plan(dense, null);
+      Path target = temp.resolve("restored");
+      new CheckpointCutter(
+              dense, channels, new Refit(withValues(), data), Export.CUT, PassListener.SILENT)
+          .write(target, false);
+      try (CausalLm restored = CausalLm.open(target)) {
+        // GIVEN the layers behind the first, which reads what the dense model's does
+        for (int layer = 1; layer < dense.config().layers().size(); layer++) {
+          requireBestValues(dense, restored, dense.decoder().values(layer), data);
+        }
+      }
+    }
+  }
+
+  /** The gradient of the squared error is what the ridge pulls, W (R^T X) = lambda m W C. */
+  private static void requireBestValues(
+      CausalLm dense, CausalLm restored, ValueProjection values, CalibrationSet data)
+      throws IOException {
+    List<float[]> wanted = new Recorded(dense, values.input(), data).inputs;
+    List<float[]> found = new Recorded(restored, values.input(), data).inputs;
+    double[][] before = rows(dense, values.weight());
+    double[][] after = rows(restored, values.weight());
+    double pull = VALUES_LAMBDA * meanSquareDeviation(found);
+    for (int i = 0; i < values.rows().length(); i += 5) {
+      int out = values.rows().get(i);
+      double[] missing = new double[found.size()];
+      for (int t = 0; t < missing.length; t++) {
+        missing[t] = product(before[out], wanted.get(t)) - product(after[out], found.get(t));
+      }
+      // the bias takes the mean away
+      double mean = Arrays.stream(missing).average().orElseThrow();
+      for (int in = 0; in < before[out].length; in += 5) {
+        double gradient = 0;
+        double size = 0;
+        for (int t = 0; t < missing.length; t++) {
+          double product = (missing[t] - mean) * found.get(t)[in];
+          gradient += product;
+          size += Math.abs(product);
+        }
+        assertThat(gradient)
+            .as("%s, row %d, input %d", values.weight(), out, in)
+            .isCloseTo(
+                pull * (after[out][in] - before[out][in]),
+                within(OPTIMALITY_TOLERANCE * (1 + size)));
+      }
+    }
+    // and it is not the dense model's
+    assertThat(after[values.rows().get(0)]).isNotEqualTo(before[values.rows().get(0)]);
   }
 
   @Test

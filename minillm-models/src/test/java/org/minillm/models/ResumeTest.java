@@ -17,9 +17,11 @@ import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.MemoryBudget;
 import org.minillm.core.model.PassListener;
+import org.minillm.core.plugin.Plugins;
 import org.minillm.core.pruning.ImportanceCriterion;
 import org.minillm.core.pruning.PruningPlan;
 import org.minillm.core.pruning.PruningTarget;
+import org.minillm.core.pruning.Restoration;
 import org.minillm.core.pruning.StructuredPruner;
 import org.minillm.criteria.Energy;
 import org.minillm.criteria.Fms;
@@ -94,6 +96,13 @@ class ResumeTest {
         new Obs(),
         builder ->
             builder.criterion(ATTENTION_HEADS, new Energy()).restoration(new LeastSquares()));
+  }
+
+  @Test
+  void fittedValuesGoOnFromWhereverTheyDied() throws IOException {
+    Restoration values =
+        Plugins.configured(Restoration.class, "least-squares:values=0.003", Map.of());
+    requireSameBytes(new Obs(), builder -> builder.restoration(values));
   }
 
   @Test

@@ -39,6 +39,14 @@ public interface Decoder {
   ImmutableList<PruningGroup> groups(int layer);
 
   /**
+   * Returns which rows make the values of the attention of a layer, as pure data.
+   *
+   * @param layer from 0
+   * @return the rows
+   */
+  ValueProjection values(int layer);
+
+  /**
    * Renders config.json for the same model with other layer shapes, in the spelling of the original
    * and with every key kept that pruning does not touch.
    *

@@ -79,6 +79,15 @@ public final class TwinStreams implements AutoCloseable {
   }
 
   /**
+   * Tells whether the streams are two.
+   *
+   * @return true after the first layer in which the models differ
+   */
+  public boolean diverged() {
+    return diverged;
+  }
+
+  /**
    * Makes a manager for what lives beside the streams.
    *
    * @return closed by the caller, or with the streams

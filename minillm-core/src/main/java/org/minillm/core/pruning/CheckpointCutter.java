@@ -81,6 +81,7 @@ public final class CheckpointCutter {
         : PruningMemory.ofARestoration(
             model,
             refit.data(),
+            refit.restoration(),
             plan.groups().keySet().stream()
                 .map(GroupId::kind)
                 .collect(ImmutableSet.toImmutableSet()));
@@ -126,7 +127,7 @@ public final class CheckpointCutter {
     public void accept(String name, NDArray weight) throws IOException {
       TensorInfo dense = model.checkpoint().tensor(name);
       Optional<CutTable.Cut> cut = table.cut(name);
-      if (cut.isEmpty()) { // a bias
+      if (cut.isEmpty()) { // a bias, or values of heads that all stay
         restored.put(dense, FloatView.of(weight));
       } else if (export == Export.CUT) {
         restored.put(cut.get().of(dense), FloatView.of(weight));

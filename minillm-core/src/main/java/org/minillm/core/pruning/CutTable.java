@@ -51,20 +51,38 @@ public record CutTable(ImmutableMap<String, Cut> cuts) {
     }
 
     /**
-     * Puts the kept columns where they were in the dense tensor.
+     * Takes what stays out of a dense tensor.
      *
-     * @param columns FLOAT32, (out, kept)
-     * @param owner where the result hangs
-     * @return FLOAT32, (out, size), with zeros between
+     * @param dense FLOAT32, (out, in) or (out)
+     * @return the kept indices of the axis, a new array on the manager of {@code dense}
      */
-    NDArray spread(NDArray columns, NDManager owner) {
-      int rows = Math.toIntExact(columns.getShape().get(0));
-      NDArray dense = owner.zeros(new Shape(rows, size));
-      FloatBuffer from = FloatView.of(columns);
+    NDArray select(NDArray dense) {
+      NDArray indices = dense.getManager().create(kept.stream().asLongStream().toArray());
+      return axis == 0
+          ? dense.get(indices)
+          : dense.transpose().get(indices).transpose().duplicate();
+    }
+
+    /**
+     * Puts what was kept where it was in the dense tensor.
+     *
+     * @param selected FLOAT32, what {@link #select} makes
+     * @param owner where the result hangs
+     * @return FLOAT32, in the dense tensor's shape, with zeros between
+     */
+    NDArray spread(NDArray selected, NDManager owner) {
+      long[] shape = selected.getShape().getShape().clone();
+      shape[axis] = size;
+      NDArray dense = owner.zeros(new Shape(shape));
+      FloatBuffer from = FloatView.of(selected);
       FloatBuffer to = FloatView.of(dense);
-      for (int row = 0; row < rows; row++) {
+      // before the axis and after it
+      int outer = axis == 0 ? 1 : Math.toIntExact(shape[0]);
+      int inner = axis == 0 && shape.length == 2 ? Math.toIntExact(shape[1]) : 1;
+      for (int row = 0; row < outer; row++) {
         for (int i = 0; i < kept.length(); i++) {
-          to.put(row * size + kept.get(i), from.get(row * kept.length() + i));
+          int at = (row * kept.length() + i) * inner;
+          to.put((row * size + kept.get(i)) * inner, from, at, inner);
         }
       }
       return dense;

@@ -2,10 +2,8 @@ package org.minillm.core.pruning;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.Shape;
 import com.google.common.primitives.ImmutableIntArray;
 import org.jspecify.annotations.Nullable;
-import org.minillm.core.calibration.SecondMoments;
 import org.minillm.core.model.InputTap;
 import org.minillm.core.model.TensorSlice;
 
@@ -17,24 +15,7 @@ final class MomentsTap {
   private final NDArray kept;
   private final NDArray removed;
   private final NDArray removedWeights;
-  private final SecondMoments inputs;
-  private final SecondMoments residuals;
-  private final @Nullable FirstMoments first;
-
-  /** Sums over the tokens: products with a column of ones. */
-  private record FirstMoments(SecondMoments inputs, SecondMoments residuals, SecondMoments tokens) {
-
-    void add(NDArray ones, NDArray x, NDArray missing) {
-      inputs.add(ones, x);
-      residuals.add(ones, missing);
-      tokens.add(ones, ones);
-    }
-
-    Restoration.Intercept intercept() {
-      return new Restoration.Intercept(
-          inputs.sum(), residuals.sum(), tokens.sum().toDoubleArray()[0]);
-    }
-  }
+  private final MomentSums sums;
 
   /**
    * Begins the sums of a consumer.
@@ -62,16 +43,7 @@ final class MomentsTap {
     removedWeights.attach(owner);
     transposed.close();
     long columns = cut.kept().length();
-    this.inputs = new SecondMoments(columns, columns, owner);
-    long out = weight.getShape().get(0);
-    this.residuals = new SecondMoments(out, columns, owner);
-    this.first =
-        hasBias
-            ? new FirstMoments(
-                new SecondMoments(1, columns, owner),
-                new SecondMoments(1, out, owner),
-                new SecondMoments(1, 1, owner))
-            : null;
+    this.sums = new MomentSums(columns, weight.getShape().get(0), hasBias, owner);
   }
 
   private static NDArray indices(ImmutableIntArray numbers, NDManager owner) {
@@ -89,8 +61,7 @@ final class MomentsTap {
   }
 
   Restoration.Moments moments() {
-    return new Restoration.Moments(
-        inputs.sum(), residuals.sum(), first == null ? null : first.intercept());
+    return sums.moments();
   }
 
   private final class Batch implements InputTap {
@@ -121,32 +92,14 @@ final class MomentsTap {
         return;
       }
       // (channels, tokens): choosing rows is cheaper than choosing columns
-      NDArray channels = weighted(input).transpose();
+      NDArray channels = MomentSums.weighted(input, weightRoots).transpose();
       NDArray x = channels.get(kept).transpose();
       NDArray missing =
           denseSum != null && restoration.target() == Restoration.Target.RESIDUAL
-              ? weighted(denseSum.sub(sum))
+              ? MomentSums.weighted(denseSum.sub(sum), weightRoots)
               : channels.get(removed).transpose().matMul(removedWeights);
-      inputs.add(x, x);
-      residuals.add(missing, x);
-      if (first != null) {
-        first.add(ones(x), x, missing);
-      }
+      sums.add(x, missing, weightRoots);
       input = null;
-    }
-
-    /** The roots of the weights of the tokens. */
-    private NDArray ones(NDArray x) {
-      long tokens = x.getShape().get(0);
-      return weightRoots == null
-          ? x.getManager().ones(new Shape(tokens, 1))
-          : weightRoots.reshape(tokens, 1);
-    }
-
-    /** Rows of tokens, times the roots of their weights. */
-    private NDArray weighted(NDArray tokens) {
-      NDArray rows = weightRoots == null ? tokens : tokens.mul(weightRoots);
-      return rows.reshape(-1, tokens.getShape().getLastDimension());
     }
   }
 }

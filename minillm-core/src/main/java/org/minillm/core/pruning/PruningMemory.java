@@ -2,6 +2,7 @@ package org.minillm.core.pruning;
 
 import java.util.Collection;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.calibration.Evidence;
 import org.minillm.core.model.CausalLm;
@@ -32,7 +33,7 @@ final class PruningMemory {
       CalibrationSet data,
       Set<Evidence> evidence,
       boolean measuresLosses,
-      boolean restored,
+      @Nullable Restoration restoration,
       Collection<GroupKind> kinds) {
     boolean gradient =
         evidence.contains(Evidence.GRADIENT) || evidence.contains(Evidence.GATE_GRADIENT);
@@ -40,20 +41,23 @@ final class PruningMemory {
         evidence.contains(Evidence.SECOND_MOMENTS)
             || evidence.contains(Evidence.WEIGHTED_SECOND_MOMENTS);
     int streams = gradient ? STREAMS_OF_AN_ESTIMATE : STREAMS_OF_EVIDENCE;
-    long ofPasses = (restored ? ofARestoration(kinds) : streams) * bytesOfAStream(model, data);
+    boolean restored = restoration != null;
+    long ofPasses =
+        (restored ? ofARestoration(restoration, kinds) : streams) * bytesOfAStream(model, data);
     long ofLosses = measuresLosses ? MaskedLosses.bytes(model, data) : 0;
     return forecast(model, Math.max(ofPasses, ofLosses), squares || restored ? kinds : Set.of());
   }
 
   /** Forecasts the restoration of a plan that cuts some kinds of groups. */
   static MemoryForecast ofARestoration(
-      CausalLm model, CalibrationSet data, Collection<GroupKind> kinds) {
-    return forecast(model, ofARestoration(kinds) * bytesOfAStream(model, data), kinds);
+      CausalLm model, CalibrationSet data, Restoration restoration, Collection<GroupKind> kinds) {
+    return forecast(model, ofARestoration(restoration, kinds) * bytesOfAStream(model, data), kinds);
   }
 
   /** More than any evidence and any estimate takes. */
-  private static int ofARestoration(Collection<GroupKind> kinds) {
-    return STREAMS_OF_A_RESTORATION + kinds.size();
+  private static int ofARestoration(Restoration restoration, Collection<GroupKind> kinds) {
+    int ofDenseInputs = restoration.valueRestoration().isPresent() ? 1 : 0;
+    return STREAMS_OF_A_RESTORATION + ofDenseInputs + kinds.size();
   }
 
   private static long bytesOfAStream(CausalLm model, CalibrationSet data) {

@@ -1,6 +1,7 @@
 package org.minillm.core.pruning;
 
 import ai.djl.ndarray.NDArray;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.calibration.TokenWeights;
 import org.minillm.core.plugin.ConfigurablePlugin;
@@ -49,6 +50,19 @@ public interface Restoration extends ConfigurablePlugin<Restoration> {
   }
 
   /**
+   * Says how the values of the attention are fitted to make up for what the pruned layers before
+   * feed them. With X what they read in the pruned model and R what is missing of what they read in
+   * the dense one, a correction C of X makes {@code X (I + C^T)} the estimate of the dense inputs,
+   * and {@code W + W C} reads it; a bias takes the constant part.
+   *
+   * @return what computes the correction; empty where values stay as they are, which is so unless
+   *     overridden
+   */
+  default Optional<Restoration> valueRestoration() {
+    return Optional.empty();
+  }
+
+  /**
    * Says how much a token counts.
    *
    * @return the weights of the tokens in {@link Moments}
@@ -56,7 +70,8 @@ public interface Restoration extends ConfigurablePlugin<Restoration> {
   TokenWeights tokens();
 
   /**
-   * What the calibration tokens say about one consumer of the pruned model, summed over them.
+   * What the calibration tokens say about one consumer of the pruned model, or about the values of
+   * one of its layers, summed over them.
    *
    * @param inputs FLOAT64, (k, k): X^T X of the k input columns that stay
    * @param residuals FLOAT64, (out, k): R^T X, R what is missing of the target while the columns

@@ -45,10 +45,10 @@ final class RestorationPass {
   interface Sink extends Findings {
 
     /**
-     * A consumer is restored.
+     * A tensor is restored.
      *
-     * @param tensor name of its weight or of its bias
-     * @param values FLOAT32, (out, kept columns) or (out); gone after the call
+     * @param tensor name of a weight or of a bias
+     * @param values FLOAT32, (out, in) or (out), without what the plan cuts; gone after the call
      */
     void accept(String tensor, NDArray values) throws IOException;
   }
@@ -75,7 +75,7 @@ final class RestorationPass {
   /** Restores every consumer that the plan cuts and that an interrupted run has not restored. */
   void run(CalibrationSet data, Journal journal, String pass, PassListener listener)
       throws IOException {
-    int last = cutGroups.keySet().stream().mapToInt(Integer::intValue).max().orElse(-1);
+    int last = lastLayer();
     listener.passStarted("restore", last + 1L);
     try (TwinStreams streams = new TwinStreams(model, data.windows())) {
       int first = resume(streams, journal, pass);
@@ -99,6 +99,14 @@ final class RestorationPass {
     listener.passDone();
   }
 
+  /** Values are fitted behind the last cut, too. */
+  private int lastLayer() {
+    int lastCut = cutGroups.keySet().stream().mapToInt(Integer::intValue).max().orElse(-1);
+    return restoration.valueRestoration().isPresent() && lastCut >= 0
+        ? model.config().layers().size() - 1
+        : lastCut;
+  }
+
   /** Returns the number of layers that are done. */
   private int resume(TwinStreams streams, Journal journal, String pass) throws IOException {
     Optional<PassState> earlier = journal.find(pass);
@@ -112,40 +120,80 @@ final class RestorationPass {
 
   private void restoreOnPrunedInputs(
       TwinStreams streams, int layer, LayerWeights weights, NDManager owner) throws IOException {
-    try (DenseSums sums = new DenseSums(cutGroups.get(layer), streams)) {
-      restoreLayer(streams, layer, weights, sums, owner);
+    // before the first cut the values read what the dense model's do
+    Restoration ofValues = streams.diverged() ? restoration.valueRestoration().orElse(null) : null;
+    String valuePoint = ofValues == null ? null : model.decoder().values(layer).input();
+    try (DenseTargets targets = new DenseTargets(cutGroups.get(layer), valuePoint, streams)) {
+      try {
+        streams.advanceDense(layer, weights, targets);
+      } catch (UncheckedIOException e) {
+        // a tap has no other way to say that the disk is full
+        throw e.getCause();
+      }
+      Map<String, NDArray> changed = new HashMap<>();
+      if (ofValues != null) {
+        changed.putAll(refitValues(streams, layer, weights, ofValues, targets, owner));
+      }
+      restoreConsumers(streams, layer, weights, targets, changed, owner);
     }
   }
 
-  private void restoreLayer(
-      TwinStreams streams, int layer, LayerWeights weights, DenseSums sums, NDManager owner)
+  private Map<String, NDArray> refitValues(
+      TwinStreams streams,
+      int layer,
+      LayerWeights weights,
+      Restoration ofValues,
+      DenseTargets targets,
+      NDManager owner)
       throws IOException {
-    try {
-      streams.advanceDense(layer, weights, sums);
-    } catch (UncheckedIOException e) {
-      // a tap has no other way to say that the disk is full
-      throw e.getCause();
+    try (NDManager scratch = owner.newSubManager()) {
+      ValueRefit refit =
+          new ValueRefit(
+              ofValues, model.decoder().values(layer), model.config().hiddenSize(), scratch);
+      ResidualStream dense = targets.valueInputs();
+      streams.showPruned(
+          layer,
+          weights,
+          WeightTransform.NONE,
+          (batch, any) -> refit.batch(dense.read(batch, any)));
+      Map<String, NDArray> fitted = refit.fitted(weights, owner);
+      for (Map.Entry<String, NDArray> tensor : fitted.entrySet()) {
+        Optional<CutTable.Cut> cut = table.cut(tensor.getKey());
+        NDArray values = tensor.getValue();
+        sink.accept(tensor.getKey(), cut.isPresent() ? cut.get().select(values) : values);
+      }
+      return fitted;
     }
-    // the consumers of the pruned model: masked, then one after the other restored
-    Map<String, NDArray> consumers = new HashMap<>();
+  }
+
+  /** {@code changed} are the tensors of the pruned model that are not as in the dense one. */
+  private void restoreConsumers(
+      TwinStreams streams,
+      int layer,
+      LayerWeights weights,
+      DenseTargets targets,
+      Map<String, NDArray> changed,
+      NDManager owner)
+      throws IOException {
+    // the consumers are masked, then one after the other restored
     MaskedWeights masked = new MaskedWeights(table);
     for (PruningGroup group : cutGroups.get(layer)) {
       String consumer = group.consumer().tensor();
-      consumers.put(consumer, masked.apply(consumer, weights.read(consumer, owner), owner));
+      changed.put(consumer, masked.apply(consumer, weights.read(consumer, owner), owner));
     }
     WeightTransform transform =
-        consumers.isEmpty()
+        changed.isEmpty()
             ? WeightTransform.NONE
-            : (tensor, weight, manager) -> consumers.getOrDefault(tensor, weight);
-    for (PruningGroup group : sums.inOrderOfComputation()) {
+            : (tensor, weight, manager) -> changed.getOrDefault(tensor, weight);
+    for (PruningGroup group : targets.inOrderOfComputation()) {
       String consumer = group.consumer().tensor();
       CutTable.Cut cut = table.cut(consumer).orElseThrow();
       try (NDManager scratch = owner.newSubManager()) {
         MomentsTap tap = momentsOf(group, cut, weights, owner, scratch);
-        ResidualStream dense = sums.of(group);
+        ResidualStream dense = targets.of(group);
         streams.showPruned(
             layer, weights, transform, (batch, any) -> tap.batch(dense.read(batch, any)));
-        consumers.putAll(restore(consumer, cut, weights, tap.moments(), scratch, owner));
+        changed.putAll(restore(consumer, cut, weights, tap.moments(), owner));
       }
     }
     streams.advancePruned(layer, weights, transform);
@@ -172,7 +220,7 @@ final class RestorationPass {
           streams.showPruned(
               layer, weights, WeightTransform.NONE, (batch, any) -> tap.ofDenseInputs());
         }
-        restore(consumer, cut, weights, tap.moments(), scratch, owner);
+        restore(consumer, cut, weights, tap.moments(), owner);
       }
     }
     streams.advancePruned(layer, weights, WeightTransform.NONE);
@@ -207,22 +255,15 @@ final class RestorationPass {
       CutTable.Cut cut,
       LayerWeights weights,
       Restoration.Moments moments,
-      NDManager scratch,
       NDManager owner)
       throws IOException {
     NDArray weight = weights.read(consumer, owner);
     Restoration.Correction correction = restoration.correction(moments);
-    NDArray kept = scratch.create(cut.kept().stream().asLongStream().toArray());
     Map<String, NDArray> restored = new HashMap<>();
     try (NDScope scope = new NDScope()) {
       scope.suppressNotUsedWarning();
       NDArray columns =
-          weight
-              .transpose()
-              .get(kept)
-              .transpose()
-              .add(correction.weight().toType(DataType.FLOAT32, false))
-              .duplicate();
+          cut.select(weight).add(correction.weight().toType(DataType.FLOAT32, false)).duplicate();
       sink.accept(consumer, columns);
       restored.put(consumer, kept(cut.spread(columns, owner), owner));
       if (correction.bias() != null) {

@@ -98,7 +98,7 @@ public final class StructuredPruner implements Pruner {
             data,
             Sets.immutableEnumSet(requires().values()),
             allocation.measuresLosses(),
-            restoration != null,
+            restoration,
             target.kinds());
   }
 

@@ -12,9 +12,11 @@ import java.util.Set;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.InputTap;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.TensorSlice;
+import org.minillm.core.model.ValueProjection;
 import org.minillm.core.model.WeightTransform;
 
 /** The table of groups is true, and blocks get their weights where a transform can change them. */
@@ -151,6 +153,39 @@ interface GroupTableContract extends FamilyModels {
         // THEN the block has computed with it
         assertThat(outputs.hidden()).as("hidden states without %s", spoiled).contains(Float.NaN);
       }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("models")
+  default void theRowsOfTheValuesMakeWhatTheHeadsCarry(Path folder) throws IOException {
+    try (CausalLm model = CausalLm.open(folder)) {
+      List<int[]> window = Passes.windows(model).windows().subList(0, 1);
+      // GIVEN what the first layer's output projection reads
+      String heads =
+          model.decoder().groups(0).stream()
+              .filter(group -> group.id().kind() == GroupKind.ATTENTION_HEADS)
+              .map(group -> group.consumer().input())
+              .findFirst()
+              .orElseThrow();
+      float[] carried = Passes.inputs(model, window, WeightTransform.NONE, heads);
+
+      // WHEN the rows of the values are doubled, weight and bias
+      ValueProjection values = model.decoder().values(0);
+      WeightTransform doubled =
+          (tensor, weight, owner) ->
+              tensor.equals(values.weight()) || tensor.equals(values.bias())
+                  ? Passes.rowsDoubled(weight, values.rows(), owner)
+                  : weight;
+
+      // THEN so is what it reads: attention is linear in its values and in nothing else
+      float[] twice = Passes.inputs(model, window, doubled, heads);
+      float[] expected = carried.clone();
+      for (int i = 0; i < expected.length; i++) {
+        expected[i] *= 2;
+      }
+      assertThat(Passes.difference(twice, expected)).isLessThan(CutContract.SAME_FUNCTION);
+      assertThat(Passes.difference(twice, carried)).isGreaterThan(CutContract.VISIBLE);
     }
   }
 }

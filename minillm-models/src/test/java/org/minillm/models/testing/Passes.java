@@ -7,6 +7,7 @@ import ai.djl.ndarray.NDManager;
 import com.google.common.base.Strings;
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.Iterables;
+import com.google.common.primitives.ImmutableIntArray;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -65,6 +66,33 @@ public final class Passes {
       NDArray batch = Iterables.getOnlyElement(sweep.normed(strand));
       return new Outputs(batch.toFloatArray(), firstLogits(model, batch));
     }
+  }
+
+  /** What a tap point is shown of one micro-batch. */
+  static float[] inputs(
+      CausalLm model, List<int[]> windows, WeightTransform transform, String point)
+      throws IOException {
+    List<float[]> shown = new ArrayList<>();
+    InputTap tap =
+        (seen, input) -> {
+          if (seen.equals(point)) {
+            shown.add(input.toFloatArray());
+          }
+        };
+    run(model, windows, transform, tap);
+    return Iterables.getOnlyElement(shown);
+  }
+
+  static NDArray rowsDoubled(NDArray weight, ImmutableIntArray rows, NDManager owner) {
+    float[] values = weight.toFloatArray();
+    int width = values.length / Math.toIntExact(weight.getShape().get(0));
+    rows.forEach(
+        row -> {
+          for (int i = row * width; i < (row + 1) * width; i++) {
+            values[i] *= 2;
+          }
+        });
+    return owner.create(values, weight.getShape());
   }
 
   static double[] negativeLogLikelihoods(CausalLm model, List<int[]> windows) throws IOException {

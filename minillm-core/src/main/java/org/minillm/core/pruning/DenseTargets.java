@@ -1,5 +1,7 @@
 package org.minillm.core.pruning;
 
+import static com.google.common.base.Preconditions.checkNotNull;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDScope;
 import java.io.IOException;
@@ -14,14 +16,17 @@ import org.minillm.core.model.ResidualStream;
 import org.minillm.core.model.TwinStreams;
 
 /**
- * Remembers what the dense stream is after the consumers of some groups of a layer. What it is
- * after the last of them it mostly still is when the layer is done, and is not kept twice.
+ * Remembers of the dense model what the pruned one is to follow in a layer: the stream after the
+ * consumers of some groups, and what the values read. What the stream is after the last consumer it
+ * mostly still is when the layer is done, and is not kept twice.
  */
-final class DenseSums implements InputTap, AutoCloseable {
+final class DenseTargets implements InputTap, AutoCloseable {
 
   private final List<PruningGroup> groups;
   private final TwinStreams streams;
   private final Map<PruningGroup, ResidualStream> sums = new LinkedHashMap<>();
+  private final @Nullable String valuePoint;
+  private @Nullable ResidualStream valueInputs;
   private String point = "";
   private @Nullable PruningGroup last;
   private @Nullable NDArray sumOfLast;
@@ -30,16 +35,21 @@ final class DenseSums implements InputTap, AutoCloseable {
    * Begins.
    *
    * @param groups whose consumers are of interest, of one layer
+   * @param valuePoint the tap point of the values; null where they are of no interest
    * @param streams the dense stream is about to be taken through that layer
    */
-  DenseSums(List<PruningGroup> groups, TwinStreams streams) {
+  DenseTargets(List<PruningGroup> groups, @Nullable String valuePoint, TwinStreams streams) {
     this.groups = groups;
+    this.valuePoint = valuePoint;
     this.streams = streams;
   }
 
   @Override
   public void accept(String tapPoint, NDArray input) {
     point = tapPoint;
+    if (tapPoint.equals(valuePoint)) {
+      valueInputs = keep(valueInputs, input);
+    }
   }
 
   @Override
@@ -67,19 +77,23 @@ final class DenseSums implements InputTap, AutoCloseable {
     if (last == null || sumOfLast == null) {
       return;
     }
-    NDArray copy = sumOfLast.duplicate();
+    sums.put(last, keep(sums.get(last), sumOfLast));
+    last = null;
+    sumOfLast = null;
+  }
+
+  /** Adds a copy to a stream, or to a new one where there is none. */
+  private ResidualStream keep(@Nullable ResidualStream stream, NDArray array) {
+    NDArray copy = array.duplicate();
     NDScope.unregister(copy);
     try {
-      if (!sums.containsKey(last)) {
-        sums.put(last, streams.newStream());
-      }
-      sums.get(last).add(copy);
+      ResidualStream kept = stream == null ? streams.newStream() : stream;
+      kept.add(copy);
+      return kept;
     } catch (IOException e) {
       // a tap has no other way to say that the disk is full
       throw new UncheckedIOException(e);
     }
-    last = null;
-    sumOfLast = null;
   }
 
   /** Returns the groups whose sums were seen, in the order of the computation. */
@@ -92,11 +106,19 @@ final class DenseSums implements InputTap, AutoCloseable {
     return sums.get(group);
   }
 
+  /** Returns what the values read, in micro-batches. */
+  ResidualStream valueInputs() {
+    return checkNotNull(valueInputs, "the dense stream has not passed, or no values were wanted");
+  }
+
   /** Frees what is not the streams' own. */
   @Override
   public void close() {
     sums.values().stream()
         .filter(stream -> stream != streams.dense())
         .forEach(ResidualStream::close);
+    if (valueInputs != null) {
+      valueInputs.close();
+    }
   }
 }

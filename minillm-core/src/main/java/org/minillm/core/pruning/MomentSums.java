@@ -1,0 +1,88 @@
+package org.minillm.core.pruning;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import org.jspecify.annotations.Nullable;
+import org.minillm.core.calibration.SecondMoments;
+import org.minillm.core.calibration.TokenWeights;
+
+/** Sums {@link Restoration.Moments} over micro-batches. */
+final class MomentSums {
+
+  private final SecondMoments inputs;
+  private final SecondMoments residuals;
+  private final @Nullable FirstMoments first;
+
+  /** Sums over the tokens: products with a column of ones. */
+  private record FirstMoments(SecondMoments inputs, SecondMoments residuals, SecondMoments tokens) {
+
+    void add(NDArray ones, NDArray x, NDArray missing) {
+      inputs.add(ones, x);
+      residuals.add(ones, missing);
+      tokens.add(ones, ones);
+    }
+
+    Restoration.Intercept intercept() {
+      return new Restoration.Intercept(
+          inputs.sum(), residuals.sum(), tokens.sum().toDoubleArray()[0]);
+    }
+  }
+
+  /**
+   * Begins with nothing.
+   *
+   * @param columns of the inputs
+   * @param out columns of what is missing
+   * @param hasBias whether first moments are wanted
+   * @param owner where the sums hang
+   */
+  MomentSums(long columns, long out, boolean hasBias, NDManager owner) {
+    inputs = new SecondMoments(columns, columns, owner);
+    residuals = new SecondMoments(out, columns, owner);
+    first =
+        hasBias
+            ? new FirstMoments(
+                new SecondMoments(1, columns, owner),
+                new SecondMoments(1, out, owner),
+                new SecondMoments(1, 1, owner))
+            : null;
+  }
+
+  /**
+   * Adds tokens.
+   *
+   * @param x FLOAT32, (tokens, columns), times the roots of the weights of the tokens
+   * @param missing FLOAT32, (tokens, out), likewise
+   * @param roots FLOAT32, (…, 1), these roots; null where all are 1
+   */
+  void add(NDArray x, NDArray missing, @Nullable NDArray roots) {
+    inputs.add(x, x);
+    residuals.add(missing, x);
+    if (first != null) {
+      long tokens = x.getShape().get(0);
+      first.add(
+          roots == null ? x.getManager().ones(new Shape(tokens, 1)) : roots.reshape(tokens, 1),
+          x,
+          missing);
+    }
+  }
+
+  /**
+   * Makes rows of tokens, times the roots of their weights.
+   *
+   * @param tokens FLOAT32, (batch, time, channels)
+   * @param roots as of {@link TokenWeights#roots}
+   * @return FLOAT32, (batch * time, channels)
+   */
+  static NDArray weighted(NDArray tokens, @Nullable NDArray roots) {
+    NDArray rows = roots == null ? tokens : tokens.mul(roots);
+    return rows.reshape(-1, tokens.getShape().getLastDimension());
+  }
+
+  /** Returns the sums, which are this object's own. */
+  Restoration.Moments moments() {
+    return new Restoration.Moments(
+        inputs.sum(), residuals.sum(), first == null ? null : first.intercept());
+  }
+}
