@@ -22,11 +22,12 @@ import org.minillm.core.pruning.ImportanceCriterion;
 
 /**
  * Structured optimal brain surgeon (Hassibi and Stork 1993; Kurtic et al., arXiv 2302.04089), in
- * one shot: {@code ||W_:j||^2 / G_jj} with {@code G = (H + damping D)^-1}, H = X^T X the second
- * moments of the consumer's inputs. It is the error that removing channel j leaves when the other
- * channels are re-fitted to make up for it. A unit of several channels has the sum over its
- * channels, which counts what they could do for each other. One forward pass; per group n x n
- * doubles and n^3 operations.
+ * one shot: {@code tr(W_S (G_SS)^-1 W_S^T)} for the channels S of a unit, with {@code G = (H +
+ * damping D)^-1}, H = X^T X the second moments of the consumer's inputs. It is the error that
+ * removing the unit leaves when the channels of the others are re-fitted to make up for it; of a
+ * unit of one channel {@code ||W_:j||^2 / G_jj}. One forward pass; per group n x n doubles and n^3
+ * operations; for units of several channels, and in rounds, G is n x n doubles more, and while it
+ * is made twice that.
  *
  * @param damping relative to the ridge
  * @param ridge D: DIAGONAL is the diagonal of H, MEAN its mean
@@ -95,18 +96,30 @@ public record Obs(double damping, Ridge ridge, TokenWeights tokens, int rounds)
     NDArray moments = evidence.secondMoments(consumer, tokens);
     NDArray weight = evidence.weight(consumer);
     try (Cholesky factor = Cholesky.ofRidged(moments, damped(moments))) {
-      if (rounds == 1) {
+      if (rounds == 1 && consumer.width() == 1) {
+        // the diagonal alone takes no second matrix
         return errors(consumer, weight, factor.inverseDiagonal(), evidence.backend());
       }
-      try (NDArray inverse = factor.inverse();
-          SurgeonRounds surgeon = new SurgeonRounds(inverse, weight, consumer.width())) {
-        return surgeon.run(
-            rounds,
-            (refitted, diagonal) -> errors(consumer, refitted, diagonal, evidence.backend()));
+      try (NDArray inverse = factor.inverse()) {
+        SurgeonRounds.Costs costs = costs(consumer, evidence.backend());
+        if (rounds == 1) {
+          return costs.of(weight, inverse, unit -> false);
+        }
+        try (SurgeonRounds surgeon = new SurgeonRounds(inverse, weight, consumer.width())) {
+          return surgeon.run(rounds, costs);
+        }
       }
     }
   }
 
+  private static SurgeonRounds.Costs costs(TensorSlice consumer, ScoreBackend backend) {
+    return consumer.width() == 1
+        ? (weight, inverse, gone) ->
+            errors(consumer, weight, inverse.diagonal().toDoubleArray(), backend)
+        : (weight, inverse, gone) -> UnitErrors.of(weight, inverse, consumer.width(), gone);
+  }
+
+  /** The errors of units of one channel. */
   private static double[] errors(
       TensorSlice consumer, NDArray weight, double[] inverseDiagonal, ScoreBackend backend) {
     double[] roots = new double[inverseDiagonal.length];

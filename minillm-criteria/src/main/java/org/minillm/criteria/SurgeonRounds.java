@@ -7,6 +7,7 @@ import ai.djl.ndarray.types.DataType;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
 import org.minillm.core.linalg.Cholesky;
 
@@ -23,10 +24,10 @@ final class SurgeonRounds implements AutoCloseable {
   private final NDArray inverse;
   private NDArray weight;
 
-  /** Costs of all units, given their weights and the diagonal of G; those gone do not matter. */
+  /** Costs of all units, given their weights, G and which are gone; of those they do not matter. */
   @FunctionalInterface
   interface Costs {
-    double[] of(NDArray weight, double[] inverseDiagonal) throws IOException;
+    double[] of(NDArray weight, NDArray inverse, IntPredicate gone) throws IOException;
   }
 
   /**
@@ -56,7 +57,7 @@ final class SurgeonRounds implements AutoCloseable {
     boolean[] gone = new boolean[units];
     double before = 0;
     for (int round = 0; round < rounds; round++) {
-      double[] present = costs.of(weight, inverse.diagonal().toDoubleArray());
+      double[] present = costs.of(weight, inverse, unit -> gone[unit]);
       int[] cheapest =
           IntStream.range(0, units)
               .filter(unit -> !gone[unit])

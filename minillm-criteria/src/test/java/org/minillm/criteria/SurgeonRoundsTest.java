@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import java.io.IOException;
@@ -105,9 +106,13 @@ class SurgeonRoundsTest {
       NDArray rows = moments.get(kept); // H_K:
       NDArray inverse = rows.transpose().get(kept).inverse(); // (H_KK)^-1
       NDArray refitted = inverse.matMul(rows.matMul(weight.transpose())); // columns of W, (K, out)
-      double[] cost = refitted.square().sum(new int[] {1}).div(inverse.diagonal()).toDoubleArray();
       double[] ofUnits = new double[left.size()];
-      IntStream.range(0, cost.length).forEach(c -> ofUnits[c / width] += cost[c]);
+      for (int u = 0; u < ofUnits.length; u++) {
+        NDIndex unit = new NDIndex().addSliceDim((long) u * width, (u + 1L) * width);
+        NDArray columns = refitted.get(unit);
+        NDArray block = inverse.get(unit).transpose().get(unit).inverse();
+        ofUnits[u] = block.matMul(columns).mul(columns).sum().getDouble();
+      }
       int cheapest =
           IntStream.range(0, ofUnits.length).reduce(0, (a, b) -> ofUnits[b] < ofUnits[a] ? b : a);
       before = Math.max(before, ofUnits[cheapest]);
