@@ -25,6 +25,9 @@ final class PruningMemory {
   /** A sum in double, with a product in float32 and in double, or with a factor in double. */
   private static final int BYTES_OF_A_MOMENT = 20;
 
+  /** Units of several channels are scored by blocks of an inverse: made of a factor and of ones. */
+  private static final int BYTES_OF_A_MOMENT_AND_ITS_INVERSE = 32;
+
   private PruningMemory() {}
 
   /** Forecasts the largest of scoring, measuring losses and restoring. */
@@ -66,17 +69,21 @@ final class PruningMemory {
 
   private static MemoryForecast forecast(
       CausalLm model, long streamBytes, Collection<GroupKind> squared) {
-    long channels = widestConsumer(model, squared);
     return model
         .memoryForecast()
         .withStreams(streamBytes)
-        .plus(BYTES_OF_A_MOMENT * channels * channels);
+        .plus(
+            model.groups(squared).stream()
+                .mapToLong(PruningMemory::bytesOfMoments)
+                .max()
+                .orElse(0));
   }
 
-  private static long widestConsumer(CausalLm model, Collection<GroupKind> kinds) {
-    return model.groups(kinds).stream()
-        .mapToLong((PruningGroup group) -> (long) group.units() * group.consumer().width())
-        .max()
-        .orElse(0);
+  private static long bytesOfMoments(PruningGroup group) {
+    int width = group.consumer().width();
+    long channels = (long) group.units() * width;
+    return channels
+        * channels
+        * (width == 1 ? BYTES_OF_A_MOMENT : BYTES_OF_A_MOMENT_AND_ITS_INVERSE);
   }
 }
