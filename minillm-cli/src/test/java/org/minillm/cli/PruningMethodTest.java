@@ -109,7 +109,8 @@ class PruningMethodTest {
     // THEN
     assertThat(methods).hasSize(2);
     assertThat(methods.get(0).allocation().parameters())
-        .containsEntry("among", "middle:first=0.2;last=0.1*global:by=stream;mix=1.0");
+        .containsEntry(
+            "among", "middle:fall=0.0;first=0.2;last=0.1;rise=0.0*global:by=stream;mix=1.0");
   }
 
   @Test

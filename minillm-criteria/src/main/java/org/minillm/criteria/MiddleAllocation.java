@@ -5,7 +5,6 @@ import static com.google.common.base.Preconditions.checkArgument;
 import com.google.common.collect.ImmutableMap;
 import com.google.common.collect.ImmutableSet;
 import com.google.common.collect.ImmutableSortedMap;
-import com.google.common.collect.Sets;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -21,13 +20,18 @@ import org.minillm.core.pruning.UniformAllocation;
 /**
  * Leaves the channels of the first and the last layers whole, and takes equal parts of those
  * between: the first layers feed all others, and what the last ones spoil no layer makes up for.
- * Where the ratio would leave next to nothing of those between, the ends give too. Heads are
- * compared over all layers as in {@link GlobalAllocation}.
+ * The parts can rise and fall in equal steps: over {@code n} layers the {@code k}-th from the end
+ * loses {@code k / (n + 1)} of what those between lose. Where the ratio would leave next to nothing
+ * of those between, all layers give the same. Heads are compared over all layers as in {@link
+ * GlobalAllocation}.
  *
  * @param first part of the layers, from the first on, rounded down
  * @param last part of the layers, up to the last, rounded down
+ * @param rise part of the layers, after the first ones, rounded down
+ * @param fall part of the layers, before the last ones, rounded down
  */
-public record MiddleAllocation(double first, double last) implements Allocation {
+public record MiddleAllocation(double first, double last, double rise, double fall)
+    implements Allocation {
 
   /** 4 of 30 or 32 layers, none of fewer than 8. */
   public static final double DEFAULT_FIRST = 0.134;
@@ -41,15 +45,28 @@ public record MiddleAllocation(double first, double last) implements Allocation 
   // Checks the ranges.
   public MiddleAllocation {
     checkArgument(
-        first >= 0 && last >= 0 && first + last < 1,
-        "first %s and last %s: expected parts of the layers that leave some between",
+        first >= 0 && last >= 0 && rise >= 0 && fall >= 0 && first + last + rise + fall < 1,
+        "first %s, last %s, rise %s and fall %s: expected parts of the layers that leave some"
+            + " between",
         first,
-        last);
+        last,
+        rise,
+        fall);
   }
 
   /** The default parts; for {@link java.util.ServiceLoader}. */
   public MiddleAllocation() {
     this(DEFAULT_FIRST, DEFAULT_LAST);
+  }
+
+  /**
+   * Equal parts between the ends.
+   *
+   * @param first part of the layers, from the first on, rounded down
+   * @param last part of the layers, up to the last, rounded down
+   */
+  public MiddleAllocation(double first, double last) {
+    this(first, last, 0, 0);
   }
 
   @Override
@@ -59,13 +76,21 @@ public record MiddleAllocation(double first, double last) implements Allocation 
 
   @Override
   public Map<String, String> parameters() {
-    return ImmutableMap.of("first", Double.toString(first), "last", Double.toString(last));
+    return ImmutableMap.of(
+        "first", Double.toString(first),
+        "last", Double.toString(last),
+        "rise", Double.toString(rise),
+        "fall", Double.toString(fall));
   }
 
   @Override
   public Allocation with(Map<String, String> changes) {
     Parameters parameters = new Parameters(this, changes);
-    return new MiddleAllocation(parameters.number("first"), parameters.number("last"));
+    return new MiddleAllocation(
+        parameters.number("first"),
+        parameters.number("last"),
+        parameters.number("rise"),
+        parameters.number("fall"));
   }
 
   @Override
@@ -83,17 +108,29 @@ public record MiddleAllocation(double first, double last) implements Allocation 
 
   private Map<GroupId, Integer> channels(List<ScoredGroup> groups, PruningTarget target) {
     int layers = groups.stream().mapToInt(group -> group.id().layer()).max().orElse(-1) + 1;
-    int whole = (int) (first * layers);
-    int from = layers - (int) (last * layers);
     ImmutableSet<Integer> ends =
         IntStream.range(0, layers)
-            .filter(layer -> layer < whole || layer >= from)
+            .filter(layer -> part(layer, layers) == 0)
             .boxed()
             .collect(ImmutableSet.toImmutableSet());
-    double between = 1 - (double) Sets.union(target.keepLayers(), ends).size() / layers;
-    if (target.ratio() > MOST_OF_A_LAYER * between) {
-      ends = ImmutableSet.of();
-    }
-    return new UniformAllocation().unitsToKeep(groups, target.of(GroupKind.MLP_CHANNELS, ends));
+    double spared =
+        IntStream.range(0, layers)
+            .mapToDouble(layer -> target.keepLayers().contains(layer) ? 1 : 1 - part(layer, layers))
+            .sum();
+    boolean all = target.ratio() > MOST_OF_A_LAYER * (1 - spared / layers);
+    return new UniformAllocation()
+        .unitsToKeep(
+            groups,
+            target.of(GroupKind.MLP_CHANNELS, all ? ImmutableSet.of() : ends),
+            layer -> all ? 1 : part(layer, layers));
+  }
+
+  /** What a layer loses, of what those between lose. */
+  private double part(int layer, int layers) {
+    int after = layer + 1 - (int) (first * layers);
+    int before = layers - layer - (int) (last * layers);
+    double rising = after / ((int) (rise * layers) + 1.0);
+    double falling = before / ((int) (fall * layers) + 1.0);
+    return Math.max(0, Math.min(1, Math.min(rising, falling)));
   }
 }

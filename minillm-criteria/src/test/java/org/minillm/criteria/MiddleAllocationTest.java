@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.common.collect.ImmutableMap;
+import com.google.common.collect.ImmutableSet;
 import com.google.common.primitives.ImmutableDoubleArray;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -14,6 +15,12 @@ import org.minillm.core.pruning.PruningTarget;
 import org.minillm.core.pruning.ScoredGroup;
 
 class MiddleAllocationTest {
+
+  private static final MiddleAllocation TAPERED = new MiddleAllocation(0.1, 0.1, 0.1, 0.2);
+
+  private static int sum(List<? extends Integer> counts) {
+    return counts.stream().mapToInt(Integer::intValue).sum();
+  }
 
   private static List<ScoredGroup> layers(int layers, GroupKind kind, double... scores) {
     return IntStream.range(0, layers)
@@ -84,6 +91,99 @@ class MiddleAllocationTest {
   }
 
   @Test
+  void partsRiseAndFallBetweenTheEnds() {
+    // GIVEN 10 layers of 100 channels
+    List<ScoredGroup> groups = layers(10, GroupKind.MLP_CHANNELS, new double[100]);
+
+    // WHEN a fifth, 200 channels, goes with one layer whole at each end, one rising, two falling
+    // THEN the parts are 0, 1/2, five of 1, 2/3, 1/3, 0, together 6.5, and the full one is 30.77
+    assertThat(counts(TAPERED, groups, PruningTarget.of(0.2, GroupKind.MLP_CHANNELS)))
+        // 15.38, 30.77 each, 20.51 and 10.26 go; summed and rounded they are 15, 46, 77, 108, 138,
+        // 169, 190 and 200
+        .containsExactly(100, 85, 69, 69, 69, 70, 69, 79, 90, 100)
+        .satisfies(counts -> assertThat(sum(counts)).isEqualTo(800));
+  }
+
+  @Test
+  void thirtyLayersFallOverSix() {
+    // GIVEN 30 layers of 1400 channels
+    List<ScoredGroup> groups = layers(30, GroupKind.MLP_CHANNELS, new double[1400]);
+
+    // WHEN 700 of each full layer go: a half, 18 and 6/7 to 1/7 (which is 3) are 21.5 of 30 layers
+    List<Integer> counts =
+        counts(
+            new MiddleAllocation(0.1, 0.067, 0.034, 0.2),
+            groups,
+            PruningTarget.of(0.5 * 21.5 / 30, GroupKind.MLP_CHANNELS));
+
+    // THEN
+    assertThat(counts.subList(0, 4)).containsExactly(1400, 1400, 1400, 1050);
+    assertThat(counts.subList(4, 22)).containsOnly(700);
+    assertThat(counts.subList(22, 30))
+        .containsExactly(800, 900, 1000, 1100, 1200, 1300, 1400, 1400);
+  }
+
+  @Test
+  void slopesKeepTheBoundsOfTheTarget() {
+    // GIVEN 13 steps of 8 channels a layer, of which 5 can go, and layer 4 to be left whole
+    List<ScoredGroup> groups = layers(10, GroupKind.MLP_CHANNELS, new double[104]);
+
+    // WHEN 26 of 130 steps go
+    // THEN a part of 1 is 4.73: 2.36, 4.73 four times, 3.15 and 1.58, summed and rounded 2, 7, 12,
+    // 17, 21, 24 and 26
+    assertThat(counts(TAPERED, groups, bounded(26)))
+        .containsExactly(104, 88, 64, 64, 104, 64, 72, 80, 88, 104);
+
+    // WHEN it is 28, for which a part of 1 were 5.09
+    // THEN those give 5, and 1/2, 2/3 and 1/3 the other 8: 2.67, 3.56 and 1.78
+    assertThat(counts(TAPERED, groups, bounded(28)))
+        .containsExactly(104, 80, 64, 64, 104, 64, 64, 80, 88, 104);
+
+    // WHEN it is 39, and 7 layers can give 35
+    assertThatThrownBy(() -> TAPERED.unitsToKeep(groups, bounded(39)))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageStartingWith("pruning ratio 0.3 asked for, but 0.2692 is all that can be");
+  }
+
+  private static PruningTarget bounded(int steps) {
+    return new PruningTarget(
+        steps / 130.0, ImmutableSet.of(GroupKind.MLP_CHANNELS), 8, 60, ImmutableSet.of(4));
+  }
+
+  @Test
+  void slopesGiveAsMuchAsTheOthersWhereThoseWouldLoseNearlyEverything() {
+    // GIVEN parts that come to 6.5 of 10 layers, of which 0.9 is 5.85
+    List<ScoredGroup> groups = layers(10, GroupKind.MLP_CHANNELS, new double[100]);
+
+    // WHEN a little less goes and a little more
+    // THEN
+    assertThat(counts(TAPERED, groups, PruningTarget.of(0.58, GroupKind.MLP_CHANNELS)))
+        .startsWith(100)
+        .endsWith(100)
+        .satisfies(counts -> assertThat(sum(counts)).isEqualTo(420));
+    assertThat(counts(TAPERED, groups, PruningTarget.of(0.59, GroupKind.MLP_CHANNELS)))
+        .containsOnly(41);
+  }
+
+  @Test
+  void parametersMakeTheSameAllocationAgain() {
+    assertThat(new MiddleAllocation().with(TAPERED.parameters())).isEqualTo(TAPERED);
+    assertThat(new MiddleAllocation().with(ImmutableMap.of("fall", "0.2")))
+        .isEqualTo(
+            new MiddleAllocation(
+                MiddleAllocation.DEFAULT_FIRST, MiddleAllocation.DEFAULT_LAST, 0, 0.2));
+  }
+
+  @Test
+  void slopesThatLeaveNothingBetweenAreRefused() {
+    assertThatThrownBy(() -> new MiddleAllocation(0.25, 0.25, 0.25, 0.25))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageStartingWith("first 0.25, last 0.25, rise 0.25 and fall 0.25: expected parts");
+    assertThatThrownBy(() -> new MiddleAllocation(0, 0, 0, -0.1))
+        .isInstanceOf(IllegalArgumentException.class);
+  }
+
+  @Test
   void headsAreComparedOverAllLayers() {
     // GIVEN heads of which those of layer 0 are the cheapest
     List<ScoredGroup> groups =
@@ -108,6 +208,8 @@ class MiddleAllocationTest {
   void endsThatLeaveNothingBetweenAreRefused() {
     assertThatThrownBy(() -> new MiddleAllocation(0.6, 0.4))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessage("first 0.6 and last 0.4: expected parts of the layers that leave some between");
+        .hasMessage(
+            "first 0.6, last 0.4, rise 0.0 and fall 0.0: expected parts of the layers that leave"
+                + " some between");
   }
 }

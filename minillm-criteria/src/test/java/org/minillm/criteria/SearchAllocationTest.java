@@ -109,7 +109,8 @@ class SearchAllocationTest {
                 ImmutableList.of(new MiddleAllocation(0.2, 0.1), new UniformAllocation())));
 
     // THEN
-    assertThat(search.parameters()).isEqualTo(Map.of("among", "middle:first=0.2;last=0.1*uniform"));
+    assertThat(search.parameters())
+        .isEqualTo(Map.of("among", "middle:fall=0.0;first=0.2;last=0.1;rise=0.0*uniform"));
     assertThat(new SearchAllocation().with(search.parameters())).isEqualTo(search);
   }
 

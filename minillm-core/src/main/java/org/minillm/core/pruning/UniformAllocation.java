@@ -11,6 +11,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.IntToDoubleFunction;
 import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
 
@@ -29,10 +30,14 @@ public record UniformAllocation() implements Allocation {
   // 0.1 of 5 units must round as one half does, even where its product in double is a little less.
   private static final double ROUNDING_SLACK = 1e-9;
 
-  /** A group that gives units, and how many of them may stay: multiples of step in a range. */
-  private record Bounded(ScoredGroup group, int step, int least, int most) {
+  /**
+   * A group that gives units, its part in what all give, and how many units may stay: multiples of
+   * step in a range.
+   */
+  private record Bounded(ScoredGroup group, double part, int step, int least, int most) {
 
-    static Bounded of(ScoredGroup group, PruningTarget target) {
+    static Bounded of(ScoredGroup group, PruningTarget target, double part) {
+      checkArgument(part > 0, "%s: part %s, expected more than 0", group.id(), part);
       int units = group.units();
       int step = group.id().kind() == GroupKind.MLP_CHANNELS ? target.multipleOf() : 1;
       // a group that is smaller than the minimum cannot reach it and stays whole
@@ -47,12 +52,21 @@ public record UniformAllocation() implements Allocation {
           step,
           minimum,
           units);
-      return new Bounded(group, step, least, most);
+      return new Bounded(group, part, step, least, most);
     }
 
     /** The share of its units that a group can give at most. */
     double largestShare() {
       return 1 - least / (double) group.units();
+    }
+
+    /** Where it gives the largest share. */
+    double largestScale() {
+      return largestShare() / part;
+    }
+
+    double shareAt(double scale) {
+      return Math.min(scale * part, largestShare());
     }
 
     /** The allowed count nearest to a share removed, the smaller of two that are equally near. */
@@ -76,6 +90,22 @@ public record UniformAllocation() implements Allocation {
   @Override
   public ImmutableSortedMap<GroupId, Integer> unitsToKeep(
       List<ScoredGroup> groups, PruningTarget target) {
+    return unitsToKeep(groups, target, layer -> 1);
+  }
+
+  /**
+   * Takes shares in given proportions. Equal ones are rounded each for itself, so that equal layers
+   * stay equal; of unequal ones each makes up for the rounding of the layers before it.
+   *
+   * @param groups every group of the target's kinds, layers that are left whole included
+   * @param target how much is to be removed, and within which bounds
+   * @param parts by layer, what its share is to be relative to the others'; above 0 for those that
+   *     the target does not leave whole
+   * @return for every group the number of units to keep
+   * @throws IllegalArgumentException if the bounds leave nothing to remove; the message says which
+   */
+  public ImmutableSortedMap<GroupId, Integer> unitsToKeep(
+      List<ScoredGroup> groups, PruningTarget target, IntToDoubleFunction parts) {
     requireKinds(groups, target);
     requireLayers(groups, target);
     Map<GroupId, Integer> kept = new HashMap<>();
@@ -87,38 +117,52 @@ public record UniformAllocation() implements Allocation {
       List<Bounded> givers =
           ofKind.stream()
               .filter(group -> !target.keepLayers().contains(group.id().layer()))
-              .map(group -> Bounded.of(group, target))
+              .sorted(Comparator.comparing(ScoredGroup::id))
+              .map(group -> Bounded.of(group, target, parts.applyAsDouble(group.id().layer())))
               .toList();
       missing += target.ratio() * weights(ofKind);
-      double share = commonShare(givers, missing);
-      for (Bounded giver : givers) {
-        int count = giver.keptAt(share);
-        kept.put(giver.group().id(), count);
-        missing -= (double) (giver.group().units() - count) * giver.group().weightsPerUnit();
-      }
+      missing -= give(givers, missing, kept);
       rounding = givers.stream().mapToDouble(Bounded::roundingWeights).sum();
     }
     requireReached(groups, target, kept, missing <= rounding * (1 + ROUNDING_SLACK));
     return ImmutableSortedMap.copyOf(kept);
   }
 
+  /** Returns the weights that the givers lose. */
+  private static double give(List<Bounded> givers, double wanted, Map<GroupId, Integer> kept) {
+    double scale = commonScale(givers, wanted);
+    boolean equal = givers.stream().mapToDouble(Bounded::part).distinct().count() <= 1;
+    double given = 0;
+    double carried = 0; // weights that rounding still owes, below 0 where it took more
+    for (Bounded giver : givers) {
+      ScoredGroup group = giver.group();
+      double share = giver.shareAt(scale) + carried / group.weights();
+      int count = giver.keptAt(share);
+      double removed = (double) (group.units() - count) * group.weightsPerUnit();
+      kept.put(group.id(), count);
+      given += removed;
+      carried = equal ? 0 : share * group.weights() - removed;
+    }
+    return given;
+  }
+
   /**
-   * The share of its units that every giver loses so that together they lose the wanted weights.
+   * What every giver's part is multiplied with so that together they lose the wanted weights.
    * Givers that cannot lose so much give what they can, and the others the more.
    */
-  private static double commonShare(List<Bounded> givers, double wantedWeights) {
+  private static double commonScale(List<Bounded> givers, double wantedWeights) {
     double wanted = wantedWeights;
-    double free = givers.stream().mapToDouble(giver -> giver.group().weights()).sum();
+    double free = givers.stream().mapToDouble(g -> g.part() * g.group().weights()).sum();
     for (Bounded giver :
-        givers.stream().sorted(Comparator.comparingDouble(Bounded::largestShare)).toList()) {
-      double share = wanted / free;
-      if (share <= giver.largestShare()) {
-        return share;
+        givers.stream().sorted(Comparator.comparingDouble(Bounded::largestScale)).toList()) {
+      double scale = wanted / free;
+      if (scale <= giver.largestScale()) {
+        return scale;
       }
       wanted -= giver.largestShare() * giver.group().weights();
-      free -= giver.group().weights();
+      free -= giver.part() * giver.group().weights();
     }
-    return 1; // beyond the bounds of all
+    return Double.MAX_VALUE; // beyond the bounds of all
   }
 
   private static List<GroupKind> costliestUnitFirst(

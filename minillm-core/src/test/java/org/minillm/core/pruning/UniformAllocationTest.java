@@ -232,6 +232,47 @@ class UniformAllocationTest {
     assertThat(kept).containsExactly(78, 10);
   }
 
+  @Test
+  void takesUnequalSharesInProportionOfUnequalLayers() {
+    // GIVEN parts of 1, 2 and 3
+    List<ScoredGroup> groups = Lists.reverse(uneven(MLP_CHANNELS, List.of(10, 20, 80)));
+
+    // WHEN 0.2 of 110
+    Collection<Integer> kept =
+        new UniformAllocation()
+            .unitsToKeep(groups, PruningTarget.of(0.2, MLP_CHANNELS), layer -> layer + 1)
+            .values();
+
+    // THEN 22 / (10 + 40 + 240) is 0.0759: 0.76, 3.03 and 18.2 go, summed and rounded 1, 4, 22
+    assertThat(kept).containsExactly(9, 17, 62);
+  }
+
+  @Test
+  void givesTheOthersTheMoreWhereTheMinimumStopsALargePart() {
+    // GIVEN 60 of 120 channels are to go, of which the first layer can give 25
+    List<ScoredGroup> groups = layers(3, MLP_CHANNELS, 40);
+
+    // WHEN
+    Collection<Integer> kept =
+        new UniformAllocation()
+            .unitsToKeep(
+                groups, target(0.5, 1, 15, Set.of(), MLP_CHANNELS), layer -> 6.0 / (layer + 1))
+            .values();
+
+    // THEN 35 of the others in parts of 3 and 2: 21 and 14
+    assertThat(kept).containsExactly(15, 19, 26);
+  }
+
+  @Test
+  void refusesAPartOfNothing() {
+    assertThatIllegalArgumentException()
+        .isThrownBy(
+            () ->
+                new UniformAllocation()
+                    .unitsToKeep(HEADS, PruningTarget.of(0.5, ATTENTION_HEADS), layer -> layer))
+        .withMessage("layer 0 attention_heads: part 0.0, expected more than 0");
+  }
+
   @ParameterizedTest
   @ValueSource(doubles = {0.05, 0.1, 0.2, 0.25, 1 / 3.0, 0.5, 0.6})
   void comesWithinHalfTheFinestUnitALayerOfTheTarget(double ratio) {
