@@ -110,7 +110,8 @@ class PruningMethodTest {
     assertThat(methods).hasSize(2);
     assertThat(methods.get(0).allocation().parameters())
         .containsEntry(
-            "among", "middle:fall=0.0;first=0.2;last=0.1;rise=0.0*global:by=stream;mix=1.0");
+            "among",
+            "middle:by=stream;fall=0.0;first=0.2;last=0.1;rise=0.0*global:by=stream;mix=1.0");
   }
 
   @Test

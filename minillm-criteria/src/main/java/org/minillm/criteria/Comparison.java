@@ -2,7 +2,10 @@ package org.minillm.criteria;
 
 import com.google.common.math.Stats;
 import com.google.common.primitives.ImmutableDoubleArray;
+import java.util.Optional;
 import java.util.function.DoubleUnaryOperator;
+import org.minillm.core.calibration.TokenWeights;
+import org.minillm.core.pruning.ImportanceCriterion;
 import org.minillm.core.pruning.ScoredGroup;
 
 /** By which numbers units of different layers are compared. */
@@ -42,6 +45,11 @@ public enum Comparison {
       return deviation == 0 ? score -> 0 : score -> (score - mean) / deviation;
     }
   };
+
+  /** What compares units of different layers; empty where it is the criterion's own scores. */
+  Optional<ImportanceCriterion> criterion() {
+    return this == STREAM ? Optional.of(new Energy(TokenWeights.STREAM)) : Optional.empty();
+  }
 
   /** What makes a score of a group comparable; by default nothing is done. */
   DoubleUnaryOperator scale(Stats ofGroup) {

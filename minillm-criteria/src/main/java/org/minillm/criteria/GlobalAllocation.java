@@ -13,7 +13,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
-import org.minillm.core.calibration.TokenWeights;
 import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.pruning.Allocation;
@@ -68,16 +67,15 @@ public record GlobalAllocation(Comparison by, double mix) implements Allocation 
 
   @Override
   public Optional<ImportanceCriterion> criterion(GroupKind kind) {
-    return by == Comparison.STREAM
-        ? Optional.of(new Energy(TokenWeights.STREAM))
-        : Optional.empty();
+    return by.criterion();
   }
 
   /** Tells whether an allocation compares by the scores that choose units within a layer. */
   static boolean comparesOwnScores(Allocation allocation) {
     return allocation instanceof BalancedAllocation balanced
         ? comparesOwnScores(balanced.of())
-        : allocation instanceof GlobalAllocation global && global.by != Comparison.STREAM;
+        : allocation instanceof GlobalAllocation global && global.by != Comparison.STREAM
+            || allocation instanceof MiddleAllocation middle && middle.by() != Comparison.STREAM;
   }
 
   @Override

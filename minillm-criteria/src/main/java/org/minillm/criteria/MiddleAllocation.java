@@ -29,8 +29,9 @@ import org.minillm.core.pruning.UniformAllocation;
  * @param last part of the layers, up to the last, rounded down
  * @param rise part of the layers, after the first ones, rounded down
  * @param fall part of the layers, before the last ones, rounded down
+ * @param by what heads of different layers are compared by
  */
-public record MiddleAllocation(double first, double last, double rise, double fall)
+public record MiddleAllocation(double first, double last, double rise, double fall, Comparison by)
     implements Allocation {
 
   /** 4 of 30 or 32 layers, none of fewer than 8. */
@@ -66,7 +67,7 @@ public record MiddleAllocation(double first, double last, double rise, double fa
    * @param last part of the layers, up to the last, rounded down
    */
   public MiddleAllocation(double first, double last) {
-    this(first, last, 0, 0);
+    this(first, last, 0, 0, Comparison.STREAM);
   }
 
   @Override
@@ -80,7 +81,8 @@ public record MiddleAllocation(double first, double last, double rise, double fa
         "first", Double.toString(first),
         "last", Double.toString(last),
         "rise", Double.toString(rise),
-        "fall", Double.toString(fall));
+        "fall", Double.toString(fall),
+        "by", Parameters.id(by));
   }
 
   @Override
@@ -90,20 +92,22 @@ public record MiddleAllocation(double first, double last, double rise, double fa
         parameters.number("first"),
         parameters.number("last"),
         parameters.number("rise"),
-        parameters.number("fall"));
+        parameters.number("fall"),
+        parameters.choice("by", Comparison.class));
   }
 
   @Override
   public Optional<ImportanceCriterion> criterion(GroupKind kind) {
     return kind == GroupKind.MLP_CHANNELS
         ? Optional.empty() // equal parts compare nothing
-        : new GlobalAllocation().criterion(kind);
+        : by.criterion();
   }
 
   @Override
   public ImmutableSortedMap<GroupId, Integer> unitsToKeep(
       List<ScoredGroup> groups, PruningTarget target) {
-    return GlobalAllocation.unitsToKeep(groups, target, this::channels);
+    return GlobalAllocation.unitsToKeep(
+        groups.stream().map(by::comparable).toList(), target, this::channels);
   }
 
   private Map<GroupId, Integer> channels(List<ScoredGroup> groups, PruningTarget target) {

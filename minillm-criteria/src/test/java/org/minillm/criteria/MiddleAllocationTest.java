@@ -9,6 +9,7 @@ import com.google.common.primitives.ImmutableDoubleArray;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.minillm.core.calibration.TokenWeights;
 import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.pruning.PruningTarget;
@@ -16,7 +17,8 @@ import org.minillm.core.pruning.ScoredGroup;
 
 class MiddleAllocationTest {
 
-  private static final MiddleAllocation TAPERED = new MiddleAllocation(0.1, 0.1, 0.1, 0.2);
+  private static final MiddleAllocation TAPERED =
+      new MiddleAllocation(0.1, 0.1, 0.1, 0.2, Comparison.STREAM);
 
   private static int sum(List<? extends Integer> counts) {
     return counts.stream().mapToInt(Integer::intValue).sum();
@@ -112,7 +114,7 @@ class MiddleAllocationTest {
     // WHEN 700 of each full layer go: a half, 18 and 6/7 to 1/7 (which is 3) are 21.5 of 30 layers
     List<Integer> counts =
         counts(
-            new MiddleAllocation(0.1, 0.067, 0.034, 0.2),
+            new MiddleAllocation(0.1, 0.067, 0.034, 0.2, Comparison.STREAM),
             groups,
             PruningTarget.of(0.5 * 21.5 / 30, GroupKind.MLP_CHANNELS));
 
@@ -171,15 +173,19 @@ class MiddleAllocationTest {
     assertThat(new MiddleAllocation().with(ImmutableMap.of("fall", "0.2")))
         .isEqualTo(
             new MiddleAllocation(
-                MiddleAllocation.DEFAULT_FIRST, MiddleAllocation.DEFAULT_LAST, 0, 0.2));
+                MiddleAllocation.DEFAULT_FIRST,
+                MiddleAllocation.DEFAULT_LAST,
+                0,
+                0.2,
+                Comparison.STREAM));
   }
 
   @Test
   void slopesThatLeaveNothingBetweenAreRefused() {
-    assertThatThrownBy(() -> new MiddleAllocation(0.25, 0.25, 0.25, 0.25))
+    assertThatThrownBy(() -> new MiddleAllocation(0.25, 0.25, 0.25, 0.25, Comparison.STREAM))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageStartingWith("first 0.25, last 0.25, rise 0.25 and fall 0.25: expected parts");
-    assertThatThrownBy(() -> new MiddleAllocation(0, 0, 0, -0.1))
+    assertThatThrownBy(() -> new MiddleAllocation(0, 0, 0, -0.1, Comparison.STREAM))
         .isInstanceOf(IllegalArgumentException.class);
   }
 
@@ -211,5 +217,30 @@ class MiddleAllocationTest {
         .hasMessage(
             "first 0.6, last 0.4, rise 0.0 and fall 0.0: expected parts of the layers that leave"
                 + " some between");
+  }
+
+  @Test
+  void headsAreComparedByTheStreamOrByTheirOwnScores() {
+    // GIVEN two layers of two heads, and a fourth to go
+    List<ScoredGroup> heads =
+        List.of(
+            new ScoredGroup(
+                new GroupId(0, GroupKind.ATTENTION_HEADS), 10, ImmutableDoubleArray.of(4, 8)),
+            new ScoredGroup(
+                new GroupId(1, GroupKind.ATTENTION_HEADS), 10, ImmutableDoubleArray.of(3.9, 2)));
+    PruningTarget target = PruningTarget.of(0.25, GroupKind.ATTENTION_HEADS);
+
+    // WHEN they are compared as they are, and by the mean of their layer
+    MiddleAllocation own = new MiddleAllocation(0, 0, 0, 0, Comparison.SCORES);
+    MiddleAllocation scaled = new MiddleAllocation(0, 0, 0, 0, Comparison.MEAN);
+
+    // THEN 2 is the least, and of 4/6, 8/6, 3.9/2.95 and 2/2.95 it is 4/6
+    assertThat(counts(own, heads, target)).containsExactly(2, 1);
+    assertThat(counts(scaled, heads, target)).containsExactly(1, 2);
+
+    // THEN the criterion's own scores compare them, and no other criterion is asked
+    assertThat(own.criterion(GroupKind.ATTENTION_HEADS)).isEmpty();
+    assertThat(new MiddleAllocation().criterion(GroupKind.ATTENTION_HEADS))
+        .contains(new Energy(TokenWeights.STREAM));
   }
 }

@@ -110,7 +110,8 @@ class SearchAllocationTest {
 
     // THEN
     assertThat(search.parameters())
-        .isEqualTo(Map.of("among", "middle:fall=0.0;first=0.2;last=0.1;rise=0.0*uniform"));
+        .isEqualTo(
+            Map.of("among", "middle:by=stream;fall=0.0;first=0.2;last=0.1;rise=0.0*uniform"));
     assertThat(new SearchAllocation().with(search.parameters())).isEqualTo(search);
   }
 
