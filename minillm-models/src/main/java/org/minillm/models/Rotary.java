@@ -3,9 +3,12 @@ package org.minillm.models;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import java.nio.FloatBuffer;
 import java.util.List;
 import java.util.Optional;
+import org.minillm.core.model.FloatView;
 import org.minillm.core.model.Positions;
 import org.minillm.core.model.TokenLayout;
 
@@ -18,9 +21,6 @@ final class Rotary implements PositionScheme {
 
   /** Of (rows, heads, time, head_dim). */
   private static final int HEAD_DIM_AXIS = 3;
-
-  /** The tables of {@link Positions} where there is a rotation: the mask is the first. */
-  private static final int WITH_ROTATION = 2;
 
   private final float[] inverseFrequencies;
 
@@ -79,33 +79,11 @@ final class Rotary implements PositionScheme {
 
   /**
    * The cosines, (rows, 1, length, head_dim), and the sines, negated in the first half, so that a
-   * rotation is one swap of the halves. For a single token the rotation as a matrix, (head_dim,
-   * head_dim): one small product in each layer instead of five operations.
+   * rotation is one swap of the halves.
    */
   @Override
   public List<NDArray> tables(TokenLayout layout, NDManager owner) {
-    if (layout.rows() == 1 && layout.length() == 1) {
-      return List.of(rotation(layout.positions()[0][0], owner));
-    }
     return List.of(table(layout, owner, false), table(layout, owner, true));
-  }
-
-  private NDArray rotation(int position, NDManager owner) {
-    int half = inverseFrequencies.length;
-    int width = 2 * half;
-    float[] matrix = new float[width * width];
-    for (int i = 0; i < half; i++) {
-      float angle = position * inverseFrequencies[i];
-      float cosine = (float) Math.cos(angle);
-      float sine = (float) Math.sin(angle);
-      int upper = i * width;
-      int lower = (i + half) * width;
-      matrix[upper + i] = cosine;
-      matrix[upper + i + half] = sine;
-      matrix[lower + i] = -sine;
-      matrix[lower + i + half] = cosine;
-    }
-    return owner.create(matrix, new Shape(width, width));
   }
 
   private NDArray table(TokenLayout layout, NDManager owner, boolean signedSine) {
@@ -127,16 +105,38 @@ final class Rotary implements PositionScheme {
 
   @Override
   public NDArray turn(NDArray heads, Positions positions) {
-    NDList tables = positions.tables();
-    if (tables.size() == WITH_ROTATION) {
-      return heads.matMul(tables.get(1));
-    }
-    NDArray cosines = tables.get(1);
-    NDArray signedSines = tables.get(2);
+    NDArray cosines = positions.tables().get(1);
+    NDArray signedSines = positions.tables().get(2);
     Shape shape = heads.getShape();
+    if (cosines.size() == shape.get(2) && !heads.hasGradient()) {
+      return turnOneToken(heads, cosines, signedSines);
+    }
     NDArray byRow = heads.reshape(cosines.getShape().get(0), -1, shape.get(1), shape.get(2));
     NDList halves = byRow.split(2, HEAD_DIM_AXIS);
     NDArray swapped = halves.get(1).concat(halves.get(0), HEAD_DIM_AXIS).muli(signedSines);
     return byRow.mul(cosines).addi(swapped).reshape(shape);
+  }
+
+  /**
+   * The same in Java, to the bit. Of a token by itself the heads have a few hundred numbers, on
+   * which six operations of the engine take several times as long as the arithmetic.
+   */
+  private static NDArray turnOneToken(NDArray heads, NDArray cosines, NDArray signedSines) {
+    FloatBuffer source = FloatView.of(heads);
+    FloatBuffer cosine = FloatView.of(cosines);
+    FloatBuffer sine = FloatView.of(signedSines);
+    NDArray turned = heads.getManager().create(heads.getShape(), DataType.FLOAT32);
+    FloatBuffer target = FloatView.of(turned);
+    int width = cosine.capacity();
+    int half = width / 2;
+    for (int head = 0; head < source.capacity(); head += width) {
+      for (int i = 0; i < half; i++) {
+        float first = source.get(head + i);
+        float second = source.get(head + half + i);
+        target.put(head + i, first * cosine.get(i) + second * sine.get(i));
+        target.put(head + half + i, second * cosine.get(half + i) + first * sine.get(half + i));
+      }
+    }
+    return turned;
   }
 }
