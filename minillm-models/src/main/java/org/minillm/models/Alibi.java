@@ -49,7 +49,7 @@ record Alibi(int heads) implements PositionScheme {
     return (float) Math.pow(2, -LAST_EXPONENT / powerOfTwo);
   }
 
-  /** The positions of the keys, (rows, 1, 1, 1, before + length). */
+  /** The positions of the keys, (rows, 1, 1, before + length). */
   @Override
   public List<NDArray> tables(TokenLayout layout, NDManager owner) {
     int keys = layout.before() + layout.length();
@@ -57,7 +57,7 @@ record Alibi(int heads) implements PositionScheme {
     for (int i = 0; i < positions.length; i++) {
       positions[i] = layout.keyPosition(i / keys, i % keys);
     }
-    return List.of(owner.create(positions, new Shape(layout.rows(), 1, 1, 1, keys)));
+    return List.of(owner.create(positions, new Shape(layout.rows(), 1, 1, keys)));
   }
 
   @Override
@@ -68,19 +68,23 @@ record Alibi(int heads) implements PositionScheme {
     for (int head = 0; head < own.length; head++) {
       own[head] = all[kept.get(head)];
     }
-    return new OfLayer(owner.create(own, new Shape(own.length, 1, 1, 1)));
+    return new OfLayer(owner.create(own, new Shape(own.length, 1, 1)));
   }
 
   /**
    * The scheme in one layer.
    *
-   * @param slopes (heads, 1, 1, 1)
+   * @param slopes (heads, 1, 1)
    */
   private record OfLayer(NDArray slopes) implements PositionScheme {
 
     @Override
     public NDArray bias(NDArray scores, Positions positions) {
-      return scores.addi(positions.tables().get(1).mul(slopes));
+      Shape shape = scores.getShape();
+      return scores
+          .reshape(-1, slopes.getShape().get(0), shape.get(1), shape.get(2))
+          .addi(positions.tables().get(1).mul(slopes))
+          .reshape(shape);
     }
   }
 }

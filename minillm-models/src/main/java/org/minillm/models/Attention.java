@@ -6,6 +6,7 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.types.Shape;
+import org.jspecify.annotations.Nullable;
 import org.minillm.core.model.AttentionCache;
 import org.minillm.core.model.InputTap;
 import org.minillm.core.model.Positions;
@@ -62,8 +63,10 @@ record Attention(
     NDArray read = tap.through(inputPoint, input);
     Projection.Projected projected = projection.apply(read);
     NDList all = cache.append(scheme.turn(projected.keys(), positions), projected.values());
-    NDArray queries = scheme.turn(projected.queries(), positions);
-    NDArray heads = attendInTiles(queries, all.get(0), all.get(1), positions);
+    // queries rather than scores are scaled: there are fewer of them
+    NDArray queries = scheme.turn(projected.queries(), positions).muli(scale);
+    NDArray heads =
+        attendInTiles(queries, all.get(0), all.get(1), positions, input.getShape().get(0));
     return output.apply(tap.through(outputPoint, heads));
   }
 
@@ -72,14 +75,18 @@ record Attention(
    * sees all keys, so that its softmax is the whole one.
    */
   private NDArray attendInTiles(
-      NDArray queries, NDArray keys, NDArray values, Positions positions) {
+      NDArray queries, NDArray keys, NDArray values, Positions positions, long batch) {
     Shape shape = queries.getShape();
-    long time = shape.get(2);
-    long bytesPerQuery = shape.get(0) * shape.get(1) * keys.getShape().get(2) * Float.BYTES;
+    long time = shape.get(1);
+    if (time == 1) {
+      // a token by itself sees all that came before it
+      return attend(queries, keys, values, null, positions, batch);
+    }
+    long bytesPerQuery = shape.get(0) * keys.getShape().get(1) * Float.BYTES;
     long perTile = Math.max(1, scoreBytes / bytesPerQuery);
     NDArray mask = positions.tables().get(MASK);
     if (time <= perTile) {
-      return attend(queries, keys, values, mask, positions);
+      return attend(queries, keys, values, mask, positions, batch);
     }
     try (NDList tiles = new NDList()) {
       for (long from = 0; from < time; from += perTile) {
@@ -89,11 +96,12 @@ record Attention(
           scope.suppressNotUsedWarning();
           NDArray tile =
               attend(
-                  queries.get(":, :, " + range),
+                  queries.get(":, " + range),
                   keys,
                   values,
                   mask.get(":, :, :, " + range),
-                  positions);
+                  positions,
+                  batch);
           NDScope.unregister(tile);
           tiles.add(tile);
         }
@@ -104,40 +112,45 @@ record Attention(
 
   /**
    * Attends. The query heads of one key-value head are stacked along time, so that keys and values
-   * are never repeated. Queries are scaled rather than scores: there are fewer of them.
+   * are never repeated.
    *
-   * @param queries (batch, query heads, time, headDim)
-   * @param keys (batch, key-value heads, time so far, headDim)
+   * @param queries (batch * query heads, time, headDim), scaled
+   * @param keys (batch * key-value heads, time so far, headDim)
    * @param values as keys
-   * @param mask of these queries
+   * @param mask of these queries; null where they see all keys
+   * @param batch of the queries
    * @return (batch, time, query heads * headDim)
    */
   private NDArray attend(
-      NDArray queries, NDArray keys, NDArray values, NDArray mask, Positions positions) {
+      NDArray queries,
+      NDArray keys,
+      NDArray values,
+      @Nullable NDArray mask,
+      Positions positions,
+      long batch) {
     Shape shape = queries.getShape();
-    long batch = shape.get(0);
-    long heads = shape.get(1);
-    long time = shape.get(2);
-    long headDim = shape.get(3);
-    long keyValueHeads = keys.getShape().get(1);
-    long timeSoFar = keys.getShape().get(2);
-    long perKeyValue = heads / keyValueHeads;
-    NDArray stacked = queries.reshape(batch, keyValueHeads, perKeyValue * time, headDim);
+    long heads = shape.get(0) / batch;
+    long time = shape.get(1);
+    long headDim = shape.get(2);
+    long rows = keys.getShape().get(0);
+    long stacked = shape.get(0) / rows * time;
     NDArray scores =
-        stacked
-            .mul(scale)
-            .matMul(keys.transpose(0, 1, 3, 2))
-            .reshape(batch, keyValueHeads, perKeyValue, time, timeSoFar);
-    NDArray probabilities =
-        scheme
-            .bias(scores, positions)
-            .addi(mask)
-            .softmax(-1)
-            .reshape(batch, keyValueHeads, perKeyValue * time, timeSoFar);
-    return probabilities
-        .matMul(values)
-        .reshape(batch, heads, time, headDim)
-        .transpose(0, 2, 1, 3)
-        .reshape(batch, time, heads * headDim);
+        scheme.bias(
+            queries.reshape(rows, stacked, headDim).batchMatMul(keys.swapAxes(1, 2)), positions);
+    if (mask != null) {
+      Shape flat = scores.getShape();
+      scores =
+          scores
+              .reshape(batch, rows / batch, stacked / time, time, flat.get(2))
+              .addi(mask)
+              .reshape(flat);
+    }
+    NDArray attended = scores.softmax(-1).batchMatMul(values);
+    return time == 1
+        ? attended.reshape(batch, 1, heads * headDim)
+        : attended
+            .reshape(batch, heads, time, headDim)
+            .transpose(0, 2, 1, 3)
+            .reshape(batch, time, heads * headDim);
   }
 }

@@ -53,7 +53,7 @@ interface Norm {
       NDArray weight =
           kind.weight ? weights.read(path + ".weight", owner) : owner.ones(new Shape(size));
       if (kind == Kind.RMS) {
-        return new RmsNorm(weight, owner.create((float) epsilon));
+        return new RmsNorm(weight, (float) epsilon, owner);
       }
       NDArray bias = kind.bias ? weights.read(path + ".bias", owner) : owner.zeros(new Shape(size));
       return new LayerNorm(weight, bias, epsilon);

@@ -26,7 +26,7 @@ interface PositionScheme {
     return this;
   }
 
-  /** Turns queries or keys, (batch, heads, time, head_dim). */
+  /** Turns queries or keys, (batch * heads, time, head_dim). */
   default NDArray turn(NDArray heads, Positions positions) {
     return heads;
   }
@@ -34,7 +34,8 @@ interface PositionScheme {
   /**
    * Adds to the scaled scores, in place.
    *
-   * @param scores (batch, key-value heads, query heads a key-value head, time, time so far)
+   * @param scores (batch * key-value heads, query heads a key-value head * time, time so far)
+   * @return the same numbers in the same shape
    */
   default NDArray bias(NDArray scores, Positions positions) {
     return scores;

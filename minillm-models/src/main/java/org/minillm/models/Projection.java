@@ -14,10 +14,11 @@ interface Projection {
   Projected apply(NDArray input);
 
   /**
-   * What attention works on.
+   * What attention works on. Batch and heads are one axis, over which the engine multiplies
+   * matrices without another step.
    *
-   * @param queries (batch, query heads, time, head_dim)
-   * @param keys (batch, key-value heads, time, head_dim)
+   * @param queries (batch * query heads, time, head_dim), not to be shared: attention scales them
+   * @param keys (batch * key-value heads, time, head_dim)
    * @param values as keys
    */
   record Projected(NDArray queries, NDArray keys, NDArray values) {}
@@ -56,11 +57,23 @@ interface Projection {
           split(query.apply(input)), split(key.apply(input)), split(value.apply(input)));
     }
 
+    /** Takes {@code projected} over: where heads have to be moved there is a copy of it. */
     private NDArray split(NDArray projected) {
-      Shape shape = projected.getShape();
-      return projected
-          .reshape(shape.get(0), shape.get(1), shape.get(2) / headDim, headDim)
-          .transpose(0, 2, 1, 3);
+      try (projected) {
+        Shape shape = projected.getShape();
+        long batch = shape.get(0);
+        long time = shape.get(1);
+        long heads = shape.get(2) / headDim;
+        if (time == 1) {
+          // as below, where nothing is to be moved: of a single token, small operations are the
+          // price
+          return projected.reshape(batch * heads, 1, headDim);
+        }
+        return projected
+            .reshape(batch, time, heads, headDim)
+            .transpose(0, 2, 1, 3)
+            .reshape(batch * heads, time, headDim);
+      }
     }
   }
 
@@ -72,14 +85,18 @@ interface Projection {
 
     @Override
     public Projected apply(NDArray input) {
-      NDArray projected = layer.apply(input);
-      Shape shape = projected.getShape();
-      // (3, batch, heads, time, head_dim)
-      NDArray split =
-          projected
-              .reshape(shape.get(0), shape.get(1), shape.get(2) / (3L * headDim), 3, headDim)
-              .transpose(3, 0, 2, 1, 4);
-      return new Projected(split.get(0), split.get(1), split.get(VALUE));
+      try (NDArray projected = layer.apply(input)) {
+        Shape shape = projected.getShape();
+        long batch = shape.get(0);
+        long time = shape.get(1);
+        long heads = shape.get(2) / (3L * headDim);
+        NDArray split =
+            projected
+                .reshape(batch, time, heads, 3, headDim)
+                .transpose(3, 0, 2, 1, 4)
+                .reshape(3, batch * heads, time, headDim);
+        return new Projected(split.get(0), split.get(1), split.get(VALUE));
+      }
     }
   }
 }

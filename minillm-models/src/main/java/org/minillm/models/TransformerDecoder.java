@@ -74,7 +74,7 @@ final class TransformerDecoder implements Decoder {
       RowSource rows, WeightSource weights, int[][] ids, TokenLayout layout, NDManager owner)
       throws IOException {
     int time = ids[0].length;
-    int[] flat = Arrays.stream(ids).flatMapToInt(Arrays::stream).toArray();
+    int[] flat = Ints.concat(ids);
     try (NDManager scratch = owner.newSubManager()) {
       NDArray embedded =
           rows.gather(table.embedding().weight(), flat, scratch)
@@ -97,7 +97,7 @@ final class TransformerDecoder implements Decoder {
   private static NDArray learned(
       ModelTable.LearnedPositions table, RowSource rows, TokenLayout layout, NDManager owner)
       throws IOException {
-    int[] positions = Arrays.stream(layout.positions()).flatMapToInt(Arrays::stream).toArray();
+    int[] positions = Ints.concat(layout.positions());
     int tokens = Ints.max(positions) + 1;
     checkArgument(
         tokens <= table.length(),

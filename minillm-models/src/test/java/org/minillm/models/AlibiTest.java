@@ -63,8 +63,8 @@ class AlibiTest {
       NDList tables = new NDList(manager.zeros(new Shape(3, 3)));
       tables.addAll(alibi.tables(TokenLayout.following(0, 3), manager));
 
-      // WHEN it adds to scores of 0: (batch, heads, 1, time, time)
-      NDArray scores = manager.zeros(new Shape(1, 2, 1, 3, 3));
+      // WHEN it adds to scores of 0: (batch * heads, time, time)
+      NDArray scores = manager.zeros(new Shape(2, 3, 3));
       NDArray biased = alibi.inLayer(shape, manager).bias(scores, new Positions(tables));
 
       // THEN every row of a head has slope * position of the key

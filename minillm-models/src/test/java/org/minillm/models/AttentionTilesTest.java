@@ -100,13 +100,12 @@ class AttentionTilesTest {
           (newKeys, newValues) ->
               layout.before() == 0
                   ? new NDList(newKeys, newValues)
-                  : new NDList(keys.concat(newKeys, 2), keys.mul(-1).concat(newValues, 2));
+                  : new NDList(keys.concat(newKeys, 1), keys.mul(-1).concat(newValues, 1));
       float[] expected = whole.forward(input, positions, cache, InputTap.NONE).toFloatArray();
 
       // WHEN its scores may take only as much as those of 5 queries
       Watch watch = new Watch(whole.scheme());
-      long queryHeads = projectedHeads(whole, input);
-      long bound = 5 * ROWS * queryHeads * (layout.before() + TIME) * Float.BYTES;
+      long bound = 5 * projectedHeads(whole, input) * (layout.before() + TIME) * Float.BYTES;
       float[] actual;
       try (NDScope scope = new NDScope()) {
         scope.suppressNotUsedWarning();
@@ -129,11 +128,12 @@ class AttentionTilesTest {
 
   private NDArray firstKeys(Attention attention, NDArray input, int before) {
     Shape shape = attention.projection().apply(input).keys().getShape();
-    return random(1, shape.get(0), shape.get(1), Math.max(1, before), shape.get(3));
+    return random(1, shape.get(0), Math.max(1, before), shape.get(2));
   }
 
+  /** Query heads of all rows. */
   private static long projectedHeads(Attention attention, NDArray input) {
-    return attention.projection().apply(input).queries().getShape().get(1);
+    return attention.projection().apply(input).queries().getShape().get(0);
   }
 
   @ParameterizedTest

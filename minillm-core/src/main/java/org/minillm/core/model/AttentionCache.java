@@ -13,7 +13,7 @@ public interface AttentionCache {
   /**
    * Adds the keys and values of new tokens.
    *
-   * @param keys FLOAT32, (batch, key-value heads, new tokens, head_dim), positions already in them
+   * @param keys FLOAT32, (batch * key-value heads, new tokens, head_dim), positions already in them
    * @param values of the same shape
    * @return the keys and the values of all tokens so far, in this order, not to be written to
    */

@@ -337,6 +337,17 @@ public final class CausalLm implements AutoCloseable {
    * @throws IllegalArgumentException if an id is not in the vocabulary
    */
   NDArray embed(List<int[]> rows, TokenLayout layout, NDManager owner) throws IOException {
+    return embed(rows, layout, checkpoint::gatherRows, checkpoint::read, owner);
+  }
+
+  /** Embeds tokens with weights that somebody keeps. */
+  NDArray embed(
+      List<int[]> rows,
+      TokenLayout layout,
+      Decoder.RowSource source,
+      WeightSource weights,
+      NDManager owner)
+      throws IOException {
     int vocabulary = config().vocabSize();
     for (int[] row : rows) {
       for (int id : row) {
@@ -347,8 +358,7 @@ public final class CausalLm implements AutoCloseable {
             vocabulary - 1);
       }
     }
-    return decoder.embed(
-        checkpoint::gatherRows, checkpoint::read, rows.toArray(int[][]::new), layout, owner);
+    return decoder.embed(source, weights, rows.toArray(int[][]::new), layout, owner);
   }
 
   NDManager newManager() {

@@ -3,10 +3,12 @@ package org.minillm.core.model;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
+import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import com.google.common.primitives.Doubles;
 import com.google.common.primitives.Floats;
 import java.io.IOException;
+import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -125,6 +127,25 @@ public final class LanguageHead {
     for (int from = 0; from < vocabulary; from += chunkRows) {
       kept.add(load(from, owner));
     }
+  }
+
+  /**
+   * Gathers rows of any matrix: from memory where it is the head, as a tied embedding, and kept.
+   *
+   * @return FLOAT32, (rows, width), on {@code owner}
+   */
+  NDArray gather(String matrix, int[] rows, NDManager owner) throws IOException {
+    if (kept.isEmpty() || !matrix.equals(tensor)) {
+      return model.checkpoint().gatherRows(matrix, rows, owner);
+    }
+    int width = Math.toIntExact(kept.get(0).getShape().get(1));
+    NDArray gathered = owner.create(new Shape(rows.length, width), DataType.FLOAT32);
+    FloatBuffer target = FloatView.of(gathered);
+    for (int row : rows) {
+      FloatBuffer chunk = FloatView.of(kept.get(row / chunkRows));
+      target.put(chunk.slice(row % chunkRows * width, width));
+    }
+    return gathered;
   }
 
   private NDArray readRows(int from, NDManager scratch) throws IOException {

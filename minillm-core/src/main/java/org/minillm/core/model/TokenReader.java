@@ -4,6 +4,7 @@ import static com.google.common.base.Preconditions.checkArgument;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import com.google.common.collect.ImmutableSet;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -18,6 +19,10 @@ public final class TokenReader implements AutoCloseable {
   private final CausalLm model;
   private final NDManager manager;
   private final LanguageHead head;
+
+  /** What stands before the first layer and after the last, read once: norms, mostly. */
+  private final LayerWeights ends;
+
   private final List<KeyValueCache> caches = new ArrayList<>();
   private final List<OpenLayer> kept = new ArrayList<>();
   private int length;
@@ -33,6 +38,9 @@ public final class TokenReader implements AutoCloseable {
     this.model = model;
     this.manager = model.newManager();
     this.head = new LanguageHead(model);
+    this.ends =
+        new LayerWeights(
+            model.checkpoint()::read, ImmutableSet.of(), manager.newSubManager(), true);
     int layers = model.config().layers().size();
     for (int layer = 0; layer < layers; layer++) {
       caches.add(new KeyValueCache(capacity, manager));
@@ -70,15 +78,15 @@ public final class TokenReader implements AutoCloseable {
       int tokens = ids.length * ids[0].length;
       NDArray hidden = EngineThreads.forLayers(model, tokens, () -> runLayers(ids, scratch));
       length += ids[0].length;
-      NDArray last = hidden.get(":, -1:");
-      NDArray normed = model.decoder().finalHidden(model.checkpoint()::read, last);
+      NDArray last = ids[0].length == 1 ? hidden : hidden.get(":, -1:");
+      NDArray normed = model.decoder().finalHidden(ends, last);
       return logits(normed.reshape(ids.length, -1), ids.length);
     }
   }
 
   private NDArray runLayers(int[][] ids, NDManager scratch) throws IOException {
     TokenLayout layout = TokenLayout.following(length, ids[0].length);
-    NDArray hidden = model.embed(Arrays.asList(ids), layout, scratch);
+    NDArray hidden = model.embed(Arrays.asList(ids), layout, head::gather, ends, scratch);
     Positions positions = model.decoder().positions(layout, scratch);
     for (int layer = 0; layer < kept.size(); layer++) {
       hidden = kept.get(layer).forward(hidden, positions, caches.get(layer), InputTap.NONE);
