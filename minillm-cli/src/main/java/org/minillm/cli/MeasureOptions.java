@@ -11,15 +11,15 @@ final class MeasureOptions {
       paramLabel = "NAME",
       description =
           "Importance criterion, with its settings after a colon where wanted, such as"
-              + " fms:aggregation=max. Default: obs.")
+              + " fms:aggregation=max. Default: obs:damping=0.01,ridge=mean.")
   @Nullable String criterion;
 
   @Option(
       names = "--head-criterion",
       paramLabel = "NAME",
       description =
-          "Importance criterion of the heads. Default: energy:tokens=stream where --criterion is"
-              + " not given, else that of --criterion.")
+          "Importance criterion of the heads. Default: obs:tokens=stream,ridge=mean where"
+              + " --criterion is not given, else that of --criterion.")
   @Nullable String headCriterion;
 
   @Option(

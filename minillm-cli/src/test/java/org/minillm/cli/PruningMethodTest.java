@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.junit.jupiter.api.Test;
+import org.minillm.core.pruning.Restoration;
 
 class PruningMethodTest {
 
@@ -50,7 +51,7 @@ class PruningMethodTest {
     assertThat(method.criterion().parameters())
         .containsEntry("damping", "0.2")
         .containsEntry("tokens", "stream");
-    assertThat(method.headCriterion().name()).isEqualTo("energy");
+    assertThat(method.headCriterion().name()).isEqualTo("obs");
     assertThat(method.gradient()).isNull();
     assertThat(Objects.requireNonNull(method.restoration()).parameters())
         .containsEntry("lambda", "0.1");
@@ -65,8 +66,10 @@ class PruningMethodTest {
     // THEN
     assertThat(method.spec()).isEqualTo("best");
     assertThat(method.criterion().name()).isEqualTo("obs");
-    assertThat(method.headCriterion().name()).isEqualTo("energy");
-    assertThat(Objects.requireNonNull(method.restoration()).name()).isEqualTo("least-squares");
+    assertThat(method.headCriterion().name()).isEqualTo("obs");
+    Restoration restoration = Objects.requireNonNull(method.restoration());
+    assertThat(restoration.name()).isEqualTo("least-squares");
+    assertThat(restoration.valueRestoration()).isPresent();
     assertThat(method.allocation().name()).isEqualTo("middle");
   }
 

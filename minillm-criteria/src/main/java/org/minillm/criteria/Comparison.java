@@ -15,7 +15,24 @@ public enum Comparison {
    * {@link Energy} with tokens weighted by the stream: the part of the residual stream that a unit
    * makes up, whatever chooses the units within a layer.
    */
-  STREAM,
+  STREAM {
+    @Override
+    Optional<ImportanceCriterion> criterion() {
+      return Optional.of(new Energy(TokenWeights.STREAM));
+    }
+  },
+
+  /**
+   * {@link Obs} with tokens weighted by the stream: the part of the residual stream that is lost
+   * with a unit when the others of its layer are re-fitted, whatever chooses the units within a
+   * layer.
+   */
+  RESTORED {
+    @Override
+    Optional<ImportanceCriterion> criterion() {
+      return Optional.of(new Obs(Obs.DEFAULT_DAMPING, Obs.Ridge.MEAN, TokenWeights.STREAM, 1));
+    }
+  },
 
   /**
    * The scores of the criterion as they are, for those that mean the same in all layers, such as an
@@ -48,7 +65,7 @@ public enum Comparison {
 
   /** What compares units of different layers; empty where it is the criterion's own scores. */
   Optional<ImportanceCriterion> criterion() {
-    return this == STREAM ? Optional.of(new Energy(TokenWeights.STREAM)) : Optional.empty();
+    return Optional.empty();
   }
 
   /** What makes a score of a group comparable; by default nothing is done. */

@@ -72,10 +72,11 @@ public record GlobalAllocation(Comparison by, double mix) implements Allocation 
 
   /** Tells whether an allocation compares by the scores that choose units within a layer. */
   static boolean comparesOwnScores(Allocation allocation) {
-    return allocation instanceof BalancedAllocation balanced
-        ? comparesOwnScores(balanced.of())
-        : allocation instanceof GlobalAllocation global && global.by != Comparison.STREAM
-            || allocation instanceof MiddleAllocation middle && middle.by() != Comparison.STREAM;
+    if (allocation instanceof BalancedAllocation balanced) {
+      return comparesOwnScores(balanced.of());
+    }
+    return allocation instanceof GlobalAllocation global && global.by.criterion().isEmpty()
+        || allocation instanceof MiddleAllocation middle && middle.by().criterion().isEmpty();
   }
 
   @Override

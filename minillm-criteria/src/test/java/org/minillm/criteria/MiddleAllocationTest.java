@@ -242,5 +242,9 @@ class MiddleAllocationTest {
     assertThat(own.criterion(GroupKind.ATTENTION_HEADS)).isEmpty();
     assertThat(new MiddleAllocation().criterion(GroupKind.ATTENTION_HEADS))
         .contains(new Energy(TokenWeights.STREAM));
+    assertThat(
+            new MiddleAllocation(0, 0, 0, 0, Comparison.RESTORED)
+                .criterion(GroupKind.ATTENTION_HEADS))
+        .contains(new Obs(0.1, Obs.Ridge.MEAN, TokenWeights.STREAM, 1));
   }
 }
