@@ -51,7 +51,7 @@ class PruningMethodTest {
     assertThat(method.criterion().parameters())
         .containsEntry("damping", "0.2")
         .containsEntry("tokens", "stream");
-    assertThat(method.headCriterion().name()).isEqualTo("obs");
+    assertThat(method.headCriterion().name()).isEqualTo("energy");
     assertThat(method.gradient()).isNull();
     assertThat(Objects.requireNonNull(method.restoration()).parameters())
         .containsEntry("lambda", "0.1");

@@ -80,8 +80,17 @@ class GlobalAllocationTest {
         .contains(new Energy(TokenWeights.STREAM));
   }
 
+  @Test
+  void orByWhatIsLostOfItWhenTheOthersAreReFitted() {
+    assertThat(new GlobalAllocation(Comparison.RESTORED, 1).criterion(GroupKind.MLP_CHANNELS))
+        .contains(new Obs(0.1, Obs.Ridge.MEAN, TokenWeights.STREAM, 1));
+  }
+
   @ParameterizedTest
-  @EnumSource(value = Comparison.class, names = "STREAM", mode = EnumSource.Mode.EXCLUDE)
+  @EnumSource(
+      value = Comparison.class,
+      names = {"STREAM", "RESTORED"},
+      mode = EnumSource.Mode.EXCLUDE)
   void elseByTheScoresThatChooseThem(Comparison by) {
     assertThat(new GlobalAllocation(by, 1).criterion(GroupKind.MLP_CHANNELS)).isEmpty();
   }
@@ -132,7 +141,7 @@ class GlobalAllocationTest {
     assertThat(new GlobalAllocation().with(ImmutableMap.of("by", "standardised", "mix", "1")))
         .isEqualTo(new GlobalAllocation(Comparison.STANDARDISED, 1));
     assertThatThrownBy(() -> new GlobalAllocation().with(ImmutableMap.of("by", "luck")))
-        .hasMessage("by \"luck\", expected one of stream, scores, mean, standardised");
+        .hasMessage("by \"luck\", expected one of stream, restored, scores, mean, standardised");
   }
 
   @Test

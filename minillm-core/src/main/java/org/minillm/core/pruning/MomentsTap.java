@@ -43,7 +43,9 @@ final class MomentsTap {
     removedWeights.attach(owner);
     transposed.close();
     long columns = cut.kept().length();
-    this.sums = new MomentSums(columns, weight.getShape().get(0), hasBias, owner);
+    this.sums =
+        new MomentSums(
+            columns, weight.getShape().get(0), restoration.separatesOwn(), hasBias, owner);
   }
 
   private static NDArray indices(ImmutableIntArray numbers, NDManager owner) {
@@ -94,11 +96,13 @@ final class MomentsTap {
       // (channels, tokens): choosing rows is cheaper than choosing columns
       NDArray channels = MomentSums.weighted(input, weightRoots).transpose();
       NDArray x = channels.get(kept).transpose();
-      NDArray missing =
-          denseSum != null && restoration.target() == Restoration.Target.RESIDUAL
-              ? MomentSums.weighted(denseSum.sub(sum), weightRoots)
+      boolean ofStream = denseSum != null && restoration.target() == Restoration.Target.RESIDUAL;
+      NDArray own =
+          ofStream && !restoration.separatesOwn()
+              ? null
               : channels.get(removed).transpose().matMul(removedWeights);
-      sums.add(x, missing, weightRoots);
+      NDArray missing = ofStream ? MomentSums.weighted(denseSum.sub(sum), weightRoots) : own;
+      sums.add(x, missing, own, weightRoots);
       input = null;
     }
   }
