@@ -54,7 +54,7 @@ record PruningMethod(
   static final String BEST_HEAD_CRITERION = "obs:tokens=stream,ridge=mean";
 
   /** Fitted to the dense model's residual stream, and the values to what they read in it. */
-  static final String BEST_RESTORATION = "least-squares:lambda=0.3,drift=0.6,values=0.003";
+  static final String BEST_RESTORATION = "least-squares:values=0.003";
 
   /**
    * Layers of different sizes pay only where what stays makes up for what goes. Of 30 layers the

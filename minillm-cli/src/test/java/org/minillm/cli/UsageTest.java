@@ -65,7 +65,7 @@ class UsageTest {
           """
           --ratio             | 0.2
           --groups            | channels
-          --criterion         | obs\\.
+          --criterion         | obs:damping=0.01,ridge=mean\\.
           --gradient          | spsa
           --probes            | 1
           --epsilon           | 1e-3

@@ -25,12 +25,9 @@ import org.minillm.core.pruning.Restoration;
  *     before, so that their target is the consumer's own
  * @param values the ridge of the fit of the attention's values to what they read in the dense
  *     model, likewise relative; 0 leaves the values as they are
- * @param drift with the residual target, the ridge of the fit to what the layers before left. It
- *     says less about the inputs than what the consumer itself lost, which lambda is for; the
- *     correction is the sum of both. 0 is as lambda: one fit to their sum
  */
 public record LeastSquares(
-    double lambda, Target target, TokenWeights tokens, Inputs inputs, double values, double drift)
+    double lambda, Target target, TokenWeights tokens, Inputs inputs, double values)
     implements Restoration {
 
   /** The ridge of the best sequential figures of the reference. */
@@ -47,15 +44,6 @@ public record LeastSquares(
         "values %s: expected a positive number, or 0 to leave the values as they are",
         values);
     checkArgument(
-        drift >= 0 && drift < Double.POSITIVE_INFINITY,
-        "drift %s: expected a positive number, or 0 for the same as lambda",
-        drift);
-    checkArgument(
-        drift == 0 || target == Target.RESIDUAL,
-        "drift %s with target own: the layers before are no part of that target; expected"
-            + " target=residual or drift=0",
-        drift);
-    checkArgument(
         inputs == Inputs.PRUNED || values == 0,
         "inputs dense with values %s: on the dense model's inputs the values miss nothing; expected"
             + " values=0,inputs=dense",
@@ -68,7 +56,7 @@ public record LeastSquares(
 
   /** Lambda 0.4, the residual target; for {@link java.util.ServiceLoader}. */
   public LeastSquares() {
-    this(DEFAULT_LAMBDA, Target.RESIDUAL, TokenWeights.EQUAL, Inputs.PRUNED, 0, 0);
+    this(DEFAULT_LAMBDA, Target.RESIDUAL, TokenWeights.EQUAL, Inputs.PRUNED, 0);
   }
 
   @Override
@@ -83,8 +71,7 @@ public record LeastSquares(
         "target", Parameters.id(target),
         "tokens", Parameters.id(tokens),
         "inputs", Parameters.id(inputs),
-        "values", Double.toString(values),
-        "drift", Double.toString(drift));
+        "values", Double.toString(values));
   }
 
   @Override
@@ -95,58 +82,35 @@ public record LeastSquares(
         parameters.choice("target", Target.class),
         parameters.choice("tokens", TokenWeights.class),
         parameters.choice("inputs", Inputs.class),
-        parameters.number("values"),
-        parameters.number("drift"));
+        parameters.number("values"));
   }
 
   @Override
   public Optional<Restoration> valueRestoration() {
     return values == 0
         ? Optional.empty()
-        : Optional.of(new LeastSquares(values, target, tokens, inputs, 0, 0));
-  }
-
-  @Override
-  public boolean separatesOwn() {
-    return drift > 0;
+        : Optional.of(new LeastSquares(values, target, tokens, inputs, 0));
   }
 
   @Override
   public Correction correction(Moments moments) {
     Intercept intercept = moments.intercept();
     if (intercept == null) {
-      return new Correction(weight(moments), null);
+      return new Correction(solve(moments.inputs(), moments.residuals()), null);
     }
     // with a bias beside it the weight is fitted to deviations from the means
-    NDArray means = intercept.inputs().div(intercept.tokens());
+    NDArray meanInputs = intercept.inputs().div(intercept.tokens());
     NDArray weight =
-        weight(
-            new Moments(
-                centred(moments.inputs(), intercept.inputs(), means),
-                centred(moments.residuals(), intercept.residuals(), means),
-                moments.own() == null || intercept.own() == null
-                    ? null
-                    : centred(moments.own(), intercept.own(), means),
-                null));
+        solve(
+            moments.inputs().sub(intercept.inputs().transpose().matMul(meanInputs)),
+            moments.residuals().sub(intercept.residuals().transpose().matMul(meanInputs)));
     NDArray meanResiduals = intercept.residuals().div(intercept.tokens());
-    return new Correction(weight, meanResiduals.sub(means.matMul(weight.transpose())));
+    return new Correction(weight, meanResiduals.sub(meanInputs.matMul(weight.transpose())));
   }
 
-  private static NDArray centred(NDArray products, NDArray sums, NDArray means) {
-    return products.sub(sums.transpose().matMul(means));
-  }
-
-  private NDArray weight(Moments moments) {
-    NDArray own = moments.own();
-    return own == null
-        ? solve(moments.inputs(), moments.residuals(), lambda)
-        : solve(moments.inputs(), own, lambda)
-            .addi(solve(moments.inputs(), moments.residuals().sub(own), drift));
-  }
-
-  private static NDArray solve(NDArray inputs, NDArray residuals, double relativeRidge) {
+  private NDArray solve(NDArray inputs, NDArray residuals) {
     double[] ridge = inputs.diagonal().toDoubleArray();
-    Arrays.fill(ridge, relativeRidge * Arrays.stream(ridge).average().orElse(0));
+    Arrays.fill(ridge, lambda * Arrays.stream(ridge).average().orElse(0));
     try (Cholesky factor = Cholesky.ofRidged(inputs, ridge)) {
       // (X^T X + ridge) C^T = (R^T X)^T
       return factor.solve(residuals.transpose()).transpose();

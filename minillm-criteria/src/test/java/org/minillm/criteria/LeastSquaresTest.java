@@ -34,14 +34,14 @@ class LeastSquaresTest {
   }
 
   private static LeastSquares lambda(double lambda) {
-    return new LeastSquares(lambda, Target.OWN, TokenWeights.EQUAL, Inputs.PRUNED, 0, 0);
+    return new LeastSquares(lambda, Target.OWN, TokenWeights.EQUAL, Inputs.PRUNED, 0);
   }
 
   @Test
   void theCorrectionSolvesTheRidgeSystem() {
     // GIVEN X^T X = [[3, 1], [1, 1]], whose mean diagonal is 2, R^T X = [[9, 3]] and lambda 0.5:
     // C [[4, 1], [1, 2]] = [9, 3]
-    Moments moments = new Moments(matrix(2, 2, 3, 1, 1, 1), matrix(1, 2, 9, 3), null, null);
+    Moments moments = new Moments(matrix(2, 2, 3, 1, 1, 1), matrix(1, 2, 9, 3), null);
 
     // WHEN it is solved
     NDArray correction = lambda(0.5).correction(moments).weight();
@@ -53,34 +53,9 @@ class LeastSquaresTest {
   }
 
   @Test
-  void whatTheLayersBeforeLeftHasARidgeOfItsOwn() {
-    // GIVEN the same inputs, of R^T X = [[13, 5]] the consumer's own part [[9, 3]] with lambda 0.5,
-    // and the rest with drift 1: C [[5, 1], [1, 3]] = [4, 2]
-    Moments moments =
-        new Moments(matrix(2, 2, 3, 1, 1, 1), matrix(1, 2, 13, 5), matrix(1, 2, 9, 3), null);
-    LeastSquares split =
-        new LeastSquares(0.5, Target.RESIDUAL, TokenWeights.EQUAL, Inputs.PRUNED, 0, 1);
-
-    // WHEN it is solved
-    NDArray correction = split.correction(moments).weight();
-
-    // THEN C = [15/7, 3/7] + [5/7, 3/7]
-    assertThat(correction.toDoubleArray())
-        .containsExactly(new double[] {20 / 7.0, 6 / 7.0}, within(TOLERANCE));
-  }
-
-  @Test
-  void theOwnTargetHasNoDrift() {
-    assertThatThrownBy(
-            () -> new LeastSquares(1, Target.OWN, TokenWeights.EQUAL, Inputs.PRUNED, 0, 0.5))
-        .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("expected target=residual or drift=0");
-  }
-
-  @Test
   void aLargeRidgeLeavesTheWeightsAsTheyAre() {
     // GIVEN the same moments
-    Moments moments = new Moments(matrix(2, 2, 3, 1, 1, 1), matrix(1, 2, 9, 3), null, null);
+    Moments moments = new Moments(matrix(2, 2, 3, 1, 1, 1), matrix(1, 2, 9, 3), null);
 
     // WHEN the ridge is a million times the moments
     NDArray correction = lambda(1e6).correction(moments).weight();
@@ -96,7 +71,7 @@ class LeastSquaresTest {
 
     // WHEN R = 2 is fitted with hardly a ridge
     NDArray correction =
-        lambda(1e-6).correction(new Moments(inputs, matrix(1, 3, 2, 2, 0), null, null)).weight();
+        lambda(1e-6).correction(new Moments(inputs, matrix(1, 3, 2, 2, 0), null)).weight();
 
     // THEN both live channels give half of it, the dead one nothing
     assertThat(correction.toDoubleArray()).containsExactly(new double[] {1, 1, 0}, within(1e-5));
@@ -105,9 +80,8 @@ class LeastSquaresTest {
   @Test
   void aBiasTakesTheMeansAndTheWeightTheDeviations() {
     // GIVEN tokens x = 1, 3 with r = 5, 9: r = 3 + 2 x; X^T X = 10, R^T X = 32
-    Restoration.Intercept means =
-        new Restoration.Intercept(matrix(1, 1, 4), matrix(1, 1, 14), null, 2);
-    Moments moments = new Moments(matrix(1, 1, 10), matrix(1, 1, 32), null, means);
+    Restoration.Intercept means = new Restoration.Intercept(matrix(1, 1, 4), matrix(1, 1, 14), 2);
+    Moments moments = new Moments(matrix(1, 1, 10), matrix(1, 1, 32), means);
 
     // WHEN it is fitted with hardly a ridge
     Restoration.Correction correction = lambda(1e-9).correction(moments);
@@ -120,13 +94,11 @@ class LeastSquaresTest {
   @Test
   void biasCompensationAddsTheMeanAndNothingElse() {
     // GIVEN the same tokens
-    Restoration.Intercept means =
-        new Restoration.Intercept(matrix(1, 1, 4), matrix(1, 1, 14), null, 2);
+    Restoration.Intercept means = new Restoration.Intercept(matrix(1, 1, 4), matrix(1, 1, 14), 2);
 
     // WHEN only the bias may change
     Restoration.Correction correction =
-        new BiasCompensation()
-            .correction(new Moments(matrix(1, 1, 10), matrix(1, 1, 32), null, means));
+        new BiasCompensation().correction(new Moments(matrix(1, 1, 10), matrix(1, 1, 32), means));
 
     // THEN it is the mean of 5 and 9
     assertThat(correction.weight().toDoubleArray()).containsExactly(0);
@@ -144,7 +116,7 @@ class LeastSquaresTest {
 
     // THEN
     assertThat(restoration)
-        .isEqualTo(new LeastSquares(0.1, Target.OWN, TokenWeights.STREAM, Inputs.DENSE, 0, 0));
+        .isEqualTo(new LeastSquares(0.1, Target.OWN, TokenWeights.STREAM, Inputs.DENSE, 0));
   }
 
   @Test
@@ -157,7 +129,7 @@ class LeastSquaresTest {
   @Test
   void denseInputsHaveNoResidualTarget() {
     assertThatThrownBy(
-            () -> new LeastSquares(1, Target.RESIDUAL, TokenWeights.EQUAL, Inputs.DENSE, 0, 0))
+            () -> new LeastSquares(1, Target.RESIDUAL, TokenWeights.EQUAL, Inputs.DENSE, 0))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("expected target=own,inputs=dense");
   }
@@ -170,15 +142,13 @@ class LeastSquaresTest {
 
     // THEN they are fitted like a consumer, and on their own
     assertThat(restoration.valueRestoration())
-        .contains(
-            new LeastSquares(0.003, Target.RESIDUAL, TokenWeights.EQUAL, Inputs.PRUNED, 0, 0));
+        .contains(new LeastSquares(0.003, Target.RESIDUAL, TokenWeights.EQUAL, Inputs.PRUNED, 0));
     assertThat(new LeastSquares().valueRestoration()).isEmpty();
   }
 
   @Test
   void onDenseInputsValuesMissNothing() {
-    assertThatThrownBy(
-            () -> new LeastSquares(1, Target.OWN, TokenWeights.EQUAL, Inputs.DENSE, 0.1, 0))
+    assertThatThrownBy(() -> new LeastSquares(1, Target.OWN, TokenWeights.EQUAL, Inputs.DENSE, 0.1))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("expected values=0,inputs=dense");
   }

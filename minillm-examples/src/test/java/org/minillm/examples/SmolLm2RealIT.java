@@ -157,7 +157,6 @@ class SmolLm2RealIT {
                     Restoration.Target.RESIDUAL,
                     TokenWeights.EQUAL,
                     Restoration.Inputs.PRUNED,
-                    0,
                     0));
 
     // WHEN

@@ -1,7 +1,6 @@
 package org.minillm.models;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.withPrecision;
 import static org.assertj.core.api.Assertions.within;
 import static org.minillm.core.model.GroupKind.ATTENTION_HEADS;
 import static org.minillm.core.model.GroupKind.MLP_CHANNELS;
@@ -64,7 +63,7 @@ class RestorationTest {
 
   private static LeastSquares residual() {
     return new LeastSquares(
-        LAMBDA, Restoration.Target.RESIDUAL, TokenWeights.EQUAL, Restoration.Inputs.PRUNED, 0, 0);
+        LAMBDA, Restoration.Target.RESIDUAL, TokenWeights.EQUAL, Restoration.Inputs.PRUNED, 0);
   }
 
   private static CalibrationSet data() throws IOException {
@@ -201,7 +200,7 @@ class RestorationTest {
       CalibrationSet data = Passes.windows(dense);
       Restoration onDenseInputs =
           new LeastSquares(
-              LAMBDA, Restoration.Target.OWN, TokenWeights.EQUAL, Restoration.Inputs.DENSE, 0, 0);
+              LAMBDA, Restoration.Target.OWN, TokenWeights.EQUAL, Restoration.Inputs.DENSE, 0);
       Path cut = prune(dense, new Refit(onDenseInputs, data), Export.CUT, "restored");
       Path plain = prune(dense, (Refit) null, Export.CUT, "plain");
       for (int layer = 0; layer < dense.config().layers().size(); layer++) {
@@ -319,13 +318,11 @@ class RestorationTest {
           tiny-llama least-squares:target=residual,tokens=equal
           tiny-llama least-squares:target=residual,tokens=stream
           tiny-llama least-squares:values=0.003
-          tiny-llama least-squares:lambda=0.3,drift=0.6
           tiny-opt least-squares:target=residual
           tiny-opt least-squares:values=0.003
           tiny-opt bias
           tiny-bloom least-squares:target=residual
           tiny-bloom least-squares:values=0.003
-          tiny-bloom least-squares:lambda=0.3,drift=0.6
           """)
   void restorationBringsTheLossDown(String name, String settings) throws IOException {
     try (CausalLm dense = CausalLm.open(TestModels.folder(name, temp))) {
@@ -389,38 +386,6 @@ class RestorationTest {
   }
 
   @Test
-  void bothPartsOfTheResidualWithOneRidgeAreTheResidual() throws IOException {
-    // a model that is stored as float32 and has biases
-    try (CausalLm dense = CausalLm.open(TestModels.folder("llama-gqa-bias", temp))) {
-      CalibrationSet data = Passes.windows(dense);
-      LeastSquares parts =
-          new LeastSquares(
-              LAMBDA,
-              Restoration.Target.RESIDUAL,
-              TokenWeights.EQUAL,
-              Restoration.Inputs.PRUNED,
-              0,
-              LAMBDA);
-
-      // WHEN a model is restored by one fit, and by one to each part
-      try (CausalLm together =
-              CausalLm.open(prune(dense, new Refit(residual(), data), Export.CUT, "together"));
-          CausalLm apart =
-              CausalLm.open(prune(dense, new Refit(parts, data), Export.CUT, "apart"))) {
-        for (String tensor : together.checkpoint().tensors().keySet()) {
-          try (NDManager owner = NDManager.newBaseManager()) {
-            // THEN the tensors are the same, summed in another order
-            assertThat(apart.checkpoint().read(tensor, owner).toFloatArray())
-                .as(tensor)
-                .containsExactly(
-                    together.checkpoint().read(tensor, owner).toFloatArray(), withPrecision(1e-4f));
-          }
-        }
-      }
-    }
-  }
-
-  @Test
   void theMaskedFormOfFittedValuesComputesWhatTheCutOneDoes() throws IOException {
     try (CausalLm dense = open()) {
       // GIVEN both forms of one model whose heads are cut and whose values are fitted
@@ -438,8 +403,7 @@ class RestorationTest {
         Restoration.Target.RESIDUAL,
         TokenWeights.EQUAL,
         Restoration.Inputs.PRUNED,
-        VALUES_LAMBDA,
-        0);
+        VALUES_LAMBDA);
   }
 
   @ParameterizedTest

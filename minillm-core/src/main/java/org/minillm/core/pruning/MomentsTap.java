@@ -43,9 +43,7 @@ final class MomentsTap {
     removedWeights.attach(owner);
     transposed.close();
     long columns = cut.kept().length();
-    this.sums =
-        new MomentSums(
-            columns, weight.getShape().get(0), restoration.separatesOwn(), hasBias, owner);
+    this.sums = new MomentSums(columns, weight.getShape().get(0), hasBias, owner);
   }
 
   private static NDArray indices(ImmutableIntArray numbers, NDManager owner) {
@@ -96,13 +94,11 @@ final class MomentsTap {
       // (channels, tokens): choosing rows is cheaper than choosing columns
       NDArray channels = MomentSums.weighted(input, weightRoots).transpose();
       NDArray x = channels.get(kept).transpose();
-      boolean ofStream = denseSum != null && restoration.target() == Restoration.Target.RESIDUAL;
-      NDArray own =
-          ofStream && !restoration.separatesOwn()
-              ? null
+      NDArray missing =
+          denseSum != null && restoration.target() == Restoration.Target.RESIDUAL
+              ? MomentSums.weighted(denseSum.sub(sum), weightRoots)
               : channels.get(removed).transpose().matMul(removedWeights);
-      NDArray missing = ofStream ? MomentSums.weighted(denseSum.sub(sum), weightRoots) : own;
-      sums.add(x, missing, own, weightRoots);
+      sums.add(x, missing, weightRoots);
       input = null;
     }
   }

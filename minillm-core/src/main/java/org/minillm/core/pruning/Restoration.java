@@ -63,15 +63,6 @@ public interface Restoration extends ConfigurablePlugin<Restoration> {
   }
 
   /**
-   * Says whether a consumer's own part of what is missing is wanted by itself.
-   *
-   * @return false unless overridden; true only with {@link Target#RESIDUAL}
-   */
-  default boolean separatesOwn() {
-    return false;
-  }
-
-  /**
    * Says how much a token counts.
    *
    * @return the weights of the tokens in {@link Moments}
@@ -85,22 +76,18 @@ public interface Restoration extends ConfigurablePlugin<Restoration> {
    * @param inputs FLOAT64, (k, k): X^T X of the k input columns that stay
    * @param residuals FLOAT64, (out, k): R^T X, R what is missing of the target while the columns
    *     that stay are as they were
-   * @param own of {@code residuals} the part that the removed units of this consumer would have
-   *     added on the same inputs; null unless {@link #separatesOwn}
    * @param intercept what a bias needs; null where the consumer has none
    */
-  record Moments(
-      NDArray inputs, NDArray residuals, @Nullable NDArray own, @Nullable Intercept intercept) {}
+  record Moments(NDArray inputs, NDArray residuals, @Nullable Intercept intercept) {}
 
   /**
    * First moments, for a consumer with a bias.
    *
    * @param inputs FLOAT64, (1, k): the sums of the inputs
    * @param residuals FLOAT64, (1, out): the sums of what is missing
-   * @param own of {@code residuals} the part as in {@link Moments}
    * @param tokens the number of tokens, or the sum of their weights
    */
-  record Intercept(NDArray inputs, NDArray residuals, @Nullable NDArray own, double tokens) {}
+  record Intercept(NDArray inputs, NDArray residuals, double tokens) {}
 
   /**
    * What is added to a consumer.

@@ -36,7 +36,7 @@ final class ValueRefit {
     this.restoration = restoration;
     this.values = values;
     this.owner = owner;
-    this.sums = new MomentSums(hiddenSize, hiddenSize, false, values.bias() != null, owner);
+    this.sums = new MomentSums(hiddenSize, hiddenSize, values.bias() != null, owner);
   }
 
   /** Watches one micro-batch of the pruned model; {@code dense} is what the dense model reads. */
@@ -55,7 +55,6 @@ final class ValueRefit {
           sums.add(
               MomentSums.weighted(input, roots),
               MomentSums.weighted(dense.sub(input), roots),
-              null,
               roots);
         }
       }
