@@ -53,8 +53,11 @@ record PruningMethod(
   /** Heads by the part of the residual stream that the others of their layer cannot make up for. */
   static final String BEST_HEAD_CRITERION = "obs:tokens=stream,ridge=mean";
 
-  /** Fitted to the dense model's residual stream, and the values to what they read in it. */
-  static final String BEST_RESTORATION = "least-squares:values=0.003";
+  /**
+   * Fitted to the dense model's residual stream, and the values to what they read in it, with noise
+   * against knowing the calibration text by heart.
+   */
+  static final String BEST_RESTORATION = "least-squares:values=0.003,noise=12";
 
   /**
    * Layers of different sizes pay only where what stays makes up for what goes. Of 30 layers the

@@ -20,7 +20,7 @@ final class RestoreOption {
       description =
           "How the columns that stay make up for those that go, with its settings after a colon"
               + " where wanted, such as least-squares:lambda=0.1; or none. Default: for prune"
-              + " least-squares:values=0.003, for apply what the plan was made with.")
+              + " least-squares:values=0.003,noise=12, for apply what the plan was made with.")
   private @Nullable String name;
 
   /**

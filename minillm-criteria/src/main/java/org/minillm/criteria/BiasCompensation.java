@@ -45,6 +45,6 @@ public record BiasCompensation(Target target) implements Restoration {
     NDArray nothing = moments.residuals().zerosLike();
     Intercept intercept = moments.intercept();
     return new Correction(
-        nothing, intercept == null ? null : intercept.residuals().div(intercept.tokens()));
+        nothing, intercept == null ? null : intercept.residuals().div(intercept.tokens()), 0);
   }
 }

@@ -17,6 +17,11 @@ import org.minillm.core.pruning.Restoration;
  * diagonal of X^T X. Where the consumer has a bias, it is fitted too, without a ridge. Solved in
  * double.
  *
+ * <p>A sequential fit knows its calibration text. With d = {@code tr(H (H + lambda m I)^-1)}
+ * degrees of freedom on n tokens, H = X^T X, it misses less there than it will on another text
+ * (Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, 7.4 and 7.6), and the
+ * fits of later layers would rely on it: {@link #noise}.
+ *
  * @param lambda the ridge, relative to the mean second moment; more keeps the weights closer to
  *     what they were
  * @param target what is reproduced
@@ -25,9 +30,10 @@ import org.minillm.core.pruning.Restoration;
  *     before, so that their target is the consumer's own
  * @param values the ridge of the fit of the attention's values to what they read in the dense
  *     model, likewise relative; 0 leaves the values as they are
+ * @param noise factor of what other windows miss, in parts of d/n, up to half of it; 0 for none
  */
 public record LeastSquares(
-    double lambda, Target target, TokenWeights tokens, Inputs inputs, double values)
+    double lambda, Target target, TokenWeights tokens, Inputs inputs, double values, double noise)
     implements Restoration {
 
   /** The ridge of the best sequential figures of the reference. */
@@ -49,6 +55,15 @@ public record LeastSquares(
             + " values=0,inputs=dense",
         values);
     checkArgument(
+        noise >= 0 && noise < Double.POSITIVE_INFINITY,
+        "noise %s: expected a positive number, or 0 for none",
+        noise);
+    checkArgument(
+        inputs == Inputs.PRUNED || noise == 0,
+        "inputs dense with noise %s: on the dense model's inputs there is no later fit to warn;"
+            + " expected noise=0,inputs=dense",
+        noise);
+    checkArgument(
         inputs == Inputs.PRUNED || target == Target.OWN,
         "inputs dense with target residual: the dense model's stream misses nothing; expected"
             + " target=own,inputs=dense");
@@ -56,7 +71,7 @@ public record LeastSquares(
 
   /** Lambda 0.4, the residual target; for {@link java.util.ServiceLoader}. */
   public LeastSquares() {
-    this(DEFAULT_LAMBDA, Target.RESIDUAL, TokenWeights.EQUAL, Inputs.PRUNED, 0);
+    this(DEFAULT_LAMBDA, Target.RESIDUAL, TokenWeights.EQUAL, Inputs.PRUNED, 0, 0);
   }
 
   @Override
@@ -71,7 +86,8 @@ public record LeastSquares(
         "target", Parameters.id(target),
         "tokens", Parameters.id(tokens),
         "inputs", Parameters.id(inputs),
-        "values", Double.toString(values));
+        "values", Double.toString(values),
+        "noise", Double.toString(noise));
   }
 
   @Override
@@ -82,38 +98,50 @@ public record LeastSquares(
         parameters.choice("target", Target.class),
         parameters.choice("tokens", TokenWeights.class),
         parameters.choice("inputs", Inputs.class),
-        parameters.number("values"));
+        parameters.number("values"),
+        parameters.number("noise"));
   }
 
   @Override
   public Optional<Restoration> valueRestoration() {
     return values == 0
         ? Optional.empty()
-        : Optional.of(new LeastSquares(values, target, tokens, inputs, 0));
+        : Optional.of(new LeastSquares(values, target, tokens, inputs, 0, 0));
   }
 
   @Override
   public Correction correction(Moments moments) {
     Intercept intercept = moments.intercept();
     if (intercept == null) {
-      return new Correction(solve(moments.inputs(), moments.residuals()), null);
+      return solve(moments.inputs(), moments.residuals());
     }
     // with a bias beside it the weight is fitted to deviations from the means
     NDArray meanInputs = intercept.inputs().div(intercept.tokens());
-    NDArray weight =
+    Correction slope =
         solve(
             moments.inputs().sub(intercept.inputs().transpose().matMul(meanInputs)),
             moments.residuals().sub(intercept.residuals().transpose().matMul(meanInputs)));
     NDArray meanResiduals = intercept.residuals().div(intercept.tokens());
-    return new Correction(weight, meanResiduals.sub(meanInputs.matMul(weight.transpose())));
+    return new Correction(
+        slope.weight(),
+        meanResiduals.sub(meanInputs.matMul(slope.weight().transpose())),
+        slope.freedom());
   }
 
-  private NDArray solve(NDArray inputs, NDArray residuals) {
+  private Correction solve(NDArray inputs, NDArray residuals) {
     double[] ridge = inputs.diagonal().toDoubleArray();
-    Arrays.fill(ridge, lambda * Arrays.stream(ridge).average().orElse(0));
+    double share = lambda * Arrays.stream(ridge).average().orElse(0);
+    Arrays.fill(ridge, share);
     try (Cholesky factor = Cholesky.ofRidged(inputs, ridge)) {
       // (X^T X + ridge) C^T = (R^T X)^T
-      return factor.solve(residuals.transpose()).transpose();
+      NDArray weight = factor.solve(residuals.transpose()).transpose();
+      return new Correction(weight, null, noise == 0 ? 0 : freedom(factor, share));
     }
+  }
+
+  /** tr(H (H + ridge)^-1) = n - ridge tr((H + ridge)^-1). */
+  private static double freedom(Cholesky factor, double ridge) {
+    double[] inverse = factor.inverseDiagonal();
+    return inverse.length - ridge * Arrays.stream(inverse).sum();
   }
 }

@@ -34,7 +34,7 @@ class LeastSquaresTest {
   }
 
   private static LeastSquares lambda(double lambda) {
-    return new LeastSquares(lambda, Target.OWN, TokenWeights.EQUAL, Inputs.PRUNED, 0);
+    return new LeastSquares(lambda, Target.OWN, TokenWeights.EQUAL, Inputs.PRUNED, 0, 0);
   }
 
   @Test
@@ -116,7 +116,7 @@ class LeastSquaresTest {
 
     // THEN
     assertThat(restoration)
-        .isEqualTo(new LeastSquares(0.1, Target.OWN, TokenWeights.STREAM, Inputs.DENSE, 0));
+        .isEqualTo(new LeastSquares(0.1, Target.OWN, TokenWeights.STREAM, Inputs.DENSE, 0, 0));
   }
 
   @Test
@@ -129,9 +129,34 @@ class LeastSquaresTest {
   @Test
   void denseInputsHaveNoResidualTarget() {
     assertThatThrownBy(
-            () -> new LeastSquares(1, Target.RESIDUAL, TokenWeights.EQUAL, Inputs.DENSE, 0))
+            () -> new LeastSquares(1, Target.RESIDUAL, TokenWeights.EQUAL, Inputs.DENSE, 0, 0))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("expected target=own,inputs=dense");
+  }
+
+  @Test
+  void forNoiseTheDegreesOfFreedomAreTold() {
+    // GIVEN H = [[3, 1], [1, 1]] and a ridge of 1: tr((H + 1)^-1) = (2 + 4) / 7
+    Moments moments = new Moments(matrix(2, 2, 3, 1, 1, 1), matrix(1, 2, 9, 3), null);
+    LeastSquares noisy =
+        new LeastSquares(0.5, Target.RESIDUAL, TokenWeights.EQUAL, Inputs.PRUNED, 0, 3);
+
+    // WHEN it is fitted
+    Restoration.Correction correction = noisy.correction(moments);
+
+    // THEN tr(H (H + 1)^-1) = 2 - 6/7, and the fit is what it is without noise
+    assertThat(correction.freedom()).isCloseTo(8 / 7.0, within(TOLERANCE));
+    assertThat(correction.weight().toDoubleArray())
+        .isEqualTo(lambda(0.5).correction(moments).weight().toDoubleArray());
+    assertThat(lambda(0.5).correction(moments).freedom()).isZero();
+  }
+
+  @Test
+  void onDenseInputsThereIsNoNoise() {
+    assertThatThrownBy(
+            () -> new LeastSquares(1, Target.OWN, TokenWeights.EQUAL, Inputs.DENSE, 0, 1))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("expected noise=0,inputs=dense");
   }
 
   @Test
@@ -142,13 +167,15 @@ class LeastSquaresTest {
 
     // THEN they are fitted like a consumer, and on their own
     assertThat(restoration.valueRestoration())
-        .contains(new LeastSquares(0.003, Target.RESIDUAL, TokenWeights.EQUAL, Inputs.PRUNED, 0));
+        .contains(
+            new LeastSquares(0.003, Target.RESIDUAL, TokenWeights.EQUAL, Inputs.PRUNED, 0, 0));
     assertThat(new LeastSquares().valueRestoration()).isEmpty();
   }
 
   @Test
   void onDenseInputsValuesMissNothing() {
-    assertThatThrownBy(() -> new LeastSquares(1, Target.OWN, TokenWeights.EQUAL, Inputs.DENSE, 0.1))
+    assertThatThrownBy(
+            () -> new LeastSquares(1, Target.OWN, TokenWeights.EQUAL, Inputs.DENSE, 0.1, 0))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("expected values=0,inputs=dense");
   }

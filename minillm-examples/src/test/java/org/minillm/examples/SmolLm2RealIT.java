@@ -157,6 +157,7 @@ class SmolLm2RealIT {
                     Restoration.Target.RESIDUAL,
                     TokenWeights.EQUAL,
                     Restoration.Inputs.PRUNED,
+                    0,
                     0));
 
     // WHEN

@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -215,6 +216,12 @@ class ReservedMemoryTest {
                   .build()
                   .memoryForecast(model, data))
           .isEqualTo(own.withStreams(5 * 7_680).plus(20 * 512 * 512));
+      assertThat(
+              StructuredPruner.builder(new Obs(), target)
+                  .restoration(new LeastSquares().with(Map.of("noise", "12")))
+                  .build()
+                  .memoryForecast(model, data))
+          .isEqualTo(own.withStreams(6 * 7_680).plus(20 * 512 * 512));
       assertThat(
               StructuredPruner.builder(new Magnitude(), target)
                   .allocation(new SensitivityAllocation())

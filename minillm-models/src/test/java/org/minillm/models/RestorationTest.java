@@ -63,7 +63,7 @@ class RestorationTest {
 
   private static LeastSquares residual() {
     return new LeastSquares(
-        LAMBDA, Restoration.Target.RESIDUAL, TokenWeights.EQUAL, Restoration.Inputs.PRUNED, 0);
+        LAMBDA, Restoration.Target.RESIDUAL, TokenWeights.EQUAL, Restoration.Inputs.PRUNED, 0, 0);
   }
 
   private static CalibrationSet data() throws IOException {
@@ -200,7 +200,7 @@ class RestorationTest {
       CalibrationSet data = Passes.windows(dense);
       Restoration onDenseInputs =
           new LeastSquares(
-              LAMBDA, Restoration.Target.OWN, TokenWeights.EQUAL, Restoration.Inputs.DENSE, 0);
+              LAMBDA, Restoration.Target.OWN, TokenWeights.EQUAL, Restoration.Inputs.DENSE, 0, 0);
       Path cut = prune(dense, new Refit(onDenseInputs, data), Export.CUT, "restored");
       Path plain = prune(dense, (Refit) null, Export.CUT, "plain");
       for (int layer = 0; layer < dense.config().layers().size(); layer++) {
@@ -318,11 +318,12 @@ class RestorationTest {
           tiny-llama least-squares:target=residual,tokens=equal
           tiny-llama least-squares:target=residual,tokens=stream
           tiny-llama least-squares:values=0.003
+          tiny-llama least-squares:noise=12
           tiny-opt least-squares:target=residual
-          tiny-opt least-squares:values=0.003
+          tiny-opt least-squares:values=0.003,noise=12
           tiny-opt bias
           tiny-bloom least-squares:target=residual
-          tiny-bloom least-squares:values=0.003
+          tiny-bloom least-squares:values=0.003,noise=12
           """)
   void restorationBringsTheLossDown(String name, String settings) throws IOException {
     try (CausalLm dense = CausalLm.open(TestModels.folder(name, temp))) {
@@ -374,6 +375,31 @@ class RestorationTest {
   }
 
   @Test
+  void noiseIsForTheLayersBehindTheFirstCutOne() throws IOException {
+    // GIVEN a model that lost units in all layers, restored with noise and without
+    Restoration noisy =
+        Plugins.configured(Restoration.class, "least-squares:lambda=0.1,noise=12", Map.of());
+    Restoration calm = Plugins.configured(Restoration.class, "least-squares:lambda=0.1", Map.of());
+    try (CausalLm dense = open();
+        CausalLm with = CausalLm.open(prune(dense, noisy, Export.CUT, "noisy"));
+        CausalLm without = CausalLm.open(prune(dense, calm, Export.CUT, "calm"));
+        NDManager owner = NDManager.newBaseManager()) {
+      for (PruningGroup group : dense.groups(Arrays.asList(GroupKind.values()))) {
+        String consumer = group.consumer().tensor();
+
+        // WHEN their consumers are compared
+        boolean same =
+            Arrays.equals(
+                with.checkpoint().read(consumer, owner).toFloatArray(),
+                without.checkpoint().read(consumer, owner).toFloatArray());
+
+        // THEN the first layer knows nothing of it, and the others do
+        assertThat(same).as(consumer).isEqualTo(group.id().layer() == 0);
+      }
+    }
+  }
+
+  @Test
   void theMaskedFormComputesWhatTheCutOneDoes() throws IOException {
     requireMaskedIsCut(residual());
   }
@@ -400,7 +426,8 @@ class RestorationTest {
         Restoration.Target.RESIDUAL,
         TokenWeights.EQUAL,
         Restoration.Inputs.PRUNED,
-        VALUES_LAMBDA);
+        VALUES_LAMBDA,
+        0);
   }
 
   @ParameterizedTest

@@ -101,7 +101,7 @@ class ResumeTest {
   @Test
   void fittedValuesGoOnFromWhereverTheyDied() throws IOException {
     Restoration values =
-        Plugins.configured(Restoration.class, "least-squares:values=0.003", Map.of());
+        Plugins.configured(Restoration.class, "least-squares:values=0.003,noise=12", Map.of());
     requireSameBytes(new Obs(), builder -> builder.restoration(values));
   }
 

@@ -2,8 +2,10 @@ package org.minillm.core.model;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
 import java.io.IOException;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.minillm.core.journal.ArraySource;
 
 /**
@@ -26,6 +28,7 @@ public final class TwinStreams implements AutoCloseable {
   private ResidualStream dense;
   private ResidualStream pruned;
   private boolean diverged;
+  private @Nullable ResidualStream noise;
 
   /**
    * Embeds the windows.
@@ -120,12 +123,28 @@ public final class TwinStreams implements AutoCloseable {
     void accept(int batch, NDArray after) throws IOException;
   }
 
+  /** What of a micro-batch passes a layer. */
+  private interface Before {
+    NDArray of(int batch, NDArray hidden, NDManager scratch) throws IOException;
+  }
+
   private void through(ResidualStream stream, OpenLayer open, Taps taps, Passed passed)
       throws IOException {
+    through(stream, (batch, hidden, scratch) -> hidden, open, taps, passed);
+  }
+
+  private void through(
+      ResidualStream stream, Before before, OpenLayer open, Taps taps, Passed passed)
+      throws IOException {
     stream.forEach(
-        (batch, before, scratch) -> {
+        (batch, hidden, scratch) -> {
           passed.accept(
-              batch, open.forward(before, positions, AttentionCache.NONE, taps.of(batch, scratch)));
+              batch,
+              open.forward(
+                  before.of(batch, hidden, scratch),
+                  positions,
+                  AttentionCache.NONE,
+                  taps.of(batch, scratch)));
           if (batch % BATCHES_BETWEEN_TRIMS == BATCHES_BETWEEN_TRIMS - 1) {
             NativeHeap.trim();
           }
@@ -147,6 +166,30 @@ public final class TwinStreams implements AutoCloseable {
     try (OpenLayer open = new OpenLayer(model, layer, weights, transform, manager)) {
       through(pruned, open, taps, (batch, after) -> after.close());
     }
+  }
+
+  /**
+   * Lets the pruned stream, without the noise that it has had, pass a dense layer.
+   *
+   * @param layer the layer that it stands before
+   * @param weights of the layer
+   * @param taps watches each micro-batch, by number
+   * @throws IOException if the layer cannot be read
+   */
+  public void showPrunedWithoutNoise(int layer, WeightSource weights, Taps taps)
+      throws IOException {
+    try (OpenLayer open = new OpenLayer(model, layer, weights, WeightTransform.NONE, manager)) {
+      through(pruned, this::withoutNoise, open, taps, (batch, after) -> after.close());
+    }
+  }
+
+  private NDArray withoutNoise(int batch, NDArray hidden, NDManager scratch) throws IOException {
+    if (noise == null) {
+      return hidden;
+    }
+    NDArray clean = hidden.sub(noise.read(batch, scratch));
+    clean.attach(scratch);
+    return clean;
   }
 
   /**
@@ -172,12 +215,63 @@ public final class TwinStreams implements AutoCloseable {
   }
 
   /**
+   * Reads what the pruned stream is to come to.
+   *
+   * @param dense a micro-batch of the dense model's stream is read from here
+   * @param batch its number
+   * @param scratch where it hangs if it is not the stream's own
+   * @return FLOAT32, (windows, time, hidden_size), with the noise that the pruned stream has had
+   * @throws IOException if a scratch file cannot be read
+   */
+  public NDArray target(ResidualStream dense, int batch, NDManager scratch) throws IOException {
+    NDArray wanted = dense.read(batch, scratch);
+    if (noise == null) {
+      return wanted;
+    }
+    NDArray noisy = wanted.add(noise.read(batch, scratch));
+    noisy.attach(scratch);
+    return noisy;
+  }
+
+  /**
+   * Counts the tokens.
+   *
+   * @return of all windows
+   */
+  public long tokens() {
+    return dense.shapes().stream().mapToLong(shape -> shape.get(0) * shape.get(1)).sum();
+  }
+
+  /**
+   * Adds to each window of the pruned stream, after a layer, what another one misses of the dense
+   * stream, with a random sign.
+   *
+   * @param layer which was passed last; it decides the signs
+   * @param scale factor of what is added
+   * @throws IOException if a scratch file cannot be read or written
+   */
+  public void disturbPruned(int layer, double scale) throws IOException {
+    if (noise == null) {
+      noise = newStream();
+      for (Shape shape : pruned.shapes()) {
+        noise.add(manager.zeros(shape));
+      }
+    }
+    try (NDManager owner = newManager()) {
+      new NeighbourErrors(dense, pruned, noise).add("layer " + layer, scale, owner);
+    }
+  }
+
+  /**
    * Returns where the streams stand between two layers.
    *
-   * @return the dense micro-batches, and after them the pruned ones once the streams are two; owned
-   *     by this, gone after the next layer
+   * @return the dense micro-batches, and after them the pruned ones once the streams are two, and
+   *     the noise where there is any; owned by this, gone after the next layer
    */
   public ArraySource arrays() {
+    if (noise != null) {
+      return ArraySource.concat(List.of(dense, pruned, noise));
+    }
     return diverged ? ArraySource.concat(List.of(dense, pruned)) : dense;
   }
 
@@ -195,6 +289,10 @@ public final class TwinStreams implements AutoCloseable {
       pruned = ResidualStream.of(model);
       pruned.resume(arrays, batches, batches);
     }
+    if (arrays.shapes().size() > 2 * batches) {
+      noise = newStream();
+      noise.resume(arrays, 2 * batches, batches);
+    }
   }
 
   /** Frees the streams. */
@@ -202,6 +300,9 @@ public final class TwinStreams implements AutoCloseable {
   public void close() {
     dense.close();
     pruned.close();
+    if (noise != null) {
+      noise.close();
+    }
     manager.close();
   }
 }

@@ -60,7 +60,8 @@ final class PruningMemory {
   /** More than any evidence and any estimate takes. */
   private static int ofARestoration(Restoration restoration, Collection<GroupKind> kinds) {
     int ofDenseInputs = restoration.valueRestoration().isPresent() ? 1 : 0;
-    return STREAMS_OF_A_RESTORATION + ofDenseInputs + kinds.size();
+    int ofNoise = restoration.noise() > 0 ? 1 : 0;
+    return STREAMS_OF_A_RESTORATION + ofDenseInputs + ofNoise + kinds.size();
   }
 
   private static long bytesOfAStream(CausalLm model, CalibrationSet data) {

@@ -63,6 +63,19 @@ public interface Restoration extends ConfigurablePlugin<Restoration> {
   }
 
   /**
+   * Says how much noise later layers are fitted with. After a layer each window of the pruned
+   * stream is given what another one misses of the dense stream, with a random sign and times
+   * {@code noise d/n}, d the degrees of freedom of the layer's corrections, n the tokens. Targets
+   * take it along, so that a fit has to live with it and not to remove it. It keeps fits from
+   * relying on a calibration text that those before know by heart; for {@link Inputs#PRUNED}.
+   *
+   * @return the factor; 0 for none, unless overridden
+   */
+  default double noise() {
+    return 0;
+  }
+
+  /**
    * Says how much a token counts.
    *
    * @return the weights of the tokens in {@link Moments}
@@ -94,8 +107,10 @@ public interface Restoration extends ConfigurablePlugin<Restoration> {
    *
    * @param weight FLOAT64, (out, k), to the columns that stay
    * @param bias FLOAT64, (1, out); null where the consumer has none
+   * @param freedom the effective degrees of freedom of an output, for {@link #noise}; 0 where that
+   *     is 0
    */
-  record Correction(NDArray weight, @Nullable NDArray bias) {}
+  record Correction(NDArray weight, @Nullable NDArray bias, double freedom) {}
 
   /**
    * Computes what to add.

@@ -53,6 +53,9 @@ final class RestorationPass {
     void accept(String tensor, NDArray values) throws IOException;
   }
 
+  /** With few tokens there are nearly as many degrees of freedom: noise would be all there is. */
+  private static final double MOST_NOISE = 0.5;
+
   private final CausalLm model;
   private final CutTable table;
   private final Restoration restoration;
@@ -151,11 +154,8 @@ final class RestorationPass {
           new ValueRefit(
               ofValues, model.decoder().values(layer), model.config().hiddenSize(), scratch);
       ResidualStream dense = targets.valueInputs();
-      streams.showPruned(
-          layer,
-          weights,
-          WeightTransform.NONE,
-          (batch, any) -> refit.batch(dense.read(batch, any)));
+      streams.showPrunedWithoutNoise(
+          layer, weights, (batch, any) -> refit.batch(dense.read(batch, any)));
       Map<String, NDArray> fitted = refit.fitted(weights, owner);
       for (Map.Entry<String, NDArray> tensor : fitted.entrySet()) {
         Optional<CutTable.Cut> cut = table.cut(tensor.getKey());
@@ -185,6 +185,7 @@ final class RestorationPass {
         changed.isEmpty()
             ? WeightTransform.NONE
             : (tensor, weight, manager) -> changed.getOrDefault(tensor, weight);
+    double freedom = 0;
     for (PruningGroup group : targets.inOrderOfComputation()) {
       String consumer = group.consumer().tensor();
       CutTable.Cut cut = table.cut(consumer).orElseThrow();
@@ -192,11 +193,20 @@ final class RestorationPass {
         MomentsTap tap = momentsOf(group, cut, weights, owner, scratch);
         ResidualStream dense = targets.of(group);
         streams.showPruned(
-            layer, weights, transform, (batch, any) -> tap.batch(dense.read(batch, any)));
-        changed.putAll(restore(consumer, cut, weights, tap.moments(), owner));
+            layer,
+            weights,
+            transform,
+            (batch, any) -> tap.batch(streams.target(dense, batch, any)));
+        Restoration.Correction correction = restoration.correction(tap.moments());
+        freedom += correction.freedom();
+        changed.putAll(restore(consumer, cut, weights, correction, owner));
       }
     }
     streams.advancePruned(layer, weights, transform);
+    double noise = restoration.noise() * freedom / streams.tokens();
+    if (noise > 0) {
+      streams.disturbPruned(layer, Math.min(noise, MOST_NOISE));
+    }
   }
 
   /**
@@ -220,7 +230,7 @@ final class RestorationPass {
           streams.showPruned(
               layer, weights, WeightTransform.NONE, (batch, any) -> tap.ofDenseInputs());
         }
-        restore(consumer, cut, weights, tap.moments(), owner);
+        restore(consumer, cut, weights, restoration.correction(tap.moments()), owner);
       }
     }
     streams.advancePruned(layer, weights, WeightTransform.NONE);
@@ -254,11 +264,10 @@ final class RestorationPass {
       String consumer,
       CutTable.Cut cut,
       LayerWeights weights,
-      Restoration.Moments moments,
+      Restoration.Correction correction,
       NDManager owner)
       throws IOException {
     NDArray weight = weights.read(consumer, owner);
-    Restoration.Correction correction = restoration.correction(moments);
     Map<String, NDArray> restored = new HashMap<>();
     try (NDScope scope = new NDScope()) {
       scope.suppressNotUsedWarning();
