@@ -23,9 +23,7 @@ final class NeighbourErrors {
   private final ResidualStream pruned;
   private final ResidualStream noise;
 
-  /**
-   * The streams are over the same windows; the noise is the part of the pruned stream's that is.
-   */
+  /** The streams are over the same windows; the noise is a part of the pruned one. */
   NeighbourErrors(ResidualStream dense, ResidualStream pruned, ResidualStream noise) {
     this.dense = dense;
     this.pruned = pruned;

@@ -10,9 +10,10 @@ import org.minillm.core.journal.ArraySource;
 
 /**
  * The residual streams of the dense and of the pruned model over the same windows, in micro-batches
- * and layer by layer. Until the first layer in which they differ there is one stream for both.
+ * and layer by layer. Until the first layer in which they differ there is one stream for both. The
+ * noise that the pruned one is given is a third.
  *
- * <p>Owns both: windows x length x hidden_size x 4 bytes each, in memory or in a scratch file.
+ * <p>Owns all: windows x length x hidden_size x 4 bytes each, in memory or in a scratch file.
  */
 public final class TwinStreams implements AutoCloseable {
 
@@ -243,8 +244,8 @@ public final class TwinStreams implements AutoCloseable {
   }
 
   /**
-   * Adds to each window of the pruned stream, after a layer, what another one misses of the dense
-   * stream, with a random sign.
+   * Adds noise to the pruned stream after a layer: to each window what another one misses of the
+   * dense stream, with a random sign.
    *
    * @param layer which was passed last; it decides the signs
    * @param scale factor of what is added

@@ -36,8 +36,8 @@ import org.minillm.core.model.WeightTransform;
  * columns at zero, which is the same function. A restoration that is fitted on the dense model's
  * inputs needs one stream only.
  *
- * <p>Memory: both streams and the dense sums of one layer, tokens x hidden_size x 4 bytes each,
- * unless they wait in scratch files; the second moments of one consumer.
+ * <p>Memory: both streams, the noise, the dense sums of one layer, tokens x hidden_size x 4 bytes
+ * each, unless they wait in scratch files; the second moments of one consumer.
  */
 final class RestorationPass {
 
