@@ -45,28 +45,34 @@ public record LeastSquares(
         lambda > 0 && lambda < Double.POSITIVE_INFINITY,
         "lambda %s: expected a positive number",
         lambda);
-    checkArgument(
-        values >= 0 && values < Double.POSITIVE_INFINITY,
-        "values %s: expected a positive number, or 0 to leave the values as they are",
-        values);
-    checkArgument(
-        inputs == Inputs.PRUNED || values == 0,
-        "inputs dense with values %s: on the dense model's inputs the values miss nothing; expected"
-            + " values=0,inputs=dense",
-        values);
-    checkArgument(
-        noise >= 0 && noise < Double.POSITIVE_INFINITY,
-        "noise %s: expected a positive number, or 0 for none",
-        noise);
-    checkArgument(
-        inputs == Inputs.PRUNED || noise == 0,
-        "inputs dense with noise %s: on the dense model's inputs there is no later fit to warn;"
-            + " expected noise=0,inputs=dense",
-        noise);
+    requirePositiveOrZero("values", values, "to leave the values as they are");
+    requirePositiveOrZero("noise", noise, "for none");
+    requireZeroOnDenseInputs(inputs, "values", values, "the values miss nothing");
+    requireZeroOnDenseInputs(inputs, "noise", noise, "there is no later fit to warn");
     checkArgument(
         inputs == Inputs.PRUNED || target == Target.OWN,
         "inputs dense with target residual: the dense model's stream misses nothing; expected"
             + " target=own,inputs=dense");
+  }
+
+  private static void requirePositiveOrZero(String name, double value, String zero) {
+    checkArgument(
+        value >= 0 && value < Double.POSITIVE_INFINITY,
+        "%s %s: expected a positive number, or 0 %s",
+        name,
+        value,
+        zero);
+  }
+
+  private static void requireZeroOnDenseInputs(
+      Inputs inputs, String name, double value, String reason) {
+    checkArgument(
+        inputs == Inputs.PRUNED || value == 0,
+        "inputs dense with %s %s: on the dense model's inputs %s; expected %s=0,inputs=dense",
+        name,
+        value,
+        reason,
+        name);
   }
 
   /** Lambda 0.4, the residual target; for {@link java.util.ServiceLoader}. */

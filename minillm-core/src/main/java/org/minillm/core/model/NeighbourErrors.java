@@ -48,7 +48,7 @@ final class NeighbourErrors {
         scope.suppressNotUsedWarning();
         NDArray hidden = pruned.read(batch, scratch);
         NDArray earlier = noise.read(batch, scratch);
-        NDArray errors = dense.read(batch, scratch).add(earlier).sub(hidden);
+        NDArray errors = errors(dense.read(batch, scratch), earlier, hidden);
         int windows = Math.toIntExact(hidden.getShape().get(0));
         NDArray ofNeighbours =
             windows == 1
@@ -76,12 +76,14 @@ final class NeighbourErrors {
         NDScope scope = new NDScope()) {
       scope.suppressNotUsedWarning();
       NDArray errors =
-          dense
-              .read(batch, scratch)
-              .add(noise.read(batch, scratch))
-              .sub(pruned.read(batch, scratch));
+          errors(
+              dense.read(batch, scratch), noise.read(batch, scratch), pruned.read(batch, scratch));
       return lastOf(errors, owner);
     }
+  }
+
+  private static NDArray errors(NDArray dense, NDArray noise, NDArray pruned) {
+    return dense.add(noise).sub(pruned);
   }
 
   private static NDArray lastOf(NDArray errors, NDManager owner) {

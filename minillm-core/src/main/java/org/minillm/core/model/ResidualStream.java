@@ -82,9 +82,15 @@ public final class ResidualStream implements ArraySource, AutoCloseable {
 
   /** Shows all micro-batches, one after the other. */
   void forEach(Visitor visitor) throws IOException {
-    for (int batch = 0; batch < shapes.size(); batch++) {
-      try (NDManager scratch = manager.newSubManager()) {
-        visitor.visit(batch, read(batch, scratch), scratch);
+    forEach(this, manager, visitor);
+  }
+
+  /** Shows all micro-batches of a source, one after the other. */
+  static void forEach(ArraySource source, NDManager owner, Visitor visitor) throws IOException {
+    int batches = source.shapes().size();
+    for (int batch = 0; batch < batches; batch++) {
+      try (NDManager scratch = owner.newSubManager()) {
+        visitor.visit(batch, source.read(batch, scratch), scratch);
       }
     }
   }

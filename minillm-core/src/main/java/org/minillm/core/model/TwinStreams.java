@@ -3,8 +3,10 @@ package org.minillm.core.model;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import com.google.common.collect.ImmutableList;
 import java.io.IOException;
 import java.util.List;
+import java.util.function.BinaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.journal.ArraySource;
 
@@ -111,7 +113,7 @@ public final class TwinStreams implements AutoCloseable {
   public void advanceDense(int layer, WeightSource weights, InputTap tap) throws IOException {
     try (OpenLayer open = new OpenLayer(model, layer, weights, WeightTransform.NONE, manager)) {
       if (dense == pruned) {
-        dense = ResidualStream.of(model);
+        dense = newStream();
         through(pruned, open, (batch, any) -> tap, (batch, after) -> dense.add(after));
       } else {
         through(dense, open, (batch, any) -> tap, dense::set);
@@ -124,28 +126,14 @@ public final class TwinStreams implements AutoCloseable {
     void accept(int batch, NDArray after) throws IOException;
   }
 
-  /** What of a micro-batch passes a layer. */
-  private interface Before {
-    NDArray of(int batch, NDArray hidden, NDManager scratch) throws IOException;
-  }
-
-  private void through(ResidualStream stream, OpenLayer open, Taps taps, Passed passed)
+  private void through(ArraySource stream, OpenLayer open, Taps taps, Passed passed)
       throws IOException {
-    through(stream, (batch, hidden, scratch) -> hidden, open, taps, passed);
-  }
-
-  private void through(
-      ResidualStream stream, Before before, OpenLayer open, Taps taps, Passed passed)
-      throws IOException {
-    stream.forEach(
-        (batch, hidden, scratch) -> {
+    ResidualStream.forEach(
+        stream,
+        manager,
+        (batch, before, scratch) -> {
           passed.accept(
-              batch,
-              open.forward(
-                  before.of(batch, hidden, scratch),
-                  positions,
-                  AttentionCache.NONE,
-                  taps.of(batch, scratch)));
+              batch, open.forward(before, positions, AttentionCache.NONE, taps.of(batch, scratch)));
           if (batch % BATCHES_BETWEEN_TRIMS == BATCHES_BETWEEN_TRIMS - 1) {
             NativeHeap.trim();
           }
@@ -180,17 +168,12 @@ public final class TwinStreams implements AutoCloseable {
   public void showPrunedWithoutNoise(int layer, WeightSource weights, Taps taps)
       throws IOException {
     try (OpenLayer open = new OpenLayer(model, layer, weights, WeightTransform.NONE, manager)) {
-      through(pruned, this::withoutNoise, open, taps, (batch, after) -> after.close());
+      through(withoutNoise(), open, taps, (batch, after) -> after.close());
     }
   }
 
-  private NDArray withoutNoise(int batch, NDArray hidden, NDManager scratch) throws IOException {
-    if (noise == null) {
-      return hidden;
-    }
-    NDArray clean = hidden.sub(noise.read(batch, scratch));
-    clean.attach(scratch);
-    return clean;
+  private ArraySource withoutNoise() {
+    return noise == null ? pruned : combined(pruned, NDArray::sub, noise);
   }
 
   /**
@@ -216,31 +199,30 @@ public final class TwinStreams implements AutoCloseable {
   }
 
   /**
-   * Reads what the pruned stream is to come to.
+   * Says what the pruned stream is to come to.
    *
-   * @param dense a micro-batch of the dense model's stream is read from here
-   * @param batch its number
-   * @param scratch where it hangs if it is not the stream's own
-   * @return FLOAT32, (windows, time, hidden_size), with the noise that the pruned stream has had
-   * @throws IOException if a scratch file cannot be read
+   * @param dense micro-batches of the dense model's stream
+   * @return these, with the noise that the pruned stream has had
    */
-  public NDArray target(ResidualStream dense, int batch, NDManager scratch) throws IOException {
-    NDArray wanted = dense.read(batch, scratch);
-    if (noise == null) {
-      return wanted;
-    }
-    NDArray noisy = wanted.add(noise.read(batch, scratch));
-    noisy.attach(scratch);
-    return noisy;
+  public ArraySource withNoise(ArraySource dense) {
+    return noise == null ? dense : combined(dense, NDArray::add, noise);
   }
 
-  /**
-   * Counts the tokens.
-   *
-   * @return of all windows
-   */
-  public long tokens() {
-    return dense.shapes().stream().mapToLong(shape -> shape.get(0) * shape.get(1)).sum();
+  private static ArraySource combined(
+      ArraySource left, BinaryOperator<NDArray> operation, ArraySource right) {
+    return new ArraySource() {
+      @Override
+      public ImmutableList<Shape> shapes() {
+        return left.shapes();
+      }
+
+      @Override
+      public NDArray read(int batch, NDManager owner) throws IOException {
+        NDArray result = operation.apply(left.read(batch, owner), right.read(batch, owner));
+        result.attach(owner);
+        return result;
+      }
+    };
   }
 
   /**
@@ -287,7 +269,7 @@ public final class TwinStreams implements AutoCloseable {
     diverged = arrays.shapes().size() > batches;
     dense.resume(arrays, 0, batches);
     if (diverged) {
-      pruned = ResidualStream.of(model);
+      pruned = newStream();
       pruned.resume(arrays, batches, batches);
     }
     if (arrays.shapes().size() > 2 * batches) {

@@ -109,8 +109,7 @@ public final class CheckpointCutter {
         kept.isPresent()
             ? ScratchTensors.keptIn(kept.get())
             : ScratchTensors.temporaryIn(target.toAbsolutePath().getParent())) {
-      new RestorationPass(model, table, refit.restoration(), new RestoredTensors(restored))
-          .run(refit.data(), refit.journal(), pass, listener);
+      new RestorationPass(model, table, refit, new RestoredTensors(restored)).run(pass, listener);
       return write(target, overwrite, restored::output);
     }
   }

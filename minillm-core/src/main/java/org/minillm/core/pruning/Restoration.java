@@ -65,9 +65,10 @@ public interface Restoration extends ConfigurablePlugin<Restoration> {
   /**
    * Says how much noise later layers are fitted with. After a layer each window of the pruned
    * stream is given what another one misses of the dense stream, with a random sign and times
-   * {@code noise d/n}, d the degrees of freedom of the layer's corrections, n the tokens. Targets
-   * take it along, so that a fit has to live with it and not to remove it. It keeps fits from
-   * relying on a calibration text that those before know by heart; for {@link Inputs#PRUNED}.
+   * {@code noise d/n}, d the degrees of freedom of the layer's corrections, n the tokens, at most
+   * half of it. Targets take it along, so that a fit has to live with it and not to remove it. It
+   * keeps fits from relying on a calibration text that those before know by heart; for {@link
+   * Inputs#PRUNED}.
    *
    * @return the factor; 0 for none, unless overridden
    */

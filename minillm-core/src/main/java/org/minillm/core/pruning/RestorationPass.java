@@ -14,7 +14,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import org.minillm.core.calibration.CalibrationSet;
+import org.minillm.core.journal.ArraySource;
 import org.minillm.core.journal.Findings;
 import org.minillm.core.journal.Journal;
 import org.minillm.core.journal.PassState;
@@ -58,14 +58,16 @@ final class RestorationPass {
 
   private final CausalLm model;
   private final CutTable table;
+  private final Refit refit;
   private final Restoration restoration;
   private final ImmutableListMultimap<Integer, PruningGroup> cutGroups;
   private final Sink sink;
 
-  RestorationPass(CausalLm model, CutTable table, Restoration restoration, Sink sink) {
+  RestorationPass(CausalLm model, CutTable table, Refit refit, Sink sink) {
     this.model = model;
     this.table = table;
-    this.restoration = restoration;
+    this.refit = refit;
+    this.restoration = refit.restoration();
     this.sink = sink;
     this.cutGroups =
         Multimaps.index(
@@ -76,11 +78,11 @@ final class RestorationPass {
   }
 
   /** Restores every consumer that the plan cuts and that an interrupted run has not restored. */
-  void run(CalibrationSet data, Journal journal, String pass, PassListener listener)
-      throws IOException {
+  void run(String pass, PassListener listener) throws IOException {
+    Journal journal = refit.journal();
     int last = lastLayer();
     listener.passStarted("restore", last + 1L);
-    try (TwinStreams streams = new TwinStreams(model, data.windows())) {
+    try (TwinStreams streams = new TwinStreams(model, refit.data().windows())) {
       int first = resume(streams, journal, pass);
       listener.stepsDone(first);
       try (LayerWalk walk = model.walk(first, last + 1)) {
@@ -191,19 +193,16 @@ final class RestorationPass {
       CutTable.Cut cut = table.cut(consumer).orElseThrow();
       try (NDManager scratch = owner.newSubManager()) {
         MomentsTap tap = momentsOf(group, cut, weights, owner, scratch);
-        ResidualStream dense = targets.of(group);
+        ArraySource wanted = streams.withNoise(targets.of(group));
         streams.showPruned(
-            layer,
-            weights,
-            transform,
-            (batch, any) -> tap.batch(streams.target(dense, batch, any)));
+            layer, weights, transform, (batch, any) -> tap.batch(wanted.read(batch, any)));
         Restoration.Correction correction = restoration.correction(tap.moments());
         freedom += correction.freedom();
         changed.putAll(restore(consumer, cut, weights, correction, owner));
       }
     }
     streams.advancePruned(layer, weights, transform);
-    double noise = restoration.noise() * freedom / streams.tokens();
+    double noise = restoration.noise() * freedom / refit.data().tokens();
     if (noise > 0) {
       streams.disturbPruned(layer, Math.min(noise, MOST_NOISE));
     }
