@@ -1,12 +1,12 @@
 package org.minillm.core.checkpoint;
 
-import java.io.IOException;
+import org.minillm.core.files.MalformedFileException;
 
 /**
  * A file of a checkpoint is not what its format, or the rest of the checkpoint, says it should be.
  * The message names the file, and the tensor where there is one.
  */
-public class MalformedCheckpointException extends IOException {
+public class MalformedCheckpointException extends MalformedFileException {
 
   private static final long serialVersionUID = 1L;
 

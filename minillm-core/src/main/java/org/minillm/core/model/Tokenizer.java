@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Arrays;
+import org.minillm.core.files.TextFile;
 
 /**
  * The model's own tokenizer, read from tokenizer.json. Adds no special tokens and truncates
@@ -49,12 +50,12 @@ public final class Tokenizer implements AutoCloseable {
   /**
    * Tokenises a file as a whole.
    *
-   * @param file UTF-8 text
+   * @param file UTF-8 text; line ends of Windows read as {@code \n}
    * @return its token ids; none added
    * @throws IOException if it cannot be read
    */
   public int[] encodeFile(Path file) throws IOException {
-    return encode(Files.readString(file));
+    return encode(TextFile.read(file));
   }
 
   /**

@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.ToIntFunction;
 import java.util.stream.Collectors;
+import org.minillm.core.files.JsonNode;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.LayerShape;
 import org.minillm.core.model.ModelConfig;

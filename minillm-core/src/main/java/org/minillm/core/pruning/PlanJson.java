@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.minillm.core.files.JsonNode;
 import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.pruning.PruningPlan.KeptUnits;
@@ -60,7 +61,10 @@ final class PlanJson {
   }
 
   static PruningPlan parse(String json) {
-    JsonNode root = JsonNode.parse(json);
+    return plan(JsonNode.parse(json));
+  }
+
+  static PruningPlan plan(JsonNode root) {
     requireFormat(root);
     root.requireNoKeysBut("format", "version", "model", "provenance", "groups");
     ModelFingerprint model = ModelFingerprint.fromJson(root.get("model"));

@@ -13,6 +13,7 @@ import java.nio.file.StandardCopyOption;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.stream.IntStream;
+import org.minillm.core.files.JsonNode;
 import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.LayerShape;
@@ -101,11 +102,7 @@ public record PruningPlan(
    * @throws IOException if the file cannot be read or is not a valid plan; the message says where
    */
   public static PruningPlan read(Path file) throws IOException {
-    try {
-      return fromJson(Files.readString(file), file.toString());
-    } catch (IllegalArgumentException e) {
-      throw new IOException(e.getMessage(), e);
-    }
+    return JsonNode.read(file, PlanJson::plan);
   }
 
   /**

@@ -9,6 +9,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.minillm.core.files.JsonNode;
 import org.minillm.core.model.LayerShape;
 import org.minillm.core.model.ModelConfig;
 

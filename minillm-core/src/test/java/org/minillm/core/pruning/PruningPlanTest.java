@@ -259,7 +259,7 @@ class PruningPlanTest {
         bad("[0,2,3]", "[0,2,2]", "layer 0 mlp_channels: kept unit 2 is listed twice"),
         bad("[0,2,3]", "[]", "layer 0 mlp_channels: keeps none of 4 units"),
         bad("[0,2,3]", "[0,2.5]", "groups[0].kept[1]: expected an integer, found 2.5"),
-        bad("[0,2,3]", "[0,1e0]", "groups[0].kept[1]: expected an integer, found 1.0"),
+        bad("[0,2,3]", "[0,1e0]", "groups[0].kept[1]: expected an integer, found 1e0"),
         bad("[0,2,3]", "[0,null]", "groups[0].kept[1]: expected an integer, found null"),
         bad("[0,2,3]", "{}", "groups[0].kept: expected an array, found an object"),
         bad("[0,2,3]", "[0,2,3,]", "not valid JSON at line "),
@@ -270,7 +270,7 @@ class PruningPlanTest {
             "groups[1]: layer 0 mlp_channels is listed twice"),
         bad("  ]\n}\n", "  ]\n", "not valid JSON at line "),
         bad("  ]\n}\n", "  ]\n}\n7", "not valid JSON at line "),
-        bad(JSON, "", "not valid JSON at line 1"),
+        bad(JSON, "", "not valid JSON (it is empty)"),
         bad(JSON, "[]", "expected an object, found an array"));
   }
 
