@@ -122,11 +122,26 @@ final class BenchQualityCommand implements Callable<Integer> {
             options.suite(),
             new QualityBenchmark.CalibrationText(calibration, samples, options.window(), seed),
             out.resolve("scratch"));
+    ImmutableList<QualityBenchmark.Cell> cells = QualityBenchmark.cells(chosen, ratios, groups);
     List<QualityRow> rows =
-        measure(benchmark, results, QualityBenchmark.cells(chosen, ratios, groups));
+        Interruption.during(
+            spec.commandLine().getErr(),
+            () -> remedy(results.of(benchmark.settings()).size()),
+            () -> measure(benchmark, results, cells));
     results.writeTable(benchmark.settings());
     print(rows);
     return ExitCode.OK;
+  }
+
+  private Optional<String> remedy(int measured) {
+    return measured == 0
+        ? Optional.empty()
+        : Optional.of(
+            "the same command goes on after the rows that are measured ("
+                + measured
+                + " in "
+                + out.resolve(QualityResults.ROWS)
+                + ")");
   }
 
   /** Returns the dense row and the rows of all cells. */
