@@ -82,7 +82,7 @@ public interface Journal {
     PassState state = earlier.get();
     try {
       checkArgument(!state.isOver() && fits.test(state), "other layers or streams");
-      findings.resume(state.layers(), new JsonNode(pass, state.findings()));
+      findings.resume(state.layers(), new JsonNode("", state.findings()));
       return earlier;
     } catch (IllegalArgumentException e) {
       warnOfMisfit(pass, e);
@@ -103,7 +103,7 @@ public interface Journal {
   default <T> Optional<T> findings(String pass, Function<JsonNode, T> reader) throws IOException {
     Optional<JsonElement> earlier = findings(pass);
     try {
-      return earlier.map(found -> reader.apply(new JsonNode(pass, found)));
+      return earlier.map(found -> reader.apply(new JsonNode("", found)));
     } catch (IllegalArgumentException e) {
       warnOfMisfit(pass, e);
       return Optional.empty();

@@ -104,17 +104,12 @@ final class JournalFiles {
    * @throws IOException if the folder is no journal, or has something else in it
    */
   Optional<ImmutableSortedMap<String, String>> run() throws IOException {
-    List<Path> others = all();
-    Optional<ImmutableSortedMap<String, String>> run = RunFile.read(folder);
-    if (run.isEmpty() && others.isEmpty()) {
-      // nothing else says that the file is ours
-      throw refusal("exists and is no journal of a run (another " + RunFile.NAME + ")");
-    }
-    return run;
+    besideRun();
+    return RunFile.read(folder);
   }
 
-  /** Lists all files but {@link RunFile}, which must be there. */
-  private List<Path> all() throws IOException {
+  /** Lists all files but {@link RunFile}; refuses a folder that is no journal. */
+  private List<Path> besideRun() throws IOException {
     if (!Files.isRegularFile(folder.resolve(RunFile.NAME), LinkOption.NOFOLLOW_LINKS)) {
       throw refusal("exists and is no journal of a run (no " + RunFile.NAME + ")");
     }
@@ -128,6 +123,10 @@ final class JournalFiles {
       }
     }
     all.remove(folder.resolve(RunFile.NAME));
+    if (all.isEmpty() && RunFile.read(folder).isEmpty()) {
+      // nothing says that the file is ours
+      throw refusal("exists and is no journal of a run (another " + RunFile.NAME + ")");
+    }
     return all;
   }
 
@@ -150,7 +149,7 @@ final class JournalFiles {
    * @throws IOException if it is no journal, has something else in it, or cannot be deleted
    */
   void delete() throws IOException {
-    for (Path file : all()) {
+    for (Path file : besideRun()) {
       Files.delete(file);
     }
     // last: a journal that is half deleted is still one

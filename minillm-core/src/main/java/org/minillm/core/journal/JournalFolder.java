@@ -7,8 +7,10 @@ import com.google.gson.JsonElement;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.channels.ClosedByInterruptException;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
@@ -271,6 +273,12 @@ public final class JournalFolder implements Journal, Closeable {
   }
 
   private static String reason(IOException problem) {
+    if (problem instanceof NoSuchFileException file) {
+      return "no such folder: " + file.getFile();
+    }
+    if (problem instanceof AccessDeniedException file) {
+      return "permission denied: " + file.getFile();
+    }
     return problem instanceof FileSystemException file && file.getReason() != null
         ? file.getReason()
         : String.valueOf(problem.getMessage());

@@ -28,7 +28,7 @@ import org.minillm.core.journal.PassState;
  * try (Sweep sweep = new Sweep(model)) {
  *   Strand strand = sweep.add(windows, WeightTransform.NONE, InputTap.NONE);
  *   sweep.run(layer -> {});
- *   double[] nll = sweep.windowNegativeLogLikelihoods(List.of(strand)).get(0);
+ *   losses = sweep.windowNegativeLogLikelihoods(List.of(strand)).get(0);
  * }
  * }</pre>
  *

@@ -35,10 +35,10 @@ import org.minillm.core.model.PassListener;
  * <pre>{@code
  * Pruner pruner =
  *     StructuredPruner.builder(new Fms(), PruningTarget.of(0.2, GroupKind.MLP_CHANNELS))
- *         .gradientEstimator(Spsa.withSeed(42))
+ *         .gradientEstimator(new Spsa())
  *         .build();
  * PruningPlan plan = pruner.plan(model, data);
- * pruner.apply(model, plan, data, Path.of("pruned"));
+ * pruner.apply(model, plan, data, target);
  * }</pre>
  */
 public final class StructuredPruner implements Pruner {
