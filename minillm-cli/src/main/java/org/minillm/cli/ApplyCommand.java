@@ -9,11 +9,11 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
-import org.jspecify.annotations.Nullable;
 import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.checkpoint.CheckpointWriter;
 import org.minillm.core.journal.JournalFolder;
 import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.EngineThreads;
 import org.minillm.core.pruning.CheckpointCutter;
 import org.minillm.core.pruning.PruningPlan;
 import org.minillm.core.pruning.PruningReport;
@@ -78,33 +78,34 @@ final class ApplyCommand implements Callable<Integer> {
     RunCost cost = RunCost.start();
     try (CausalLm lm = CausalLm.open(model, memory.budget())) {
       PruningReport report =
-          restoration == null ? write(lm, read, null) : writeRestored(lm, read, restoration);
+          restoration == null ? write(lm, read) : writeRestored(lm, read, restoration);
       report(new CutSummary(read, report), cost);
     }
     return ExitCode.OK;
   }
 
   private PruningReport writeRestored(CausalLm lm, PruningPlan read, Restoration restoration)
-      throws IOException {
+      throws Exception {
     CalibrationSet data = calibration.read(lm);
     Path remembered = journal.beside(out);
     Map<String, String> run = run(lm, read, restoration, data);
-    PruningReport report;
-    try (JournalFolder open = JournalFolder.open(remembered, run, JournalFolder.INTERVAL)) {
-      report = write(lm, read, new Refit(restoration, data, open));
+    try (CliProgress progress = CliProgress.on(spec.commandLine().getErr());
+        JournalFolder open =
+            JournalFolder.open(
+                remembered, run, JournalFolder.INTERVAL, () -> progress.resumed(remembered))) {
+      Refit refit = new Refit(restoration, data, open);
+      CheckpointCutter cutter = new CheckpointCutter(lm, read, refit, form.export(), progress);
+      memory.announce(cutter.memoryForecast(), model);
+      PruningReport report = journal.during(remembered, () -> cutter.write(out, force));
+      open.forget();
+      return report;
     }
-    JournalFolder.delete(remembered);
-    return report;
   }
 
-  private PruningReport write(CausalLm lm, PruningPlan read, @Nullable Refit refit)
-      throws IOException {
+  /** A cut alone streams from file to file. */
+  private PruningReport write(CausalLm lm, PruningPlan read) throws IOException {
     try (CliProgress progress = CliProgress.on(spec.commandLine().getErr())) {
-      CheckpointCutter cutter = new CheckpointCutter(lm, read, refit, form.export(), progress);
-      if (refit != null) { // a cut alone streams from file to file
-        memory.announce(cutter.memoryForecast(), model);
-      }
-      return cutter.write(out, force);
+      return new CheckpointCutter(lm, read, null, form.export(), progress).write(out, force);
     }
   }
 
@@ -117,6 +118,7 @@ final class ApplyCommand implements Callable<Integer> {
     facts.put("model", lm.checkpoint().sha256OfSamples());
     facts.put("plan", Hashing.sha256().hashString(read.toJson(), UTF_8).toString());
     facts.put("export", form.export().toString());
+    facts.put("threads", Integer.toString(EngineThreads.inForce()));
     facts.put("minillm", String.valueOf(Main.class.getPackage().getImplementationVersion()));
     return facts;
   }

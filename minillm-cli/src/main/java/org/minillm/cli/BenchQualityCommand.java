@@ -32,7 +32,8 @@ import picocli.CommandLine.Spec;
             + " over the windows.",
     footer = {
       "  minillm bench quality MODEL --methods fms,wanda,magnitude,random --ratios 0.2,0.5 \\",
-      "      --groups channels,heads,both --calibration text.txt --perplexity test.txt,other.txt \\",
+      "      --groups channels,heads,both --calibration text.txt --perplexity test.txt,other.txt"
+          + " \\",
       "      --tasks arc_easy.jsonl,piqa.jsonl --out DIR"
     })
 final class BenchQualityCommand implements Callable<Integer> {
@@ -47,8 +48,8 @@ final class BenchQualityCommand implements Callable<Integer> {
       paramLabel = "M,M,...",
       defaultValue = "fms,wanda,magnitude,random",
       description =
-          "CRITERION[/HEAD_CRITERION][@GRADIENT][+RESTORATION][~ALLOCATION], each with settings after"
-              + " a colon where wanted, such as fms@spsa:probes=16, fms@none,"
+          "CRITERION[/HEAD_CRITERION][@GRADIENT][+RESTORATION][~ALLOCATION], each with settings"
+              + " after a colon where wanted, such as fms@spsa:probes=16, fms@none,"
               + " obs+least-squares:lambda=0.1~global; or best, what prune does unasked.")
   private String methods = "";
 
@@ -122,11 +123,26 @@ final class BenchQualityCommand implements Callable<Integer> {
             options.suite(),
             new QualityBenchmark.CalibrationText(calibration, samples, options.window(), seed),
             out.resolve("scratch"));
+    ImmutableList<QualityBenchmark.Cell> cells = QualityBenchmark.cells(chosen, ratios, groups);
     List<QualityRow> rows =
-        measure(benchmark, results, QualityBenchmark.cells(chosen, ratios, groups));
+        Interruption.during(
+            spec.commandLine().getErr(),
+            () -> remedy(results.of(benchmark.settings()).size()),
+            () -> measure(benchmark, results, cells));
     results.writeTable(benchmark.settings());
     print(rows);
     return ExitCode.OK;
+  }
+
+  private Optional<String> remedy(int measured) {
+    return measured == 0
+        ? Optional.empty()
+        : Optional.of(
+            "the same command goes on after the rows that are measured ("
+                + measured
+                + " in "
+                + out.resolve(QualityResults.ROWS)
+                + ")");
   }
 
   /** Returns the dense row and the rows of all cells. */

@@ -1,6 +1,7 @@
 package org.minillm.cli;
 
 import java.io.PrintWriter;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Locale;
 import java.util.function.LongSupplier;
@@ -30,6 +31,7 @@ final class CliProgress implements PassListener, AutoCloseable {
   private long done;
   private long started;
   private long lastLine;
+  private boolean resumed;
 
   CliProgress(PrintWriter err, boolean terminal, LongSupplier nanoTime) {
     this.err = err;
@@ -48,9 +50,17 @@ final class CliProgress implements PassListener, AutoCloseable {
   }
 
   /** Java 17 knows of stdin and stdout only; the launcher asks the shell about stderr. */
-  private static boolean isTerminal() {
+  static boolean isTerminal() {
     String known = System.getProperty("minillm.terminal");
     return known == null ? System.console() != null : Boolean.parseBoolean(known);
+  }
+
+  @Override
+  public synchronized void resumed(Path journal) {
+    if (!resumed) { // planning and cutting both tell
+      resumed = true;
+      line("going on where a run stopped that was interrupted: %s", journal);
+    }
   }
 
   @Override

@@ -14,6 +14,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
+import org.minillm.core.journal.OtherRunException;
 import picocli.CommandLine;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.IExecutionExceptionHandler;
@@ -58,9 +59,7 @@ final class ErrorReport implements IExecutionExceptionHandler, IParameterExcepti
    */
   int report(Throwable problem, PrintWriter err) {
     Throwable cause = unwrap(problem);
-    if (cause instanceof InterruptedException
-        || cause instanceof InterruptedIOException
-        || cause instanceof ClosedByInterruptException) {
+    if (isInterrupt(cause)) {
       return INTERRUPTED;
     }
     err.println("minillm: " + oneLine(words(cause)));
@@ -68,6 +67,14 @@ final class ErrorReport implements IExecutionExceptionHandler, IParameterExcepti
       problem.printStackTrace(err);
     }
     return ExitCode.SOFTWARE;
+  }
+
+  /** Tells whether something was thrown because somebody interrupted the thread. */
+  static boolean isInterrupt(Throwable problem) {
+    Throwable cause = unwrap(problem);
+    return cause instanceof InterruptedException
+        || cause instanceof InterruptedIOException
+        || cause instanceof ClosedByInterruptException;
   }
 
   private static Throwable unwrap(Throwable problem) {
@@ -96,6 +103,9 @@ final class ErrorReport implements IExecutionExceptionHandler, IParameterExcepti
   /** The message of these is often nothing but a path. */
   private static String fileWords(FileSystemException problem) {
     String file = problem.getFile();
+    if (problem instanceof OtherRunException) {
+      return problem.getMessage() + " (--restart does)";
+    }
     if (problem instanceof NoSuchFileException) {
       return "no such file or folder: " + file;
     }

@@ -104,8 +104,9 @@ final class PruneCommand implements Callable<Integer> {
       CheckpointWriter.checkTarget(out, force, model);
     }
     Path result = Objects.requireNonNull(planOnly != null ? planOnly : out);
-    builder.journal(journal.beside(result), JournalFolder.INTERVAL);
-    JsonReport report = prune(builder);
+    Path remembered = journal.beside(result);
+    builder.journal(remembered, JournalFolder.INTERVAL);
+    JsonReport report = journal.during(remembered, () -> prune(builder));
     json.write(report); // before the speed is measured, which may fail
     if (speed && out != null) {
       json.write(withSpeed(report, out));

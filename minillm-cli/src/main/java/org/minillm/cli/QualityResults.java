@@ -75,7 +75,7 @@ final class QualityResults {
   }
 
   /** Adds a row at once, so that nothing measured is lost. */
-  void add(QualityRow row) throws IOException {
+  synchronized void add(QualityRow row) throws IOException {
     Files.writeString(
         folder.resolve(ROWS),
         GSON.toJson(row) + "\n",
@@ -86,7 +86,7 @@ final class QualityResults {
   }
 
   /** Returns the rows of some settings, in the order in which they were measured. */
-  ImmutableList<QualityRow> of(String settings) {
+  synchronized ImmutableList<QualityRow> of(String settings) {
     return rows.stream()
         .filter(row -> row.settings().equals(settings))
         .collect(ImmutableList.toImmutableList());

@@ -50,14 +50,15 @@ record SyntheticCheckpoint(JsonObject config, List<Path> companions, long seed) 
     rendered.remove("torch_dtype");
     List<TensorOutput> tensors =
         shapes().entrySet().stream().map(e -> output(e.getKey(), e.getValue())).toList();
-    listener.passStarted("write", tensors.stream().mapToLong(it -> it.info().bytes()).sum());
-    new CheckpointWriter(target, overwrite)
-        .config(rendered)
-        .tensors(tensors)
-        .companions(companions)
-        .facts(Map.of("synthetic", "random weights", "seed", Long.toString(seed)))
-        .onProgress(listener::stepsDone)
-        .write();
+    CheckpointWriter writer =
+        new CheckpointWriter(target, overwrite)
+            .config(rendered)
+            .tensors(tensors)
+            .companions(companions)
+            .facts(Map.of("synthetic", "random weights", "seed", Long.toString(seed)))
+            .onProgress(listener::stepsDone);
+    listener.passStarted("write", writer.weightBytes());
+    writer.write();
     listener.passDone();
   }
 

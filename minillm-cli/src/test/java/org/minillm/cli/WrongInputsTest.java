@@ -259,6 +259,7 @@ class WrongInputsTest {
 
     // THEN it is refused by name, and does its work when told to begin anew
     assertFails(refused, 1, folder.toString(), "journal of another run", "fms", "--restart");
+    assertThat(refused.err()).doesNotContain("going on");
     assertThat(out).doesNotExist();
     assertThat(prune(model, out, "--restore", "none", "--restart").exitCode()).isZero();
     assertThat(out.resolve("model.safetensors")).exists();

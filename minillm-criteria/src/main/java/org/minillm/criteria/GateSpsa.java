@@ -116,6 +116,7 @@ public record GateSpsa(int pairs, double epsilon, long seed) implements Gradient
                 pass,
                 listener,
                 model.config().layers().size(),
+                data.windows().size(),
                 () ->
                     slopes(
                         model,

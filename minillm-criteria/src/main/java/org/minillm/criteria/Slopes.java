@@ -2,7 +2,6 @@ package org.minillm.criteria;
 
 import com.google.common.primitives.ImmutableDoubleArray;
 import com.google.gson.JsonArray;
-import com.google.gson.JsonElement;
 import java.io.IOException;
 import java.util.Optional;
 import org.minillm.core.journal.Journal;
@@ -25,17 +24,22 @@ final class Slopes {
    * @param pass name of the sweep there
    * @param listener told of {@code steps} steps where there is nothing to measure
    * @param steps of the measurement
+   * @param count of the slopes
    * @param measurement the sweep
    */
   static ImmutableDoubleArray of(
-      Journal journal, String pass, PassListener listener, long steps, Measurement measurement)
+      Journal journal,
+      String pass,
+      PassListener listener,
+      long steps,
+      int count,
+      Measurement measurement)
       throws IOException {
-    Optional<JsonElement> earlier = journal.findings(pass);
+    Optional<ImmutableDoubleArray> earlier =
+        journal.findings(pass, slopes -> slopes.numbers(count));
     if (earlier.isPresent()) {
       listener.stepsDone(steps);
-      ImmutableDoubleArray.Builder slopes = ImmutableDoubleArray.builder();
-      earlier.get().getAsJsonArray().forEach(slope -> slopes.add(slope.getAsDouble()));
-      return slopes.build();
+      return earlier.get();
     }
     ImmutableDoubleArray slopes = measurement.measure();
     JsonArray json = new JsonArray();

@@ -122,6 +122,7 @@ public record Spsa(int probes, double epsilon, long seed, Direction direction, D
               pass,
               listener,
               layers,
+              round.size(),
               () -> {
                 try (Sweep sweep = new Sweep(model);
                     NDManager waiting = NDManager.newBaseManager(Device.cpu(), CausalLm.ENGINE)) {

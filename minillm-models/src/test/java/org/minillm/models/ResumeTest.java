@@ -5,16 +5,26 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.minillm.core.model.GroupKind.ATTENTION_HEADS;
 import static org.minillm.core.model.GroupKind.MLP_CHANNELS;
 
+import com.google.common.io.MoreFiles;
+import com.google.common.io.RecursiveDeleteOption;
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.EngineThreads;
 import org.minillm.core.model.MemoryBudget;
 import org.minillm.core.model.PassListener;
 import org.minillm.core.plugin.Plugins;
@@ -139,10 +149,13 @@ class ResumeTest {
         assertThatThrownBy(() -> prune(first, criterion, settings, mortal, target))
             .isInstanceOf(Death.class);
         assertThat(target).doesNotExist();
-        prune(second, criterion, settings, PassListener.SILENT, target);
+        ExactSteps steps = new ExactSteps();
+        prune(second, criterion, settings, steps, target);
         assertThat(plannedWithSpilledStreams).isEqualTo(second == tight);
 
-        // THEN its files are the same to the byte, and no journal is left
+        // THEN every pass tells the steps that it announced, the files are the same to the byte,
+        // and no journal is left
+        assertThat(steps.passes).endsWith("write");
         assertThat(StoredBytes.digests(target)).as("died at step %d", step).isEqualTo(expected);
         assertThat(temp.resolve(target.getFileName() + ".journal")).doesNotExist();
       }
@@ -220,8 +233,142 @@ class ResumeTest {
           .isInstanceOf(IOException.class)
           .hasMessageContaining("target.journal: is the journal of another run")
           .hasMessageContaining("criterion is obs there and energy here")
-          .hasMessageContaining("--restart");
+          .hasMessageContaining("or delete the journal")
+          .hasMessageNotContaining("--");
     }
+  }
+
+  @Test
+  void theThreadsThatComputeArePartOfTheRunAndNotOfThePlan() throws IOException {
+    try (CausalLm model = CausalLm.open(TestModels.folder(MODEL, temp))) {
+      // GIVEN a run that died
+      Path target = temp.resolve("target");
+      assertThatThrownBy(() -> prune(model, new Obs(), b -> b, new Mortal(2), target))
+          .isInstanceOf(Death.class);
+
+      // WHEN its journal is read
+      // THEN it says how many threads computed
+      assertThat(temp.resolve("target.journal/run.json"))
+          .content()
+          .contains("\"threads\":\"" + EngineThreads.inForce() + "\"");
+
+      // THEN the plan does not
+      prune(model, new Obs(), b -> b, PassListener.SILENT, target);
+      assertThat(target.resolve("minillm-plan.json")).content().doesNotContain("threads");
+    }
+  }
+
+  @Test
+  void whoGoesOnSaysSo() throws IOException {
+    try (CausalLm model = CausalLm.open(TestModels.folder(MODEL, temp))) {
+      // GIVEN a run that was not disturbed, one that died, and one that died before anything was
+      // done
+      ExactSteps whole = new ExactSteps();
+      prune(model, new Obs(), b -> b, whole, temp.resolve("whole"));
+      assertThatThrownBy(() -> prune(model, new Obs(), b -> b, new Mortal(2), temp.resolve("died")))
+          .isInstanceOf(Death.class);
+
+      // WHEN it is started again
+      ExactSteps again = new ExactSteps();
+      prune(model, new Obs(), b -> b, again, temp.resolve("died"));
+
+      // THEN only that one was told to go on
+      assertThat(whole.resumed).isEmpty();
+      assertThat(again.resumed).containsExactly(temp.resolve("died.journal"));
+    }
+  }
+
+  @Test
+  void aRunThatLosesItsJournalGoesOn() throws IOException {
+    UnaryOperator<StructuredPruner.Builder> restored = b -> b.restoration(new LeastSquares());
+    try (CausalLm model = CausalLm.open(TestModels.folder(MODEL, temp))) {
+      // GIVEN the result of a run that nothing disturbs
+      Path whole = temp.resolve("whole");
+      Mortal immortal = new Mortal(Integer.MAX_VALUE);
+      prune(model, new Obs(), restored, immortal, whole);
+
+      for (int step = 1; step <= immortal.calls; step++) {
+        // WHEN the place of a run's journal is gone from some step on
+        Path place = Files.createDirectory(temp.resolve("place-" + step));
+        UnaryOperator<StructuredPruner.Builder> there =
+            b -> restored.apply(b).journal(place.resolve("journal"), Duration.ZERO);
+        Path target = temp.resolve("lost-" + step);
+        prune(model, new Obs(), there, after(step, () -> delete(place)), target);
+
+        // THEN its files are the same to the byte
+        assertThat(StoredBytes.digests(target))
+            .as("lost at step %d", step)
+            .isEqualTo(StoredBytes.digests(whole));
+      }
+    }
+  }
+
+  /** Does something at a step. */
+  private static PassListener after(int step, Runnable work) {
+    return new PassListener() {
+      private int calls;
+
+      @Override
+      public void stepsDone(long steps) {
+        if (++calls == step) {
+          work.run();
+        }
+      }
+    };
+  }
+
+  private static void delete(Path folder) {
+    try {
+      MoreFiles.deleteRecursively(folder, RecursiveDeleteOption.ALLOW_INSECURE);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"spsa-0", "score", "losses-0", "plan", "restore"})
+  void whatDoesNotFitIsDoneAgain(String pass) throws IOException {
+    UnaryOperator<StructuredPruner.Builder> settings =
+        b ->
+            b.gradientEstimator(new Spsa())
+                .allocation(new SearchAllocation())
+                .restoration(new LeastSquares());
+    try (CausalLm model = CausalLm.open(TestModels.folder(MODEL, temp))) {
+      // GIVEN the result of a run that nothing disturbs, and one that died when it would write
+      Path whole = temp.resolve("whole");
+      Mortal immortal = new Mortal(Integer.MAX_VALUE);
+      prune(model, new Fms(), settings, immortal, whole);
+      Path target = temp.resolve("died");
+      assertThatThrownBy(
+              () -> prune(model, new Fms(), settings, new Mortal(immortal.calls), target))
+          .isInstanceOf(Death.class);
+
+      // WHEN its passes are, to the bit, those of other models, and it is started again
+      Path journal = temp.resolve("died.journal");
+      exchange(journal, pass);
+      prune(model, new Fms(), settings, new ExactSteps(), target);
+
+      // THEN its files are the same to the byte
+      assertThat(StoredBytes.digests(target)).isEqualTo(StoredBytes.digests(whole));
+    }
+  }
+
+  /** Puts another pass in the place of one; what is intact and does not fit. */
+  private static void exchange(Path journal, String pass) throws IOException {
+    List<Path> states;
+    try (Stream<Path> files = Files.list(journal)) {
+      states = files.filter(file -> file.toString().endsWith(".state")).sorted().toList();
+    }
+    Path one =
+        states.stream()
+            .filter(file -> file.getFileName().toString().startsWith(pass))
+            .findFirst()
+            .orElseThrow();
+    Path other = states.get((states.indexOf(one) + 1) % states.size());
+    byte[] bytes = Files.readAllBytes(one);
+    Files.copy(other, one, StandardCopyOption.REPLACE_EXISTING);
+    Files.write(other, bytes);
+    Files.deleteIfExists(journal.resolve("plan.state"));
   }
 
   private void prune(
@@ -235,8 +382,8 @@ class ResumeTest {
         settings
             .apply(
                 StructuredPruner.builder(
-                    criterion, PruningTarget.of(0.3, MLP_CHANNELS, ATTENTION_HEADS)))
-            .journal(temp.resolve(target.getFileName() + ".journal"), Duration.ZERO)
+                        criterion, PruningTarget.of(0.3, MLP_CHANNELS, ATTENTION_HEADS))
+                    .journal(temp.resolve(target.getFileName() + ".journal"), Duration.ZERO))
             .listener(listener)
             .build();
     CalibrationSet data = Passes.windows(model);

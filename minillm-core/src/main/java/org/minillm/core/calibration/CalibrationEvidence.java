@@ -188,10 +188,9 @@ public record CalibrationEvidence(
   private static void resume(
       Sweep sweep, Journal journal, LayerVisitor visitor, PassListener listener)
       throws IOException {
-    Optional<PassState> earlier = journal.find(PASS);
+    Optional<PassState> earlier = journal.resume(PASS, sweep::fits, visitor);
     if (earlier.isPresent()) {
       sweep.resume(earlier.get());
-      visitor.resume(earlier.get().findings());
       listener.stepsDone(earlier.get().layers());
     }
   }

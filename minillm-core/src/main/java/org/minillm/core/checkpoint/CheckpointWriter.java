@@ -176,6 +176,16 @@ public final class CheckpointWriter {
   }
 
   /**
+   * Adds up the sizes of the weight files that will be written, heads included: what {@link
+   * #onProgress} is told of.
+   *
+   * @return bytes
+   */
+  public long weightBytes() {
+    return shards().stream().mapToLong(SafetensorsWriter::bytes).sum();
+  }
+
+  /**
    * Writes the folder. If it fails, for whatever reason, what stood at the target before still
    * does, and nothing else is left behind.
    *

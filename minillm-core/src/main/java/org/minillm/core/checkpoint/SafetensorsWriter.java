@@ -39,9 +39,17 @@ public final class SafetensorsWriter {
     }
   }
 
+  /** Adds up the size of a file: its head, and the tensors. */
+  static long bytes(List<TensorOutput> tensors) {
+    return head(tensors).length + tensors.stream().mapToLong(tensor -> tensor.info().bytes()).sum();
+  }
+
+  private static byte[] head(List<TensorOutput> tensors) {
+    return SafetensorsHeader.render(Lists.transform(tensors, TensorOutput::info));
+  }
+
   static void writeTo(OutputFile out, List<TensorOutput> tensors) throws IOException {
-    out.write(
-        ByteBuffer.wrap(SafetensorsHeader.render(Lists.transform(tensors, TensorOutput::info))));
+    out.write(ByteBuffer.wrap(head(tensors)));
     for (TensorOutput tensor : tensors) {
       long before = out.bytes();
       tensor.content().writeTo(out);

@@ -4,7 +4,9 @@ import java.io.Closeable;
 import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
+import java.nio.channels.WritableByteChannel;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -17,12 +19,17 @@ import java.nio.file.StandardOpenOption;
  */
 public final class ScratchFile implements Closeable {
 
-  private final Path folder;
-  private final FileChannel channel;
+  private static final String FREE_ROOM = "free room on that disk";
+  private static final String MORE_MEMORY = ", or give a larger memory budget or fewer windows";
 
-  private ScratchFile(Path folder, FileChannel channel) {
-    this.folder = folder;
+  private final Path place;
+  private final FileChannel channel;
+  private final String remedy;
+
+  private ScratchFile(Path place, FileChannel channel, String remedy) {
+    this.place = place;
     this.channel = channel;
+    this.remedy = remedy;
   }
 
   /**
@@ -35,16 +42,29 @@ public final class ScratchFile implements Closeable {
    */
   public static ScratchFile near(Path folder) throws IOException {
     Path place = Files.isWritable(folder) ? folder : Path.of(System.getProperty("java.io.tmpdir"));
-    return new ScratchFile(place, open(place));
+    return over(place, open(place));
   }
 
   /** Opens a file that an already open channel stands for, to see what happens when it is full. */
   static ScratchFile over(Path folder, FileChannel channel) {
-    return new ScratchFile(folder, channel);
+    return new ScratchFile(folder, channel, FREE_ROOM + MORE_MEMORY);
+  }
+
+  /** Makes an empty file in a folder, of a size that no memory budget changes. */
+  static ScratchFile in(Path folder) throws IOException {
+    return new ScratchFile(folder, open(folder), FREE_ROOM);
+  }
+
+  /** Opens a file that stays when this is closed, and makes it where there is none. */
+  static ScratchFile keptIn(Path file) throws IOException {
+    FileChannel channel =
+        FileChannel.open(
+            file, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.CREATE);
+    return new ScratchFile(file, channel, FREE_ROOM);
   }
 
   /** Makes an empty file that goes with its channel. */
-  static FileChannel open(Path folder) throws IOException {
+  private static FileChannel open(Path folder) throws IOException {
     Path file = Files.createTempFile(folder, ".minillm-scratch-", ".tmp");
     FileChannel channel =
         FileChannel.open(
@@ -74,12 +94,13 @@ public final class ScratchFile implements Closeable {
       while (bytes.hasRemaining()) {
         channel.write(bytes, end - bytes.remaining());
       }
+    } catch (ClosedByInterruptException e) {
+      throw e;
     } catch (IOException e) {
       throw new IOException(
           String.format(
-              "%s: a scratch file of %,d MB cannot be written (%s); free room on that disk, or give"
-                  + " a larger memory budget or fewer windows",
-              folder, Math.max(1, end / 1_000_000), e.getMessage()),
+              "%s: a scratch file of %,d MB cannot be written (%s); %s",
+              place, Math.max(1, end / 1_000_000), e.getMessage(), remedy),
           e);
     }
   }
@@ -95,9 +116,20 @@ public final class ScratchFile implements Closeable {
     long end = at + target.remaining();
     while (target.hasRemaining()) {
       if (channel.read(target, end - target.remaining()) < 0) {
-        throw new EOFException(folder + ": a scratch file ends too early");
+        throw new EOFException(place + ": a scratch file ends too early");
       }
     }
+  }
+
+  /** Writes a part of it to a channel. */
+  void copy(long from, long bytes, WritableByteChannel out) throws IOException {
+    for (long done = 0; done < bytes; ) {
+      done += channel.transferTo(from + done, bytes - done, out);
+    }
+  }
+
+  long size() throws IOException {
+    return channel.size();
   }
 
   @Override

@@ -2,10 +2,8 @@ package org.minillm.core.checkpoint;
 
 import static com.google.common.base.Preconditions.checkArgument;
 
-import ai.djl.ndarray.types.Shape;
-import com.google.common.collect.Streams;
+import com.google.common.hash.Hasher;
 import com.google.common.hash.Hashing;
-import com.google.common.primitives.Ints;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
@@ -13,30 +11,30 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
-import java.nio.channels.FileChannel;
-import java.nio.channels.WritableByteChannel;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
-import java.util.Arrays;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import org.minillm.core.journal.Findings;
+import org.minillm.core.files.JsonNode;
 
 /**
  * Tensors that were computed and wait on the disk until the writer asks for them, so that memory
  * holds one of them at a time.
  */
-public final class ScratchTensors implements Findings, Closeable {
+public final class ScratchTensors implements Closeable {
 
-  private final FileChannel channel;
+  private static final int BUFFER_BYTES = 1 << 20;
+
+  private final ScratchFile file;
   private final Map<String, Stored> tensors = new LinkedHashMap<>();
 
   /** Where a tensor is in the file, and the CRC-32C of its bytes. */
   private record Stored(TensorInfo info, long from, int crc) {}
 
-  private ScratchTensors(FileChannel channel) {
-    this.channel = channel;
+  private ScratchTensors(ScratchFile file) {
+    this.file = file;
   }
 
   /**
@@ -47,9 +45,7 @@ public final class ScratchTensors implements Findings, Closeable {
    * @throws IOException if the file cannot be opened
    */
   public static ScratchTensors keptIn(Path file) throws IOException {
-    return new ScratchTensors(
-        FileChannel.open(
-            file, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.CREATE));
+    return new ScratchTensors(ScratchFile.keptIn(file));
   }
 
   /**
@@ -60,7 +56,7 @@ public final class ScratchTensors implements Findings, Closeable {
    * @throws IOException if no file can be made there
    */
   public static ScratchTensors temporaryIn(Path folder) throws IOException {
-    return new ScratchTensors(ScratchFile.open(folder));
+    return new ScratchTensors(ScratchFile.in(folder));
   }
 
   /**
@@ -79,12 +75,9 @@ public final class ScratchTensors implements Findings, Closeable {
         info.elements());
     // where the last one ends: what an interrupted run wrote after it does not count
     long from = end();
-    channel.position(from);
     ByteBuffer bytes = Narrowing.narrow(info.type(), values);
-    int crc = crc(bytes.duplicate());
-    while (bytes.hasRemaining()) {
-      channel.write(bytes);
-    }
+    int crc = Hashing.crc32c().newHasher().putBytes(bytes.duplicate()).hash().asInt();
+    file.write(bytes, from);
     tensors.put(info.name(), new Stored(info, from, crc));
   }
 
@@ -92,66 +85,78 @@ public final class ScratchTensors implements Findings, Closeable {
     return tensors.values().stream().mapToLong(t -> t.from + t.info.bytes()).max().orElse(0);
   }
 
-  private static int crc(ByteBuffer bytes) {
-    return Hashing.crc32c().newHasher().putBytes(bytes).hash().asInt();
-  }
-
-  @Override
+  /**
+   * Writes down which tensors are kept.
+   *
+   * @return for {@link #resume}
+   */
   public JsonElement toJson() {
     JsonArray json = new JsonArray();
     for (Stored tensor : tensors.values()) {
       JsonObject entry = new JsonObject();
       entry.addProperty("name", tensor.info.name());
-      entry.addProperty("type", tensor.info.type().name());
-      JsonArray shape = new JsonArray();
-      Arrays.stream(tensor.info.shape().getShape()).forEach(shape::add);
-      entry.add("shape", shape);
       entry.addProperty("crc32c", tensor.crc);
       json.add(entry);
     }
     return json;
   }
 
+  /** Knows the tensors of a model. */
+  @FunctionalInterface
+  public interface Catalog {
+
+    /**
+     * Describes a tensor.
+     *
+     * @param name its name
+     * @return how it was {@link #put}
+     * @throws IOException if there is no such tensor
+     */
+    TensorInfo tensor(String name) throws IOException;
+  }
+
   /**
-   * {@inheritDoc}
+   * Takes over the tensors that an earlier run has kept in the file.
    *
-   * @throws IOException if the file does not hold these tensors
+   * @param json as of {@link #toJson}
+   * @param catalog their types and shapes
+   * @throws IOException if the file cannot be read
+   * @throws IllegalArgumentException if it does not hold these tensors; none is taken over then
    */
-  @Override
-  public void resume(JsonElement json) throws IOException {
-    for (JsonElement each : json.getAsJsonArray()) {
-      JsonObject entry = each.getAsJsonObject();
-      long[] shape =
-          Streams.stream(entry.getAsJsonArray("shape")).mapToLong(JsonElement::getAsLong).toArray();
-      TensorInfo info =
-          new TensorInfo(
-              entry.get("name").getAsString(),
-              TensorType.valueOf(entry.get("type").getAsString()),
-              new Shape(shape));
-      Stored stored = new Stored(info, end(), entry.get("crc32c").getAsInt());
-      requireIntact(stored);
-      tensors.put(info.name(), stored);
+  public void resume(JsonNode json, Catalog catalog) throws IOException {
+    List<Stored> all = new ArrayList<>();
+    long from = end();
+    for (JsonNode entry : json.items()) {
+      Stored tensor =
+          new Stored(info(entry.get("name"), catalog), from, entry.get("crc32c").integer());
+      checkArgument(isIntact(tensor), "what was kept of %s is damaged", tensor.info.name());
+      all.add(tensor);
+      from += tensor.info.bytes();
+    }
+    all.forEach(tensor -> tensors.put(tensor.info.name(), tensor));
+  }
+
+  private static TensorInfo info(JsonNode name, Catalog catalog) throws IOException {
+    try {
+      return catalog.tensor(name.text());
+    } catch (MalformedCheckpointException e) {
+      throw new IllegalArgumentException(e.getMessage(), e);
     }
   }
 
-  private void requireIntact(Stored tensor) throws IOException {
-    ByteBuffer bytes = ByteBuffer.allocate(Ints.checkedCast(tensor.info.bytes()));
-    int read = 0;
-    while (bytes.hasRemaining() && read >= 0) {
-      read = channel.read(bytes, tensor.from + bytes.position());
+  private boolean isIntact(Stored tensor) throws IOException {
+    long end = tensor.from + tensor.info.bytes();
+    if (end > file.size()) {
+      return false;
     }
-    if (bytes.hasRemaining() || crc(bytes.flip()) != tensor.crc) {
-      throw new IOException(
-          tensor.info.name()
-              + ": what an interrupted run kept of it is damaged; give --restart (deletes the"
-              + " journal) to begin anew");
+    Hasher hasher = Hashing.crc32c().newHasher();
+    ByteBuffer buffer = ByteBuffer.allocate((int) Math.min(BUFFER_BYTES, tensor.info.bytes()));
+    for (long at = tensor.from; at < end; at += buffer.limit()) {
+      buffer.clear().limit((int) Math.min(buffer.capacity(), end - at));
+      file.read(buffer, at);
+      hasher.putBytes(buffer.flip());
     }
-  }
-
-  private void copy(long from, long bytes, WritableByteChannel out) throws IOException {
-    for (long done = 0; done < bytes; ) {
-      done += channel.transferTo(from + done, bytes - done, out);
-    }
+    return hasher.hash().asInt() == tensor.crc;
   }
 
   /**
@@ -162,12 +167,12 @@ public final class ScratchTensors implements Findings, Closeable {
    */
   public Optional<TensorOutput> output(String name) {
     return Optional.ofNullable(tensors.get(name))
-        .map(t -> new TensorOutput(t.info, out -> copy(t.from, t.info.bytes(), out)));
+        .map(t -> new TensorOutput(t.info, out -> file.copy(t.from, t.info.bytes(), out)));
   }
 
   /** Closes the file; a temporary one is gone then. */
   @Override
   public void close() throws IOException {
-    channel.close();
+    file.close();
   }
 }

@@ -3,6 +3,7 @@ package org.minillm.core.files;
 import com.google.common.base.Joiner;
 import com.google.common.collect.ImmutableSet;
 import com.google.common.collect.Sets;
+import com.google.common.primitives.ImmutableDoubleArray;
 import com.google.common.primitives.Ints;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
@@ -227,6 +228,22 @@ public record JsonNode(String path, JsonElement element) {
       throw expected("a finite number");
     }
     return value;
+  }
+
+  /**
+   * Returns an array of numbers.
+   *
+   * @param count how many
+   * @return finite
+   * @throws IllegalArgumentException if this is something else, or another number of them
+   */
+  public ImmutableDoubleArray numbers(int count) {
+    if (!isArray() || element.getAsJsonArray().size() != count) {
+      throw expected("an array of " + count + " numbers");
+    }
+    ImmutableDoubleArray.Builder numbers = ImmutableDoubleArray.builder(count);
+    element.getAsJsonArray().forEach(item -> numbers.add(new JsonNode(path, item).number()));
+    return numbers.build();
   }
 
   /**

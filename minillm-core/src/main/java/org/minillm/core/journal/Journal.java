@@ -1,14 +1,21 @@
 package org.minillm.core.journal;
 
+import static com.google.common.base.Preconditions.checkArgument;
+
 import com.google.gson.JsonElement;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Optional;
+import java.util.function.Function;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
+import org.minillm.core.files.JsonNode;
+import org.slf4j.LoggerFactory;
 
 /**
  * Remembers how far the passes of a run have come. A pass is either on its way, with the streams
- * that it goes on from, or over, with what it has found.
+ * that it goes on from, or over, with what it has found. What cannot be read or does not fit counts
+ * as not remembered: the work is done again.
  */
 public interface Journal {
 
@@ -43,7 +50,7 @@ public interface Journal {
    * @param pass its name in this run
    * @return how far it had come, its streams still in the file; empty where nothing is known or
    *     what was written is damaged
-   * @throws IOException if the disk cannot be read
+   * @throws IOException if the thread is interrupted
    */
   Optional<PassState> find(String pass) throws IOException;
 
@@ -52,9 +59,65 @@ public interface Journal {
    *
    * @param pass its name in this run
    * @return what it had found; empty where it is not over
-   * @throws IOException if the disk cannot be read
+   * @throws IOException if the thread is interrupted
    */
   Optional<JsonElement> findings(String pass) throws IOException;
+
+  /**
+   * Looks up a pass that may be on its way, and takes over what it has found.
+   *
+   * @param pass its name in this run
+   * @param fits whether the pass can go on from a state
+   * @param findings takes over those of the state
+   * @return how far it had come; empty where nothing is known that fits: then nothing was taken
+   *     over, and the pass begins anew
+   * @throws IOException if a file that belongs to the findings cannot be read
+   */
+  default Optional<PassState> resume(String pass, Predicate<PassState> fits, Findings findings)
+      throws IOException {
+    Optional<PassState> earlier = find(pass);
+    if (earlier.isEmpty()) {
+      return earlier;
+    }
+    PassState state = earlier.get();
+    try {
+      checkArgument(!state.isOver() && fits.test(state), "other layers or streams");
+      findings.resume(state.layers(), new JsonNode("", state.findings()));
+      return earlier;
+    } catch (IllegalArgumentException e) {
+      warnOfMisfit(pass, e);
+      return Optional.empty();
+    }
+  }
+
+  /**
+   * Looks up a pass that may be over, and reads what it has found.
+   *
+   * @param pass its name in this run
+   * @param reader makes of the findings what the pass needs; it refuses what the pass does not find
+   *     with an {@link IllegalArgumentException}
+   * @param <T> what is read
+   * @return what was read; empty where nothing is known that fits
+   * @throws IOException if the thread is interrupted
+   */
+  default <T> Optional<T> findings(String pass, Function<JsonNode, T> reader) throws IOException {
+    Optional<JsonElement> earlier = findings(pass);
+    try {
+      return earlier.map(found -> reader.apply(new JsonNode("", found)));
+    } catch (IllegalArgumentException e) {
+      warnOfMisfit(pass, e);
+      return Optional.empty();
+    }
+  }
+
+  private void warnOfMisfit(String pass, IllegalArgumentException problem) {
+    LoggerFactory.getLogger(Journal.class)
+        .warn(
+            "{}: what it knew of {} does not fit ({}), so that it is done again",
+            this,
+            pass,
+            problem.getMessage());
+  }
 
   /**
    * Remembers a pass that is on its way, in the place of what was remembered of it; if enough work
@@ -62,7 +125,7 @@ public interface Journal {
    *
    * @param pass its name in this run
    * @param state how far it has come; asked for only when it is written
-   * @throws IOException if the disk is full
+   * @throws IOException if the thread is interrupted
    */
   void saveIfDue(String pass, Supplier<PassState> state) throws IOException;
 
@@ -71,7 +134,7 @@ public interface Journal {
    *
    * @param pass its name in this run
    * @param findings what it has found
-   * @throws IOException if the disk is full
+   * @throws IOException if the thread is interrupted
    */
   void finish(String pass, JsonElement findings) throws IOException;
 
@@ -80,7 +143,7 @@ public interface Journal {
    *
    * @param name without folder
    * @return a path that stays until the run is over; empty where nothing stays
-   * @throws IOException if there is no place for it
+   * @throws IOException if the thread is interrupted
    */
   Optional<Path> file(String name) throws IOException;
 }

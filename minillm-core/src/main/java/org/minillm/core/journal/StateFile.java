@@ -1,5 +1,7 @@
 package org.minillm.core.journal;
 
+import static com.google.common.base.Preconditions.checkArgument;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
@@ -7,11 +9,10 @@ import ai.djl.ndarray.types.Shape;
 import com.google.common.collect.ImmutableList;
 import com.google.common.hash.Hasher;
 import com.google.common.hash.Hashing;
+import com.google.common.math.LongMath;
 import com.google.common.primitives.Ints;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
-import com.google.gson.JsonParseException;
-import com.google.gson.JsonParser;
 import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -23,12 +24,14 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Optional;
+import org.minillm.core.files.JsonNode;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One {@link PassState} in a file: the length of a JSON text, the text, the streams in the byte
- * order of the machine, and a CRC-32C of it all. It is written beside its place and then renamed.
+ * One {@link PassState} in a file: the form's version and the length of a JSON text, the text, the
+ * streams in the byte order of the machine, and a CRC-32C of it all, which is tested before
+ * anything is made of the rest. It is written beside its place and then renamed.
  */
 final class StateFile {
 
@@ -38,6 +41,10 @@ final class StateFile {
   private static final String FINDINGS = "findings";
   private static final String STREAMS = "streams";
 
+  /** {@code MLJ2}: another form, of another version, counts as not saved. */
+  private static final int FORM = 0x4D4C4A32;
+
+  private static final int CHECKSUM_BYTES = 4;
   private static final int BUFFER_BYTES = 1 << 20;
 
   private StateFile() {}
@@ -57,7 +64,21 @@ final class StateFile {
     json.add(STREAMS, shapes);
     byte[] text = json.toString().getBytes(StandardCharsets.UTF_8);
 
-    Path part = file.resolveSibling(file.getFileName() + ".part");
+    Path part = part(file);
+    try {
+      write(part, text, state.streams());
+      Files.move(part, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    } finally {
+      Files.deleteIfExists(part);
+    }
+  }
+
+  /** Where a state is written before it takes its place. */
+  static Path part(Path file) {
+    return file.resolveSibling(file.getFileName() + ".part");
+  }
+
+  private static void write(Path part, byte[] text, ArraySource streams) throws IOException {
     try (FileChannel channel =
         FileChannel.open(
             part,
@@ -65,11 +86,13 @@ final class StateFile {
             StandardOpenOption.CREATE,
             StandardOpenOption.TRUNCATE_EXISTING)) {
       Hasher hasher = Hashing.crc32c().newHasher();
+      put(channel, hasher, ByteBuffer.wrap(Ints.toByteArray(FORM)));
       put(channel, hasher, ByteBuffer.wrap(Ints.toByteArray(text.length)));
       put(channel, hasher, ByteBuffer.wrap(text));
-      for (int i = 0; i < shapes.size(); i++) {
+      int count = streams.shapes().size();
+      for (int i = 0; i < count; i++) {
         try (NDManager scratch = NDManager.newBaseManager()) {
-          put(channel, hasher, state.streams().read(i, scratch).toByteBuffer(true));
+          put(channel, hasher, streams.read(i, scratch).toByteBuffer(true));
         }
       }
       ByteBuffer checksum = ByteBuffer.wrap(hasher.hash().asBytes());
@@ -78,7 +101,6 @@ final class StateFile {
       }
       channel.force(false);
     }
-    Files.move(part, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
   }
 
   private static void put(FileChannel channel, Hasher hasher, ByteBuffer bytes) throws IOException {
@@ -94,28 +116,44 @@ final class StateFile {
       return Optional.empty();
     }
     try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
-      Hasher hasher = Hashing.crc32c().newHasher();
-      int length = get(channel, hasher, ByteBuffer.allocate(Integer.BYTES)).getInt();
-      if (length < 0 || length > channel.size()) {
-        throw new EOFException();
-      }
-      byte[] text = get(channel, hasher, ByteBuffer.allocate(length)).array();
-      JsonObject json =
-          JsonParser.parseString(new String(text, StandardCharsets.UTF_8)).getAsJsonObject();
-      ImmutableList.Builder<Shape> shapes = ImmutableList.builder();
-      json.getAsJsonArray(STREAMS).forEach(shape -> shapes.add(shape(shape.getAsJsonArray())));
-      Streams streams = new Streams(file, shapes.build(), channel.position());
-      streams.pass(channel, hasher);
-      byte[] expected = hasher.hash().asBytes();
-      ByteBuffer found = get(channel, Hashing.crc32c().newHasher(), ByteBuffer.allocate(4));
-      if (!found.equals(ByteBuffer.wrap(expected))) {
-        throw new EOFException();
-      }
-      return Optional.of(new PassState(json.get(LAYERS).getAsInt(), json.get(FINDINGS), streams));
-    } catch (EOFException | JsonParseException | IllegalStateException e) {
+      long end = channel.size() - CHECKSUM_BYTES;
+      requireIntact(channel, end);
+      return Optional.of(state(file, channel.position(0), end));
+    } catch (EOFException | IllegalArgumentException e) {
       LOG.warn("{}: damaged, so that what it knew is done again", file);
       return Optional.empty();
     }
+  }
+
+  private static void requireIntact(FileChannel channel, long end) throws IOException {
+    Hasher hasher = Hashing.crc32c().newHasher();
+    ByteBuffer buffer = ByteBuffer.allocate((int) Math.min(BUFFER_BYTES, Math.max(0, end)));
+    for (long left = end; left > 0; left -= buffer.limit()) {
+      fill(channel, buffer.clear().limit((int) Math.min(buffer.capacity(), left)));
+      hasher.putBytes(buffer.duplicate());
+    }
+    ByteBuffer found = fill(channel, ByteBuffer.allocate(CHECKSUM_BYTES));
+    checkArgument(
+        found.equals(ByteBuffer.wrap(hasher.hash().asBytes())), "another checksum than it has");
+  }
+
+  private static PassState state(Path file, FileChannel channel, long end) throws IOException {
+    int form = fill(channel, ByteBuffer.allocate(Integer.BYTES)).getInt();
+    checkArgument(form == FORM, "of another form");
+    int length = fill(channel, ByteBuffer.allocate(Integer.BYTES)).getInt();
+    checkArgument(length >= 0 && length <= end - channel.position(), "cut short");
+    byte[] text = fill(channel, ByteBuffer.allocate(length)).array();
+    JsonNode json = JsonNode.parse(new String(text, StandardCharsets.UTF_8));
+    Streams streams =
+        new Streams(
+            file,
+            json.get(STREAMS).items().stream()
+                .map(StateFile::shape)
+                .collect(ImmutableList.toImmutableList()),
+            channel.position());
+    checkArgument(
+        streams.start + Streams.bytes(streams.shapes) == end, "streams of another length");
+    return new PassState(json.get(LAYERS).integer(), json.get(FINDINGS).element(), streams);
   }
 
   /**
@@ -128,17 +166,17 @@ final class StateFile {
   private record Streams(Path file, ImmutableList<Shape> shapes, long start)
       implements ArraySource {
 
-    /** Has them all hashed, a part at a time. */
-    void pass(FileChannel channel, Hasher hasher) throws IOException {
-      ByteBuffer buffer = ByteBuffer.allocate(BUFFER_BYTES);
-      for (long left = bytes(shapes); left > 0; left -= buffer.limit()) {
-        buffer.clear().limit((int) Math.min(BUFFER_BYTES, left));
-        get(channel, hasher, buffer);
-      }
-    }
-
+    /** Adds them up; a number that no file has, where they are too many. */
     private static long bytes(List<Shape> shapes) {
-      return shapes.stream().mapToLong(shape -> shape.size() * Float.BYTES).sum();
+      long elements = 0;
+      for (Shape shape : shapes) {
+        long product = 1;
+        for (long size : shape.getShape()) {
+          product = LongMath.saturatedMultiply(product, size);
+        }
+        elements = LongMath.saturatedAdd(elements, product);
+      }
+      return LongMath.saturatedMultiply(elements, Float.BYTES);
     }
 
     @Override
@@ -146,31 +184,31 @@ final class StateFile {
       NDArray array = owner.create(shapes.get(index), DataType.FLOAT32);
       try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
         channel.position(start + bytes(shapes.subList(0, index)));
-        get(channel, Hashing.crc32c().newHasher(), array.toByteBuffer(true));
+        fill(channel, array.toByteBuffer(true));
       }
       return array;
     }
   }
 
-  private static Shape shape(JsonArray json) {
-    long[] sizes = new long[json.size()];
-    for (int i = 0; i < sizes.length; i++) {
-      sizes[i] = json.get(i).getAsLong();
-    }
-    return new Shape(sizes);
+  private static Shape shape(JsonNode json) {
+    return new Shape(
+        json.items().stream()
+            .mapToLong(
+                size -> {
+                  checkArgument(size.integer() >= 0, "a shape of negative size");
+                  return size.integer();
+                })
+            .toArray());
   }
 
   /** Fills a buffer and returns it, ready to be read. */
-  private static ByteBuffer get(FileChannel channel, Hasher hasher, ByteBuffer target)
-      throws IOException {
+  private static ByteBuffer fill(FileChannel channel, ByteBuffer target) throws IOException {
     ByteBuffer filled = target.duplicate();
     while (filled.hasRemaining()) {
       if (channel.read(filled) < 0) {
         throw new EOFException();
       }
     }
-    filled.flip();
-    hasher.putBytes(filled.duplicate());
-    return filled;
+    return filled.flip();
   }
 }

@@ -1,5 +1,6 @@
 package org.minillm.core.model;
 
+import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.pytorch.jni.JniUtils;
 import java.io.IOException;
@@ -11,7 +12,7 @@ import java.io.IOException;
  * one thread is faster. A product is divided by rows of the weight: the results are the same to
  * rounding, on that machine to the bit.
  */
-final class EngineThreads {
+public final class EngineThreads {
 
   /** Multiply-accumulates of a matrix product from which on it pays to wake a second thread. */
   static final long WORTH_WAKING = 1L << 20;
@@ -21,6 +22,17 @@ final class EngineThreads {
       "PASSIVE".equalsIgnoreCase(System.getenv("OMP_WAIT_POLICY"));
 
   private EngineThreads() {}
+
+  /**
+   * Tells how many threads compute. More or fewer may change the last bits of a result.
+   *
+   * @return those that the engine was told to use, or chose
+   */
+  public static int inForce() {
+    // which is told when it is loaded
+    Engine.getEngine(CausalLm.ENGINE);
+    return JniUtils.getNumThreads();
+  }
 
   /** Work with the engine. */
   @FunctionalInterface

@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  * try (LayerWalk walk = model.walk(0, layers)) {
  *   for (int layer = 0; layer < layers; layer++) {
  *     try (LayerWeights weights = walk.next()) {
- *       …
+ *       visitor.visit(layer, weights);
  *     }
  *   }
  * }

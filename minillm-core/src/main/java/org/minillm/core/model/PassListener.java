@@ -1,10 +1,19 @@
 package org.minillm.core.model;
 
+import java.nio.file.Path;
+
 /** Told of the progress of long passes. Every method may be left out. */
 public interface PassListener {
 
   /** Hears nothing. */
   PassListener SILENT = new PassListener() {};
+
+  /**
+   * The run goes on with what an earlier one has saved before it was interrupted.
+   *
+   * @param journal the folder where it was
+   */
+  default void resumed(Path journal) {}
 
   /**
    * A pass begins.

@@ -2,6 +2,8 @@ package org.minillm.core.model;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import com.google.common.collect.ImmutableList;
 import java.io.IOException;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -82,8 +84,9 @@ public final class Strand {
     return stream.all();
   }
 
-  int batches() {
-    return (trunk == null ? this : trunk).stream.shapes().size();
+  /** Those of the stream, also of a fork that has not begun. */
+  ImmutableList<Shape> shapes() {
+    return (trunk == null ? this : trunk).stream.shapes();
   }
 
   int length() {

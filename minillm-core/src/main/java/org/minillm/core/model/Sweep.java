@@ -5,6 +5,8 @@ import static com.google.common.base.Preconditions.checkArgument;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
+import ai.djl.ndarray.types.Shape;
+import com.google.common.collect.ImmutableList;
 import com.google.common.collect.Lists;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -13,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.minillm.core.journal.ArraySource;
+import org.minillm.core.journal.Findings;
 import org.minillm.core.journal.Journal;
 import org.minillm.core.journal.PassState;
 
@@ -25,7 +28,7 @@ import org.minillm.core.journal.PassState;
  * try (Sweep sweep = new Sweep(model)) {
  *   Strand strand = sweep.add(windows, WeightTransform.NONE, InputTap.NONE);
  *   sweep.run(layer -> {});
- *   double[] nll = sweep.windowNegativeLogLikelihoods(List.of(strand)).get(0);
+ *   losses = sweep.windowNegativeLogLikelihoods(List.of(strand)).get(0);
  * }
  * }</pre>
  *
@@ -215,7 +218,7 @@ public final class Sweep implements AutoCloseable {
    * @throws IOException if a layer cannot be read or the journal cannot be written
    */
   public void run(Journal journal, String pass, PassListener listener) throws IOException {
-    Optional<PassState> earlier = journal.find(pass);
+    Optional<PassState> earlier = journal.resume(pass, this::fits, Findings.NONE);
     if (earlier.isPresent()) {
       resume(earlier.get());
       listener.stepsDone(layersDone);
@@ -239,21 +242,37 @@ public final class Sweep implements AutoCloseable {
   }
 
   /**
+   * Tells whether a sweep with the same strands may have stood somewhere.
+   *
+   * @param state the layers that are done and the {@link #streams} after them
+   * @return whether {@link #resume} can go on there
+   */
+  public boolean fits(PassState state) {
+    ImmutableList<Shape> expected =
+        begun(state.layers()).stream()
+            .flatMap(strand -> strand.shapes().stream())
+            .collect(ImmutableList.toImmutableList());
+    return state.layers() <= model.config().layers().size()
+        && state.streams().shapes().equals(expected);
+  }
+
+  private List<Strand> begun(int layers) {
+    return strands.stream().filter(strand -> strand.hasBegun(layers)).toList();
+  }
+
+  /**
    * Goes on where a sweep with the same strands stood.
    *
    * @param state the layers that are done and the {@link #streams} after them
    * @throws IOException if the streams cannot be read
+   * @throws IllegalArgumentException if it does not {@linkplain #fits fit}
    */
   public void resume(PassState state) throws IOException {
-    List<Strand> begun =
-        strands.stream().filter(strand -> strand.hasBegun(state.layers())).toList();
-    int expected = begun.stream().mapToInt(Strand::batches).sum();
-    int found = state.streams().shapes().size();
-    checkArgument(found == expected, "%s arrays of another pass, expected %s", found, expected);
+    checkArgument(fits(state), "%s layers and their streams, of another pass", state.layers());
     int first = 0;
-    for (Strand strand : begun) {
-      strand.stream().resume(state.streams(), first, strand.batches());
-      first += strand.batches();
+    for (Strand strand : begun(state.layers())) {
+      strand.stream().resume(state.streams(), first, strand.shapes().size());
+      first += strand.shapes().size();
     }
     layersDone = state.layers();
   }

@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import com.google.common.collect.ImmutableList;
+import com.google.common.collect.Lists;
 import java.io.IOException;
 import java.util.List;
 import java.util.function.BinaryOperator;
@@ -24,6 +25,9 @@ public final class TwinStreams implements AutoCloseable {
    * library grows by the pieces: on SmolLM2-135M by 110 MB in 16 micro-batches.
    */
   private static final int BATCHES_BETWEEN_TRIMS = 4;
+
+  /** The dense one, the pruned one, the noise. */
+  private static final int MOST_STREAMS = 3;
 
   private final CausalLm model;
   private final NDManager manager;
@@ -259,9 +263,24 @@ public final class TwinStreams implements AutoCloseable {
   }
 
   /**
-   * Goes on where streams over the same windows stood.
+   * Tells whether streams over the same windows may have stood somewhere.
    *
    * @param arrays as of {@link #arrays}
+   * @return whether {@link #resume} can go on there
+   */
+  public boolean fits(ArraySource arrays) {
+    ImmutableList<Shape> shapes = arrays.shapes();
+    ImmutableList<Shape> one = dense.shapes();
+    return !shapes.isEmpty()
+        && shapes.size() % one.size() == 0
+        && shapes.size() / one.size() <= MOST_STREAMS
+        && Lists.partition(shapes, one.size()).stream().allMatch(one::equals);
+  }
+
+  /**
+   * Goes on where streams over the same windows stood.
+   *
+   * @param arrays as of {@link #arrays}, which {@linkplain #fits fit}
    * @throws IOException if they cannot be read
    */
   public void resume(ArraySource arrays) throws IOException {

@@ -22,6 +22,7 @@ import org.minillm.core.checkpoint.CheckpointWriter;
 import org.minillm.core.checkpoint.ScratchTensors;
 import org.minillm.core.checkpoint.TensorInfo;
 import org.minillm.core.checkpoint.TensorOutput;
+import org.minillm.core.files.JsonNode;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.FloatView;
 import org.minillm.core.model.GroupId;
@@ -104,7 +105,7 @@ public final class CheckpointCutter {
     CheckpointWriter.checkTarget(target, overwrite, model.checkpoint().folder());
     // a plan that was edited meanwhile finds nothing of the old one
     String pass = "restore-" + Hashing.sha256().hashUnencodedChars(plan.toJson());
-    Optional<Path> kept = refit.journal().file(pass + ".tensors");
+    Optional<Path> kept = refit.journal().file(pass);
     try (ScratchTensors restored =
         kept.isPresent()
             ? ScratchTensors.keptIn(kept.get())
@@ -124,17 +125,20 @@ public final class CheckpointCutter {
 
     @Override
     public void accept(String name, NDArray weight) throws IOException {
-      TensorInfo dense = model.checkpoint().tensor(name);
       Optional<CutTable.Cut> cut = table.cut(name);
-      if (cut.isEmpty()) { // a bias, or values of heads that all stay
-        restored.put(dense, FloatView.of(weight));
-      } else if (export == Export.CUT) {
-        restored.put(cut.get().of(dense), FloatView.of(weight));
+      if (cut.isEmpty() || export == Export.CUT) {
+        restored.put(written(name), FloatView.of(weight));
       } else {
         try (NDManager owner = weight.getManager().newSubManager()) {
-          restored.put(dense, FloatView.of(cut.get().spread(weight, owner)));
+          restored.put(written(name), FloatView.of(cut.get().spread(weight, owner)));
         }
       }
+    }
+
+    /** A bias, or values of heads that all stay, are not cut. */
+    private TensorInfo written(String name) throws IOException {
+      TensorInfo dense = model.checkpoint().tensor(name);
+      return export == Export.CUT ? table.cut(name).map(cut -> cut.of(dense)).orElse(dense) : dense;
     }
 
     @Override
@@ -143,8 +147,8 @@ public final class CheckpointCutter {
     }
 
     @Override
-    public void resume(JsonElement json) throws IOException {
-      restored.resume(json);
+    public void resume(int layers, JsonNode json) throws IOException {
+      restored.resume(json, this::written);
     }
   }
 
@@ -157,20 +161,20 @@ public final class CheckpointCutter {
       Optional<TensorOutput> ready = restored.apply(tensor.name());
       outputs.add(ready.isPresent() ? ready.get() : cut(source, tensor));
     }
-    ImmutableList<TensorOutput> all = outputs.build();
-    listener.passStarted("write", all.stream().mapToLong(output -> output.info().bytes()).sum());
-    new CheckpointWriter(target, overwrite)
-        .source(source.folder())
-        .config(
-            export == Export.CUT
-                ? model.decoder().render(plan.layerShapes(model.config()))
-                : source.config())
-        .tensors(all)
-        .companions(source.companions())
-        .texts(ImmutableMap.of(PLAN_FILE, plan.toJson()))
-        .facts(facts())
-        .onProgress(listener::stepsDone)
-        .write();
+    CheckpointWriter writer =
+        new CheckpointWriter(target, overwrite)
+            .source(source.folder())
+            .config(
+                export == Export.CUT
+                    ? model.decoder().render(plan.layerShapes(model.config()))
+                    : source.config())
+            .tensors(outputs.build())
+            .companions(source.companions())
+            .texts(ImmutableMap.of(PLAN_FILE, plan.toJson()))
+            .facts(facts())
+            .onProgress(listener::stepsDone);
+    listener.passStarted("write", writer.weightBytes());
+    writer.write();
     listener.passDone();
     return PruningReport.of(model, plan, export);
   }

@@ -6,7 +6,6 @@ import com.google.common.collect.ImmutableList;
 import com.google.common.collect.Lists;
 import com.google.common.primitives.ImmutableDoubleArray;
 import com.google.gson.JsonArray;
-import com.google.gson.JsonElement;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -154,12 +153,11 @@ final class MaskedLosses implements CandidateLosses {
   /** Takes the losses that an earlier run has measured, else measures them. */
   private ImmutableDoubleArray found(List<Masked> round) throws IOException {
     String pass = PASS + "-" + sweeps++;
-    Optional<JsonElement> earlier = journal.findings(pass);
+    Optional<ImmutableDoubleArray> earlier =
+        journal.findings(pass, losses -> losses.numbers(round.size()));
     if (earlier.isPresent()) {
       listener.stepsDone(layers());
-      ImmutableDoubleArray.Builder losses = ImmutableDoubleArray.builder();
-      earlier.get().getAsJsonArray().forEach(loss -> losses.add(loss.getAsDouble()));
-      return losses.build();
+      return earlier.get();
     }
     ImmutableDoubleArray losses = sweep(round, pass);
     JsonArray json = new JsonArray();

@@ -83,7 +83,7 @@ final class RestorationPass {
     int last = lastLayer();
     listener.passStarted("restore", last + 1L);
     try (TwinStreams streams = new TwinStreams(model, refit.data().windows())) {
-      int first = resume(streams, journal, pass);
+      int first = resume(streams, journal, pass, last + 1);
       listener.stepsDone(first);
       try (LayerWalk walk = model.walk(first, last + 1)) {
         for (int layer = first; layer <= last; layer++) {
@@ -113,13 +113,15 @@ final class RestorationPass {
   }
 
   /** Returns the number of layers that are done. */
-  private int resume(TwinStreams streams, Journal journal, String pass) throws IOException {
-    Optional<PassState> earlier = journal.find(pass);
+  private int resume(TwinStreams streams, Journal journal, String pass, int most)
+      throws IOException {
+    Optional<PassState> earlier =
+        journal.resume(
+            pass, state -> state.layers() <= most && streams.fits(state.streams()), sink);
     if (earlier.isEmpty()) {
       return 0;
     }
     streams.resume(earlier.get().streams());
-    sink.resume(earlier.get().findings());
     return earlier.get().layers();
   }
 

@@ -2,6 +2,7 @@ package org.minillm.core.pruning;
 
 import com.google.common.collect.ImmutableListMultimap;
 import com.google.common.collect.Multimaps;
+import com.google.common.collect.Streams;
 import com.google.common.primitives.ImmutableDoubleArray;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
@@ -11,10 +12,11 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.function.Function;
+import java.util.stream.IntStream;
 import org.minillm.core.calibration.BlockEvidence;
 import org.minillm.core.calibration.CalibrationEvidence;
+import org.minillm.core.files.JsonNode;
 import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.PruningGroup;
 
@@ -23,7 +25,6 @@ final class ScorePass implements CalibrationEvidence.LayerVisitor {
 
   private static final String SCORED = "scored";
   private static final String COMPARED = "compared";
-  private static final String SCORES = "scores";
 
   private final CausalLm model;
   private final ImmutableListMultimap<Integer, PruningGroup> byLayer;
@@ -73,10 +74,11 @@ final class ScorePass implements CalibrationEvidence.LayerVisitor {
   private ScoredGroup score(
       PruningGroup group, ImportanceCriterion criterion, BlockEvidence evidence)
       throws IOException {
-    return new ScoredGroup(
-        group.id(),
-        group.weightsPerUnit(model::elements),
-        ImmutableDoubleArray.copyOf(criterion.score(group, evidence)));
+    return scored(group, ImmutableDoubleArray.copyOf(criterion.score(group, evidence)));
+  }
+
+  private ScoredGroup scored(PruningGroup group, ImmutableDoubleArray scores) {
+    return new ScoredGroup(group.id(), group.weightsPerUnit(model::elements), scores);
   }
 
   @Override
@@ -92,34 +94,27 @@ final class ScorePass implements CalibrationEvidence.LayerVisitor {
     for (ScoredGroup group : groups) {
       JsonArray scores = new JsonArray();
       group.scores().forEach(scores::add);
-      JsonObject entry = new JsonObject();
-      entry.addProperty("layer", group.id().layer());
-      entry.addProperty("kind", group.id().kind().name());
-      entry.addProperty("weights_per_unit", group.weightsPerUnit());
-      entry.add(SCORES, scores);
-      json.add(entry);
+      json.add(scores);
     }
     return json;
   }
 
   @Override
-  public void resume(JsonElement json) {
-    groups(json.getAsJsonObject().getAsJsonArray(SCORED), scored);
-    groups(json.getAsJsonObject().getAsJsonArray(COMPARED), compared);
+  public void resume(int layers, JsonNode json) {
+    List<PruningGroup> done =
+        IntStream.range(0, layers).boxed().flatMap(layer -> byLayer.get(layer).stream()).toList();
+    List<ScoredGroup> earlier = groups(done, json.get(SCORED));
+    compared.addAll(groups(done, json.get(COMPARED)));
+    scored.addAll(earlier);
   }
 
-  private static void groups(JsonArray json, List<ScoredGroup> groups) {
-    for (JsonElement each : json) {
-      JsonObject entry = each.getAsJsonObject();
-      ImmutableDoubleArray.Builder scores = ImmutableDoubleArray.builder();
-      entry.getAsJsonArray(SCORES).forEach(score -> scores.add(score.getAsDouble()));
-      groups.add(
-          new ScoredGroup(
-              new GroupId(
-                  entry.get("layer").getAsInt(),
-                  GroupKind.valueOf(entry.get("kind").getAsString())),
-              entry.get("weights_per_unit").getAsLong(),
-              scores.build()));
+  private List<ScoredGroup> groups(List<PruningGroup> done, JsonNode json) {
+    List<JsonNode> scores = json.items();
+    if (scores.size() != done.size()) {
+      throw json.refuse(scores.size() + " groups, expected " + done.size());
     }
+    return Streams.zip(
+            done.stream(), scores.stream(), (group, of) -> scored(group, of.numbers(group.units())))
+        .toList();
   }
 }

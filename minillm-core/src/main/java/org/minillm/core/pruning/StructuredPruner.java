@@ -4,7 +4,6 @@ import com.google.common.collect.ImmutableMap;
 import com.google.common.collect.ImmutableSetMultimap;
 import com.google.common.collect.ImmutableSortedMap;
 import com.google.common.collect.Sets;
-import com.google.gson.JsonElement;
 import com.google.gson.JsonPrimitive;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -24,6 +23,7 @@ import org.minillm.core.calibration.ScoreBackend;
 import org.minillm.core.journal.Journal;
 import org.minillm.core.journal.JournalFolder;
 import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.EngineThreads;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.MemoryForecast;
 import org.minillm.core.model.PassListener;
@@ -35,10 +35,10 @@ import org.minillm.core.model.PassListener;
  * <pre>{@code
  * Pruner pruner =
  *     StructuredPruner.builder(new Fms(), PruningTarget.of(0.2, GroupKind.MLP_CHANNELS))
- *         .gradientEstimator(Spsa.withSeed(42))
+ *         .gradientEstimator(new Spsa())
  *         .build();
  * PruningPlan plan = pruner.plan(model, data);
- * pruner.apply(model, plan, data, Path.of("pruned"));
+ * pruner.apply(model, plan, data, target);
  * }</pre>
  */
 public final class StructuredPruner implements Pruner {
@@ -110,10 +110,13 @@ public final class StructuredPruner implements Pruner {
     model.reserve(memoryForecast(model, data));
     return runJournal.during(
         run(model, data),
+        listener,
         journal -> {
-          Optional<JsonElement> earlier = journal.findings(PLAN);
+          ModelFingerprint fingerprint = ModelFingerprint.of(model);
+          Optional<PruningPlan> earlier =
+              journal.findings(PLAN, json -> planned(json.text(), fingerprint));
           if (earlier.isPresent()) {
-            return PruningPlan.fromJson(earlier.get().getAsString(), journal.toString());
+            return earlier.get();
           }
           try (CalibrationEvidence evidence =
               CalibrationEvidence.prepare(
@@ -123,6 +126,12 @@ public final class StructuredPruner implements Pruner {
             return plan;
           }
         });
+  }
+
+  private static PruningPlan planned(String json, ModelFingerprint fingerprint) {
+    PruningPlan plan = PruningPlan.fromJson(json, PLAN);
+    plan.requireMadeFor(fingerprint);
+    return plan;
   }
 
   private PruningPlan plan(
@@ -207,14 +216,12 @@ public final class StructuredPruner implements Pruner {
   public PruningReport apply(
       CausalLm model, PruningPlan plan, @Nullable CalibrationSet data, Path target)
       throws IOException {
-    PruningReport report =
-        runJournal.during(
-            run(model, data),
-            journal ->
-                new CheckpointCutter(model, plan, refit(data, journal), export, listener)
-                    .write(target, overwrite));
-    forget();
-    return report;
+    return runJournal.toTheEnd(
+        run(model, data),
+        listener,
+        journal ->
+            new CheckpointCutter(model, plan, refit(data, journal), export, listener)
+                .write(target, overwrite));
   }
 
   /** Everything that the results depend on. */
@@ -230,6 +237,7 @@ public final class StructuredPruner implements Pruner {
       facts.putAll(data.provenance());
     }
     facts.put("export", export.toString());
+    facts.put("threads", Integer.toString(EngineThreads.inForce()));
     facts.put("minillm", String.valueOf(getClass().getPackage().getImplementationVersion()));
     return ImmutableSortedMap.copyOf(facts);
   }

@@ -11,14 +11,15 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.minillm.core.files.JsonNode;
 
 class JournalFolderTest {
 
@@ -85,38 +86,6 @@ class JournalFolderTest {
     }
   }
 
-  @ParameterizedTest
-  @ValueSource(ints = {0, 4, 20, -3})
-  void aDamagedStateCountsForNothing(int at) throws IOException {
-    // GIVEN a state with one byte changed; counted from the end where negative
-    save();
-    Path file = folder().resolve("score.state");
-    byte[] bytes = Files.readAllBytes(file);
-    bytes[at < 0 ? bytes.length + at : at] ^= 0x10;
-    Files.write(file, bytes);
-
-    // WHEN it is looked up
-    try (JournalFolder journal = JournalFolder.open(folder(), RUN, ALWAYS)) {
-      // THEN nothing is known
-      assertThat(journal.find("score")).isEmpty();
-    }
-  }
-
-  @Test
-  void aStateThatBreaksOffCountsForNothing() throws IOException {
-    // GIVEN states of which the end is missing
-    save();
-    Path file = folder().resolve("score.state");
-    byte[] bytes = Files.readAllBytes(file);
-    for (int length = 0; length < bytes.length; length += 7) {
-      Files.write(file, Arrays.copyOf(bytes, length));
-      try (JournalFolder journal = JournalFolder.open(folder(), RUN, ALWAYS)) {
-        // THEN nothing is known
-        assertThat(journal.find("score")).isEmpty();
-      }
-    }
-  }
-
   @Test
   void aShortRunLeavesNoTrace() throws IOException {
     // GIVEN a journal that saves every hour
@@ -138,26 +107,23 @@ class JournalFolderTest {
     // WHEN another run opens it
     // THEN the message says what differs
     assertThatThrownBy(() -> JournalFolder.open(folder(), Map.of("criterion", "obs"), ALWAYS))
+        .isInstanceOf(OtherRunException.class)
         .hasMessage(
             folder()
                 + ": is the journal of another run that was interrupted: criterion is fms there and"
-                + " obs here; start that run again to finish it, or give --restart (deletes the"
-                + " journal)");
+                + " obs here; start that run again to finish it, or delete the journal to begin"
+                + " anew");
   }
 
-  @Test
-  void anotherProcessIsKeptOut() throws IOException {
-    // GIVEN a journal that is in use
-    save();
-    try (JournalFolder journal = JournalFolder.open(folder(), RUN, ALWAYS)) {
-      assertThat(journal).hasToString(folder().toString());
-
-      // WHEN it is opened once more, or deleted
-      // THEN it is refused
-      assertThatThrownBy(() -> JournalFolder.open(folder(), RUN, ALWAYS))
-          .hasMessageContaining("is in use");
-      assertThatThrownBy(() -> JournalFolder.delete(folder())).hasMessageContaining("is in use");
-    }
+  private void requireLeftAlone(String reason, Path own) throws IOException {
+    String before = Files.readString(own);
+    assertThatThrownBy(() -> JournalFolder.open(folder(), RUN, ALWAYS))
+        .isInstanceOf(IOException.class)
+        .hasMessage(folder() + ": " + reason + "; move it away");
+    assertThatThrownBy(() -> JournalFolder.delete(folder()))
+        .isInstanceOf(IOException.class)
+        .hasMessage(folder() + ": " + reason + "; move it away");
+    assertThat(own).hasContent(before);
   }
 
   @Test
@@ -168,11 +134,80 @@ class JournalFolderTest {
 
     // WHEN it is opened or deleted
     // THEN it is refused
-    assertThatThrownBy(() -> JournalFolder.open(folder(), RUN, ALWAYS))
-        .hasMessageContaining("is no journal of a run");
-    assertThatThrownBy(() -> JournalFolder.delete(folder()))
-        .hasMessageContaining("is no journal of a run");
-    assertThat(own).hasContent("dear diary");
+    requireLeftAlone("exists and is no journal of a run (no run.json)", own);
+  }
+
+  @Test
+  void anotherProgramsRunFileIsLeftAlone() throws IOException {
+    // GIVEN a folder with nothing but a file of the name that ours has
+    Files.createDirectory(folder());
+    Path own = Files.writeString(folder().resolve("run.json"), "{}");
+
+    // WHEN it is opened or deleted
+    // THEN it is refused
+    requireLeftAlone("exists and is no journal of a run (another run.json)", own);
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void aJournalWithSomethingOfTheUsersIsLeftAlone(boolean damaged) throws IOException {
+    // GIVEN a journal, damaged or not, to which something was added
+    save();
+    if (damaged) {
+      Files.writeString(folder().resolve("run.json"), "{");
+    }
+    Path own = Files.writeString(folder().resolve("diary.txt"), "dear diary");
+
+    // WHEN it is opened or deleted
+    // THEN it is refused
+    requireLeftAlone("has diary.txt in it, which is none of a journal's files", own);
+    assertThat(folder().resolve("score.state")).exists();
+  }
+
+  @Test
+  void aFileInThePlaceOfTheFolderIsLeftAlone() throws IOException {
+    requireLeftAlone(
+        "exists and is no journal of a run (no run.json)", Files.writeString(folder(), "diary"));
+  }
+
+  @Test
+  void whoTakesSomethingUpIsToldOnce() throws IOException {
+    // GIVEN a journal with a pass that is on its way
+    save();
+    AtomicInteger told = new AtomicInteger();
+    try (JournalFolder journal = JournalFolder.open(folder(), RUN, ALWAYS, told::incrementAndGet)) {
+      assertThat(JournalFolder.hasPasses(folder())).isTrue();
+
+      // WHEN passes are looked up that are not there, or do not fit
+      assertThat(journal.resume("another", state -> true, Findings.NONE)).isEmpty();
+      assertThat(journal.resume("score", state -> false, Findings.NONE)).isEmpty();
+      assertThat(journal.findings("score", JsonNode::number)).isEmpty();
+
+      // THEN nothing goes on
+      assertThat(told).hasValue(0);
+
+      // WHEN one is taken up, twice
+      assertThat(journal.resume("score", state -> true, Findings.NONE)).isPresent();
+      assertThat(journal.resume("score", state -> true, Findings.NONE)).isPresent();
+
+      // THEN it was told once
+      assertThat(told).hasValue(1);
+    }
+  }
+
+  @Test
+  void aRunThatIsOverLeavesNothing() throws IOException {
+    // GIVEN a run that saved something
+    save();
+    try (JournalFolder journal = JournalFolder.open(folder(), RUN, ALWAYS)) {
+      Files.writeString(journal.file("beside").orElseThrow(), "kept");
+
+      // WHEN it is over
+      journal.forget();
+    }
+
+    // THEN
+    assertThat(Files.list(temp)).isEmpty();
   }
 
   @Test

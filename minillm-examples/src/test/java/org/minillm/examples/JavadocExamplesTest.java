@@ -1,0 +1,157 @@
+package org.minillm.examples;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.minillm.core.calibration.CalibrationSet;
+import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.GroupKind;
+import org.minillm.core.model.InputTap;
+import org.minillm.core.model.LayerWalk;
+import org.minillm.core.model.LayerWeights;
+import org.minillm.core.model.Strand;
+import org.minillm.core.model.Sweep;
+import org.minillm.core.model.Tokenizer;
+import org.minillm.core.model.WeightTransform;
+import org.minillm.core.pruning.Pruner;
+import org.minillm.core.pruning.PruningPlan;
+import org.minillm.core.pruning.PruningTarget;
+import org.minillm.core.pruning.StructuredPruner;
+import org.minillm.criteria.Fms;
+import org.minillm.criteria.Spsa;
+import org.minillm.demo.DemoData;
+
+/** The code in javadoc compiles and runs: each block stands in a test here, word for word. */
+class JavadocExamplesTest {
+
+  private static final Pattern BLOCK =
+      Pattern.compile("<pre>\\{@code\\n(.*?)\\n *\\* *}</pre>", Pattern.DOTALL);
+  private static final Pattern MARGIN = Pattern.compile("(?m)^ *\\* ?");
+
+  @TempDir private Path temp;
+
+  /** What stands in the javadoc of one file. */
+  record Block(Path file, String code) {
+    @Override
+    public String toString() {
+      return file.getFileName() + ": " + code.lines().findFirst().orElse("");
+    }
+  }
+
+  static List<Block> blocks() throws IOException {
+    try (Stream<Path> files = Files.walk(Path.of(".."))) {
+      return files
+          .filter(file -> file.toString().endsWith(".java"))
+          .filter(file -> file.normalize().toString().contains("src/main/java"))
+          .flatMap(JavadocExamplesTest::blocks)
+          .toList();
+    }
+  }
+
+  private static Stream<Block> blocks(Path file) {
+    try {
+      return BLOCK
+          .matcher(Files.readString(file))
+          .results()
+          .map(MatchResult::group)
+          .map(block -> BLOCK.matcher(block).replaceFirst("$1"))
+          .map(code -> new Block(file, MARGIN.matcher(code).replaceAll("")));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("blocks")
+  void everyBlockStandsInATestHere(Block block) throws IOException {
+    String tests =
+        Files.readString(Path.of("src/test/java/org/minillm/examples/JavadocExamplesTest.java"));
+    assertThat(unindented(tests)).contains(unindented(block.code));
+  }
+
+  private static String unindented(String code) {
+    return code.lines().map(String::strip).reduce("", (all, line) -> all + line + "\n");
+  }
+
+  @Test
+  void thereAreBlocks() throws IOException {
+    assertThat(blocks())
+        .extracting(block -> block.file.getFileName().toString())
+        .contains("StructuredPruner.java", "Sweep.java", "LayerWalk.java");
+  }
+
+  @Test
+  void ofStructuredPruner() throws IOException {
+    // GIVEN
+    Path demo = DemoData.extract(temp.resolve("demo"));
+    Path target = temp.resolve("pruned");
+    try (CausalLm model = CausalLm.open(DemoData.model(demo));
+        Tokenizer tokenizer = model.tokenizer()) {
+      int[] tokens = tokenizer.encodeFile(DemoData.calibration(demo));
+      CalibrationSet data = CalibrationSet.evenlySpaced("calibration", tokens, 4, 32);
+
+      // WHEN
+      Pruner pruner =
+          StructuredPruner.builder(new Fms(), PruningTarget.of(0.2, GroupKind.MLP_CHANNELS))
+              .gradientEstimator(new Spsa())
+              .build();
+      PruningPlan plan = pruner.plan(model, data);
+      pruner.apply(model, plan, data, target);
+    }
+
+    // THEN
+    assertThat(target.resolve("model.safetensors")).exists();
+  }
+
+  @Test
+  void ofSweep() throws IOException {
+    // GIVEN
+    List<int[]> windows = List.of(new int[] {1, 2, 3}, new int[] {4, 5, 6});
+    double[] losses;
+    try (CausalLm model = CausalLm.open(DemoData.model(DemoData.extract(temp)))) {
+      // WHEN
+      try (Sweep sweep = new Sweep(model)) {
+        Strand strand = sweep.add(windows, WeightTransform.NONE, InputTap.NONE);
+        sweep.run(layer -> {});
+        losses = sweep.windowNegativeLogLikelihoods(List.of(strand)).get(0);
+      }
+    }
+
+    // THEN
+    assertThat(losses).hasSize(2);
+  }
+
+  @Test
+  void ofLayerWalk() throws IOException {
+    // GIVEN
+    List<Integer> visited = new ArrayList<>();
+    Sweep.LayerVisitor visitor = (layer, weights) -> visited.add(layer);
+    try (CausalLm model = CausalLm.open(DemoData.model(DemoData.extract(temp)))) {
+      int layers = model.config().layers().size();
+
+      // WHEN
+      try (LayerWalk walk = model.walk(0, layers)) {
+        for (int layer = 0; layer < layers; layer++) {
+          try (LayerWeights weights = walk.next()) {
+            visitor.visit(layer, weights);
+          }
+        }
+      }
+    }
+
+    // THEN
+    assertThat(visited).containsExactly(0, 1, 2, 3);
+  }
+}
