@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -42,14 +43,12 @@ class CheckpointTargetTest {
   void overwritingReplacesTheWholeFolder() throws IOException {
     // GIVEN
     model(target, "old");
-    Files.createDirectories(target.resolve("sub/folder"));
 
     // WHEN
     new CheckpointWriter(target, true).write();
 
     // THEN
     assertThat(target.resolve("old")).doesNotExist();
-    assertThat(target.resolve("sub")).doesNotExist();
     assertThat(target.resolve("model.safetensors")).exists();
     assertThat(temp).isDirectoryContaining(target::equals).isDirectoryNotContaining("glob:**.*-*");
   }
@@ -67,16 +66,111 @@ class CheckpointTargetTest {
   }
 
   @Test
-  void aFolderThatIsNoModelIsNeverReplaced() throws IOException {
-    // GIVEN
+  void aFolderThatWasNotWrittenByUsIsNeverReplaced() throws IOException {
+    // GIVEN somebody's model
     Files.createDirectory(target);
-    Path letter = Files.createFile(target.resolve("letter.txt"));
+    Path config = Files.createFile(target.resolve("config.json"));
+
+    // WHEN / THEN
+    for (boolean overwrite : new boolean[] {true, false}) {
+      assertThatIOException()
+          .isThrownBy(() -> CheckpointWriter.checkTarget(target, overwrite, null))
+          .withMessageContaining("was not written by MiniLLM (no minillm-manifest.json)")
+          .withMessageContaining("delete it yourself or name another target");
+    }
+    assertThat(config).exists();
+  }
+
+  @Test
+  void aFolderWithFilesOfOthersIsNeverReplacedAndSomeAreNamed() throws IOException {
+    // GIVEN
+    model(target, "old");
+    for (String name : List.of("a.txt", "b.txt", "c.txt", "d.txt")) {
+      Files.createFile(target.resolve(name));
+    }
 
     // WHEN / THEN
     assertThatIOException()
         .isThrownBy(() -> new CheckpointWriter(target, true).write())
-        .withMessageContaining("no model folder");
-    assertThat(letter).exists();
+        .withMessageContaining(
+            "holds what MiniLLM did not write (a.txt, b.txt, c.txt and 1 more), so it is not"
+                + " replaced; move that away, or name another target");
+    assertThat(target.resolve("d.txt")).exists();
+  }
+
+  @Test
+  void aFolderOfAListedNameIsNotWhatWasListed() throws IOException {
+    // GIVEN
+    model(target, "old");
+    Files.delete(target.resolve("old"));
+    Files.createDirectory(target.resolve("old"));
+
+    // WHEN / THEN
+    assertThatIOException()
+        .isThrownBy(() -> new CheckpointWriter(target, true).write())
+        .withMessageContaining("did not write (old)");
+  }
+
+  @Test
+  void changedContentsOfListedFilesAreReplaced() throws IOException {
+    // GIVEN
+    model(target, "old");
+    Files.writeString(target.resolve("config.json"), "{\"edited\": true}");
+
+    // WHEN
+    new CheckpointWriter(target, true).write();
+
+    // THEN
+    assertThat(target.resolve("config.json")).content().doesNotContain("edited");
+  }
+
+  @Test
+  void aFolderWithADamagedManifestIsNotReplaced() throws IOException {
+    // GIVEN
+    model(target, "old");
+    Files.writeString(target.resolve(CheckpointWriter.MANIFEST), "{\"files\": 1");
+
+    // WHEN / THEN
+    assertThatIOException()
+        .isThrownBy(() -> new CheckpointWriter(target, true).write())
+        .withMessageContaining("its manifest is damaged")
+        .withMessageContaining("delete it yourself");
+  }
+
+  @Test
+  void aFileThatIsPutIntoTheOldFolderMeanwhileIsNotLost() throws IOException {
+    // GIVEN
+    model(target, "old");
+    TensorOutput intruder =
+        new TensorOutput(
+            new TensorInfo("w", TensorType.U8, new Shape(1)),
+            out -> {
+              Files.createFile(target.resolve("notes.txt"));
+              out.write(ByteBuffer.allocate(1));
+            });
+
+    // WHEN
+    assertThatIOException()
+        .isThrownBy(() -> new CheckpointWriter(target, true).tensors(List.of(intruder)).write())
+        .withMessageContaining("did not write (notes.txt)");
+
+    // THEN
+    assertThat(target.resolve("notes.txt")).exists();
+    assertThat(temp.toFile().list()).containsExactly("out");
+  }
+
+  @Test
+  void aReplacedFolderKeepsItsPermissions() throws IOException {
+    // GIVEN
+    model(target, "old");
+    Files.setPosixFilePermissions(target, PosixFilePermissions.fromString("rwx------"));
+
+    // WHEN
+    new CheckpointWriter(target, true).write();
+
+    // THEN
+    assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(target)))
+        .isEqualTo("rwx------");
   }
 
   @Test
@@ -149,49 +243,54 @@ class CheckpointTargetTest {
   }
 
   @Test
-  void leftoversOfDeadProcessesAreRemoved() throws IOException {
-    // GIVEN
-    Path dead = model(temp.resolve(".out.partial-" + deadProcess()), "x");
-    Path own = model(temp.resolve(".out.partial-" + ProcessHandle.current().pid()), "x");
-    Path living =
-        model(temp.resolve(".out.partial-" + ProcessHandle.current().parent().get().pid()), "x");
-    Path other = model(temp.resolve(".other.partial-" + deadProcess()), "x");
-    Path unnumbered = model(temp.resolve(".out.partial-x"), "x");
+  void leftoversOfKilledWritersAreRemovedAndNothingElse() throws IOException {
+    // GIVEN nobody holds the lock of the target
+    Path dead = model(temp.resolve(".out.partial-0123456789abcdef"), "x");
+    Path lock = Files.createFile(temp.resolve(".out.minillm-lock"));
+    Path other = model(temp.resolve(".other.partial-0123456789abcdef"), "x");
+    Path theirs = model(temp.resolve(".out.partial-mine"), "x");
 
     // WHEN
     new CheckpointWriter(target, false).write();
 
     // THEN
     assertThat(dead).doesNotExist();
-    assertThat(own).doesNotExist();
-    assertThat(living).exists();
+    assertThat(lock).doesNotExist();
     assertThat(other).exists();
-    assertThat(unnumbered).exists();
+    assertThat(theirs).exists();
   }
 
   @Test
-  void aFolderThatADeadProcessMovedAsideIsPutBack() throws IOException {
+  void aFolderThatAKilledWriterMovedAsideIsPutBack() throws IOException {
     // GIVEN
-    model(temp.resolve(".out.replaced-" + deadProcess()), "old");
+    model(temp.resolve(".out.replaced-0123456789abcdef"), "old");
 
     // WHEN / THEN it stands in the way again
     assertThatIOException()
-        .isThrownBy(() -> new CheckpointWriter(target, false).write())
+        .isThrownBy(() -> CheckpointWriter.checkTarget(target, false, null))
         .withMessageContaining("--force");
     assertThat(target.resolve("old")).exists();
+    assertThat(temp.toFile().list()).containsExactly("out");
   }
 
   @Test
-  void aReplacedFolderThatADeadProcessLeftIsRemoved() throws IOException {
+  void aReplacedFolderThatAKilledWriterLeftIsRemoved() throws IOException {
     // GIVEN
     model(target, "new");
-    Path replaced = model(temp.resolve(".out.replaced-" + deadProcess()), "old");
+    Path replaced = model(temp.resolve(".out.replaced-0123456789abcdef"), "old");
 
     // WHEN
     new CheckpointWriter(target, true).write();
 
     // THEN
     assertThat(replaced).doesNotExist();
+  }
+
+  @Test
+  void aNameMustLeaveRoomForThoseOfItsCompanions() {
+    assertThatIOException()
+        .isThrownBy(() -> CheckpointWriter.checkTarget(temp.resolve("x".repeat(230)), false, null))
+        .withMessageContaining("its name has 230 bytes, expected at most 229");
   }
 
   @Test
@@ -266,10 +365,14 @@ class CheckpointTargetTest {
         .withMessageContaining("not a folder's name");
   }
 
+  /** A folder that looks like one of ours. */
   private static Path model(Path folder, String file) throws IOException {
     Files.createDirectory(folder);
     Files.createFile(folder.resolve("config.json"));
     Files.createFile(folder.resolve(file));
+    Files.writeString(
+        folder.resolve(CheckpointWriter.MANIFEST),
+        "{\"facts\": {}, \"files\": {\"config.json\": {}, \"%s\": {}}}".formatted(file));
     return folder;
   }
 
@@ -279,10 +382,5 @@ class CheckpointTargetTest {
         out -> {
           throw new IOException("written");
         });
-  }
-
-  /** Above the highest number that Linux, macOS or Windows give (Linux: at most 2^22). */
-  private static long deadProcess() {
-    return (1L << 31) - 1;
   }
 }
