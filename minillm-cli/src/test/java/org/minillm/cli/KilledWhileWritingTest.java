@@ -56,9 +56,7 @@ class KilledWhileWritingTest {
             "prune", model.toString(), "--criterion", "magnitude", "--out", out.toString());
 
     // THEN that one is refused and takes nothing away
-    assertThat(rival.err())
-        .contains("out: is being written by another process")
-        .hasLineCount(1);
+    assertThat(rival.err()).contains("out: is being written by another process").hasLineCount(1);
     assertThat(rival.exitCode()).isEqualTo(1);
     assertThat(process.isAlive()).isTrue();
     assertThat(partial).exists();

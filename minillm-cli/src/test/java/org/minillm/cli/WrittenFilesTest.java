@@ -124,8 +124,7 @@ class WrittenFilesTest {
     }
     assertThat(link).isSymbolicLink();
     assertThat(empty).isEmptyDirectory();
-    assertThat(temp.toFile().list())
-        .containsExactlyInAnyOrder("demo", "ids.json", "link", "empty");
+    assertThat(temp.toFile().list()).containsExactlyInAnyOrder("demo", "ids.json", "link", "empty");
   }
 
   @Test
@@ -167,7 +166,8 @@ class WrittenFilesTest {
     assertThat(exitCode).isZero();
     assertThat(out)
         .content()
-        .containsSubsequence("4 layers", "pruning with a budget", "\n{\n", "\"layers\": 4", "\n}\n");
+        .containsSubsequence(
+            "4 layers", "pruning with a budget", "\n{\n", "\"layers\": 4", "\n}\n");
   }
 
   @Test

@@ -107,9 +107,7 @@ public final class DemoData {
           target.toString(), null, "a symbolic link, where the demo's file is to be; delete it");
     }
     // renamed into place, so that an interrupted copy is never taken for the file
-    Path part =
-        target.resolveSibling(
-            "." + target.getFileName() + ".partial-" + UUID.randomUUID());
+    Path part = target.resolveSibling("." + target.getFileName() + ".partial-" + UUID.randomUUID());
     try {
       Files.write(part, content, StandardOpenOption.CREATE_NEW);
       Files.move(part, target, StandardCopyOption.ATOMIC_MOVE);

@@ -114,23 +114,23 @@ public final class TargetLock implements Closeable {
       FileChannel channel =
           FileChannel.open(
               file, StandardOpenOption.WRITE, StandardOpenOption.CREATE, LinkOption.NOFOLLOW_LINKS);
-      boolean locked = false;
-      boolean kept = false;
       try {
-        locked = isLocked(channel);
-        kept = locked && isAt(file, channel);
-        if (kept || !locked) {
-          return kept ? channel : null;
+        boolean locked = isLocked(channel);
+        if (locked && isAt(file, channel)) {
+          return channel;
         }
+        channel.close();
+        if (!locked) {
+          return null;
+        }
+      } catch (ClosedChannelException e) {
+        throw e; // interrupted
       } catch (IOException e) {
-        if (locked) {
-          Files.deleteIfExists(file); // the disk is full, which is no reason to leave it there
+        // the disk is full or knows no locks: no reason to leave the file there
+        try (channel) {
+          Files.deleteIfExists(file);
         }
         throw e;
-      } finally {
-        if (!kept) {
-          channel.close();
-        }
       }
     }
   }

@@ -2,13 +2,13 @@ package org.minillm.core.checkpoint;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIOException;
+import static org.minillm.core.checkpoint.ModelFolder.written;
 
 import ai.djl.ndarray.types.Shape;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -40,143 +40,9 @@ class CheckpointTargetTest {
   }
 
   @Test
-  void overwritingReplacesTheWholeFolder() throws IOException {
-    // GIVEN
-    model(target, "old");
-
-    // WHEN
-    new CheckpointWriter(target, true).write();
-
-    // THEN
-    assertThat(target.resolve("old")).doesNotExist();
-    assertThat(target.resolve("model.safetensors")).exists();
-    assertThat(temp).isDirectoryContaining(target::equals).isDirectoryNotContaining("glob:**.*-*");
-  }
-
-  @Test
-  void anEmptyFolderIsOverwrittenToo() throws IOException {
-    // GIVEN
-    Files.createDirectory(target);
-
-    // WHEN
-    new CheckpointWriter(target, true).write();
-
-    // THEN
-    assertThat(target.resolve("config.json")).exists();
-  }
-
-  @Test
-  void aFolderThatWasNotWrittenByUsIsNeverReplaced() throws IOException {
-    // GIVEN somebody's model
-    Files.createDirectory(target);
-    Path config = Files.createFile(target.resolve("config.json"));
-
-    // WHEN / THEN
-    for (boolean overwrite : new boolean[] {true, false}) {
-      assertThatIOException()
-          .isThrownBy(() -> CheckpointWriter.checkTarget(target, overwrite, null))
-          .withMessageContaining("was not written by MiniLLM (no minillm-manifest.json)")
-          .withMessageContaining("delete it yourself or name another target");
-    }
-    assertThat(config).exists();
-  }
-
-  @Test
-  void aFolderWithFilesOfOthersIsNeverReplacedAndSomeAreNamed() throws IOException {
-    // GIVEN
-    model(target, "old");
-    for (String name : List.of("a.txt", "b.txt", "c.txt", "d.txt")) {
-      Files.createFile(target.resolve(name));
-    }
-
-    // WHEN / THEN
-    assertThatIOException()
-        .isThrownBy(() -> new CheckpointWriter(target, true).write())
-        .withMessageContaining(
-            "holds what MiniLLM did not write (a.txt, b.txt, c.txt and 1 more), so it is not"
-                + " replaced; move that away, or name another target");
-    assertThat(target.resolve("d.txt")).exists();
-  }
-
-  @Test
-  void aFolderOfAListedNameIsNotWhatWasListed() throws IOException {
-    // GIVEN
-    model(target, "old");
-    Files.delete(target.resolve("old"));
-    Files.createDirectory(target.resolve("old"));
-
-    // WHEN / THEN
-    assertThatIOException()
-        .isThrownBy(() -> new CheckpointWriter(target, true).write())
-        .withMessageContaining("did not write (old)");
-  }
-
-  @Test
-  void changedContentsOfListedFilesAreReplaced() throws IOException {
-    // GIVEN
-    model(target, "old");
-    Files.writeString(target.resolve("config.json"), "{\"edited\": true}");
-
-    // WHEN
-    new CheckpointWriter(target, true).write();
-
-    // THEN
-    assertThat(target.resolve("config.json")).content().doesNotContain("edited");
-  }
-
-  @Test
-  void aFolderWithADamagedManifestIsNotReplaced() throws IOException {
-    // GIVEN
-    model(target, "old");
-    Files.writeString(target.resolve(CheckpointWriter.MANIFEST), "{\"files\": 1");
-
-    // WHEN / THEN
-    assertThatIOException()
-        .isThrownBy(() -> new CheckpointWriter(target, true).write())
-        .withMessageContaining("its manifest is damaged")
-        .withMessageContaining("delete it yourself");
-  }
-
-  @Test
-  void aFileThatIsPutIntoTheOldFolderMeanwhileIsNotLost() throws IOException {
-    // GIVEN
-    model(target, "old");
-    TensorOutput intruder =
-        new TensorOutput(
-            new TensorInfo("w", TensorType.U8, new Shape(1)),
-            out -> {
-              Files.createFile(target.resolve("notes.txt"));
-              out.write(ByteBuffer.allocate(1));
-            });
-
-    // WHEN
-    assertThatIOException()
-        .isThrownBy(() -> new CheckpointWriter(target, true).tensors(List.of(intruder)).write())
-        .withMessageContaining("did not write (notes.txt)");
-
-    // THEN
-    assertThat(target.resolve("notes.txt")).exists();
-    assertThat(temp.toFile().list()).containsExactly("out");
-  }
-
-  @Test
-  void aReplacedFolderKeepsItsPermissions() throws IOException {
-    // GIVEN
-    model(target, "old");
-    Files.setPosixFilePermissions(target, PosixFilePermissions.fromString("rwx------"));
-
-    // WHEN
-    new CheckpointWriter(target, true).write();
-
-    // THEN
-    assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(target)))
-        .isEqualTo("rwx------");
-  }
-
-  @Test
   void aFailedOverwriteLeavesTheOldFolder() throws IOException {
     // GIVEN
-    model(target, "old");
+    written(target, "old");
 
     // WHEN
     assertThatIOException()
@@ -190,7 +56,7 @@ class CheckpointTargetTest {
   @Test
   void theOldFolderStaysReadableWhileTheNewOneIsWritten() throws IOException {
     // GIVEN
-    model(target, "old");
+    written(target, "old");
     TensorOutput observer =
         new TensorOutput(
             new TensorInfo("w", TensorType.U8, new Shape(1)),
@@ -213,7 +79,7 @@ class CheckpointTargetTest {
         new TensorOutput(
             new TensorInfo("w", TensorType.U8, new Shape(1)),
             out -> {
-              model(target, "theirs");
+              written(target, "theirs");
               out.write(ByteBuffer.allocate(1));
             });
 
@@ -245,10 +111,10 @@ class CheckpointTargetTest {
   @Test
   void leftoversOfKilledWritersAreRemovedAndNothingElse() throws IOException {
     // GIVEN nobody holds the lock of the target
-    Path dead = model(temp.resolve(".out.partial-0123456789abcdef"), "x");
+    Path dead = written(temp.resolve(".out.partial-0123456789abcdef"), "x");
     Path lock = Files.createFile(temp.resolve(".out.minillm-lock"));
-    Path other = model(temp.resolve(".other.partial-0123456789abcdef"), "x");
-    Path theirs = model(temp.resolve(".out.partial-mine"), "x");
+    Path other = written(temp.resolve(".other.partial-0123456789abcdef"), "x");
+    Path theirs = written(temp.resolve(".out.partial-mine"), "x");
 
     // WHEN
     new CheckpointWriter(target, false).write();
@@ -263,7 +129,7 @@ class CheckpointTargetTest {
   @Test
   void aFolderThatAKilledWriterMovedAsideIsPutBack() throws IOException {
     // GIVEN
-    model(temp.resolve(".out.replaced-0123456789abcdef"), "old");
+    written(temp.resolve(".out.replaced-0123456789abcdef"), "old");
 
     // WHEN / THEN it stands in the way again
     assertThatIOException()
@@ -276,8 +142,8 @@ class CheckpointTargetTest {
   @Test
   void aReplacedFolderThatAKilledWriterLeftIsRemoved() throws IOException {
     // GIVEN
-    model(target, "new");
-    Path replaced = model(temp.resolve(".out.replaced-0123456789abcdef"), "old");
+    written(target, "new");
+    Path replaced = written(temp.resolve(".out.replaced-0123456789abcdef"), "old");
 
     // WHEN
     new CheckpointWriter(target, true).write();
@@ -296,7 +162,7 @@ class CheckpointTargetTest {
   @Test
   void theSourceIsNeverTheTarget() throws IOException {
     // GIVEN
-    Path source = model(temp.resolve("source"), "x");
+    Path source = written(temp.resolve("source"), "x");
     Path link = Files.createSymbolicLink(temp.resolve("link"), temp);
 
     // WHEN / THEN
@@ -320,7 +186,7 @@ class CheckpointTargetTest {
   @Test
   void aFolderBesideTheSourceWithALongerNameIsFine() throws IOException {
     // GIVEN
-    Path source = model(temp.resolve("source"), "x");
+    Path source = written(temp.resolve("source"), "x");
 
     // WHEN
     CheckpointWriter.checkTarget(temp.resolve("source-pruned"), false, source);
@@ -350,7 +216,7 @@ class CheckpointTargetTest {
   @Test
   void aLinkIsNeverReplaced() throws IOException {
     // GIVEN
-    Files.createSymbolicLink(target, model(temp.resolve("model"), "x"));
+    Files.createSymbolicLink(target, written(temp.resolve("model"), "x"));
 
     // WHEN / THEN
     assertThatIOException()
@@ -363,17 +229,6 @@ class CheckpointTargetTest {
     assertThatIOException()
         .isThrownBy(() -> CheckpointWriter.checkTarget(temp.getRoot(), true, null))
         .withMessageContaining("not a folder's name");
-  }
-
-  /** A folder that looks like one of ours. */
-  private static Path model(Path folder, String file) throws IOException {
-    Files.createDirectory(folder);
-    Files.createFile(folder.resolve("config.json"));
-    Files.createFile(folder.resolve(file));
-    Files.writeString(
-        folder.resolve(CheckpointWriter.MANIFEST),
-        "{\"facts\": {}, \"files\": {\"config.json\": {}, \"%s\": {}}}".formatted(file));
-    return folder;
   }
 
   private static TensorOutput unwritten() {

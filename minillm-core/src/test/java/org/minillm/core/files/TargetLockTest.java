@@ -69,7 +69,8 @@ class TargetLockTest {
     // WHEN / THEN
     assertThatIOException()
         .isThrownBy(() -> TargetLock.acquire(TargetPlace.of(temp.resolve("out")), Duration.ZERO))
-        .withMessageContaining(".out.minillm-lock: cannot be locked (Too many levels of symbolic links");
+        .withMessageContaining(
+            ".out.minillm-lock: cannot be locked (Too many levels of symbolic links");
     assertThat(letter).hasContent("theirs");
   }
 
