@@ -73,6 +73,7 @@ final class ApplyCommand implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     CheckpointWriter.checkTarget(out, force, model);
+    json.check();
     PruningPlan read = PruningPlan.read(plan);
     Restoration restoration = restore.restoration(madeWith(read));
     RunCost cost = RunCost.start();

@@ -2,7 +2,6 @@ package org.minillm.cli;
 
 import com.google.common.collect.ImmutableList;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -12,6 +11,7 @@ import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.calibration.GradientEstimator;
+import org.minillm.core.files.TargetFile;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.Tokenizer;
 import picocli.CommandLine.Command;
@@ -93,7 +93,7 @@ final class BenchEstimatesCommand implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     ImmutableList<EstimateBenchmark.Estimator> chosen = chosenEstimators();
-    Files.createDirectories(out);
+    TargetFile table = ResultFolder.open(out, GivenPaths.besides(spec, "--out")).report(TABLE);
     List<EstimateRow> rows = new ArrayList<>();
     try (CliProgress progress = CliProgress.on(spec.commandLine().getErr());
         CausalLm lm = CausalLm.open(model, memory.budget());
@@ -102,7 +102,7 @@ final class BenchEstimatesCommand implements Callable<Integer> {
       for (EstimateBenchmark.Estimator estimator : chosen) {
         rows.addAll(benchmark.measure(estimator));
         // so that nothing measured is lost
-        CsvFile.write(out.resolve(TABLE), rows.stream().map(EstimateRow::columns).toList());
+        table.write(CsvTable.of(rows.stream().map(EstimateRow::columns).toList()));
       }
     }
     print(rows);

@@ -73,6 +73,7 @@ final class BenchPassesCommand implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     List<PruningMethod> chosen = PruningMethod.option(spec, methods, Map.of());
+    json.check();
     // not where the system keeps temporary files: that is memory on many
     Path temporary = Files.createTempDirectory(Path.of("").toAbsolutePath(), "minillm-passes");
     try (CausalLm model = CausalLm.open(folder, memory.budget())) {

@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import org.minillm.core.checkpoint.CheckpointWriter;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
@@ -115,14 +116,17 @@ final class BenchQualityCommand implements Callable<Integer> {
     }
     ImmutableList<PruningMethod> chosen =
         PruningMethod.option(spec, methods, Map.of("seed", Long.toString(seed)));
-    QualityResults results = QualityResults.open(out);
+    QualityResults results =
+        QualityResults.open(ResultFolder.open(out, GivenPaths.besides(spec, "--out")));
+    Path scratch = out.resolve("scratch");
+    CheckpointWriter.checkTarget(scratch, true, model);
     QualityBenchmark benchmark =
         new QualityBenchmark(
             model,
             memory.budget(),
             options.suite(),
             new QualityBenchmark.CalibrationText(calibration, samples, options.window(), seed),
-            out.resolve("scratch"));
+            scratch);
     ImmutableList<QualityBenchmark.Cell> cells = QualityBenchmark.cells(chosen, ratios, groups);
     List<QualityRow> rows =
         Interruption.during(

@@ -49,6 +49,7 @@ final class BenchSpeedCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
+    json.check();
     List<CausalLm> models = new ArrayList<>();
     try {
       for (Path folder : folders) {

@@ -61,6 +61,7 @@ final class CompareCommand implements Callable<Integer> {
           "Missing required option: '--perplexity=FILE' (or '--tasks=FILE' or '--prompts=FILE')");
     }
     EvaluationSuite suite = options.suite();
+    json.check();
     RunCost cost = RunCost.start();
     ModelComparison comparison = new ModelComparison();
     try (CliProgress progress = CliProgress.on(spec.commandLine().getErr())) {

@@ -49,6 +49,7 @@ final class DemoCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
+    json.check();
     PrintWriter out = spec.commandLine().getOut();
     Path work = Files.createTempDirectory("minillm-demo");
     try {

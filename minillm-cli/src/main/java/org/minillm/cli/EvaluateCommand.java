@@ -50,6 +50,7 @@ final class EvaluateCommand implements Callable<Integer> {
           spec.commandLine(), "Missing required option: '--perplexity=FILE' (or '--tasks=FILE')");
     }
     EvaluationSuite suite = options.suite();
+    json.check();
     RunCost cost = RunCost.start();
     JsonReport report = new JsonReport().put("model", model.toString());
     try (CliProgress progress = CliProgress.on(spec.commandLine().getErr());

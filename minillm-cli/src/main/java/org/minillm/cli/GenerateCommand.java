@@ -87,6 +87,7 @@ final class GenerateCommand implements Callable<Integer> {
       throw new ParameterException(
           spec.commandLine(), "Missing required option: '--prompt=TEXT' (or '--prompts=FILE')");
     }
+    json.check();
     List<String> texts = Stream.concat(prompt.stream(), prompts.read().stream()).toList();
     RunCost cost = RunCost.start();
     JsonReport report = new JsonReport().put("model", model.toString());

@@ -38,6 +38,7 @@ final class InspectCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
+    json.check();
     try (CausalLm lm = CausalLm.open(model, memory.budget())) {
       PrintWriter out = spec.commandLine().getOut();
       ModelConfig config = lm.config();

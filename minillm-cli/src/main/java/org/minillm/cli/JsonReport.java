@@ -7,10 +7,6 @@ import com.google.gson.GsonBuilder;
 import com.google.gson.JsonNull;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.OptionalLong;
 import java.util.regex.Pattern;
 
@@ -73,21 +69,6 @@ final class JsonReport {
     check(key);
     values.addProperty(key, value);
     return this;
-  }
-
-  /**
-   * Writes the object, replacing the file, and making its folder where there is none: a long run
-   * should not fail at its last step. Nobody ever reads half a file.
-   *
-   * @param file the target
-   * @throws IOException if it cannot be written
-   */
-  void write(Path file) throws IOException {
-    Path target = file.toAbsolutePath();
-    Files.createDirectories(target.getParent());
-    Path part = target.resolveSibling(target.getFileName() + ".part");
-    Files.writeString(part, this + "\n");
-    Files.move(part, target, StandardCopyOption.REPLACE_EXISTING);
   }
 
   @Override

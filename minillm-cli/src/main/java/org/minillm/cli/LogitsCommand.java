@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.evaluation.LogitsFile;
+import org.minillm.core.files.TargetFile;
 import org.minillm.core.model.CausalLm;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -48,15 +49,19 @@ final class LogitsCommand implements Callable<Integer> {
       description = "The safetensors file to write.")
   private Path out;
 
+  @Option(names = "--force", description = "Replace what is at FILE.")
+  private boolean force;
+
   @Mixin private MemoryOption memory;
   @Mixin private ThreadsOption threads;
 
   @Override
   public Integer call() throws Exception {
+    new TargetFile(out, force).apartFrom(GivenPaths.besides(spec, "--out")).check();
     List<int[]> windows = readIds();
     try (CliProgress progress = CliProgress.on(spec.commandLine().getErr());
         CausalLm lm = CausalLm.open(model, memory.budget())) {
-      LogitsFile.write(lm, windows, out, progress);
+      LogitsFile.write(lm, windows, out, force, progress);
     }
     spec.commandLine().getOut().println("logits written to " + out);
     return ExitCode.OK;

@@ -12,6 +12,7 @@ import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.calibration.GradientEstimator;
 import org.minillm.core.calibration.ScoreBackend;
 import org.minillm.core.checkpoint.CheckpointWriter;
+import org.minillm.core.files.TargetFile;
 import org.minillm.core.journal.JournalFolder;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.plugin.ConfigurablePlugin;
@@ -67,7 +68,7 @@ final class PruneCommand implements Callable<Integer> {
       description = "Write the plan to this file and no model.")
   private @Nullable Path planOnly;
 
-  @Option(names = "--force", description = "Replace what is at DIR.")
+  @Option(names = "--force", description = "Replace what is at DIR, or at FILE of --plan-only.")
   private boolean force;
 
   @Option(
@@ -100,18 +101,37 @@ final class PruneCommand implements Callable<Integer> {
             .backend(backend())
             .export(form.export())
             .overwrite(force);
-    if (out != null) {
+    checkTargets();
+    JsonReport report = withJournal(builder);
+    if (speed && out != null) {
+      json.writeSoFar(report); // before the speed is measured, which may fail
+      report = withSpeed(report, out);
+    }
+    json.write(report);
+    return ExitCode.OK;
+  }
+
+  /** What is written into a stream has no place beside it. */
+  private JsonReport withJournal(StructuredPruner.Builder builder) throws Exception {
+    if (planOnly != null && plan(planOnly).isStream()) {
+      return prune(builder);
+    }
+    Path remembered = journal.beside(Objects.requireNonNull(planOnly != null ? planOnly : out));
+    builder.journal(remembered, JournalFolder.INTERVAL);
+    return journal.during(remembered, () -> prune(builder));
+  }
+
+  private void checkTargets() throws IOException {
+    if (planOnly != null) {
+      plan(planOnly).check();
+    } else if (out != null) {
       CheckpointWriter.checkTarget(out, force, model);
     }
-    Path result = Objects.requireNonNull(planOnly != null ? planOnly : out);
-    Path remembered = journal.beside(result);
-    builder.journal(remembered, JournalFolder.INTERVAL);
-    JsonReport report = journal.during(remembered, () -> prune(builder));
-    json.write(report); // before the speed is measured, which may fail
-    if (speed && out != null) {
-      json.write(withSpeed(report, out));
-    }
-    return ExitCode.OK;
+    json.check();
+  }
+
+  private TargetFile plan(Path file) {
+    return new TargetFile(file, force).apartFrom(GivenPaths.besides(spec, "--plan-only"));
   }
 
   private JsonReport prune(StructuredPruner.Builder builder) throws IOException {
@@ -215,7 +235,7 @@ final class PruneCommand implements Callable<Integer> {
       StructuredPruner pruner, CausalLm lm, PruningPlan plan, @Nullable CalibrationSet data)
       throws IOException {
     if (planOnly != null) {
-      plan.write(planOnly);
+      plan(planOnly).write(plan.toJson());
       pruner.forget();
     } else if (out != null) {
       pruner.apply(lm, plan, data, out);

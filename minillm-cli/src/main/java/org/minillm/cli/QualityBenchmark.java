@@ -9,7 +9,6 @@ import com.google.common.io.RecursiveDeleteOption;
 import com.google.common.primitives.ImmutableDoubleArray;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -132,17 +131,17 @@ final class QualityBenchmark {
    */
   QualityRow measure(Cell cell, QualityRow dense) throws IOException {
     RunCost cost = RunCost.start();
+    PruningPlan plan;
+    double planned;
+    try (CausalLm lm = CausalLm.open(model, memory)) {
+      StructuredPruner pruner = cell.method.pruner(cell.target()).overwrite(true).build();
+      CalibrationSet data = pruner.readsText() ? calibration : null;
+      plan = pruner.plan(lm, data);
+      planned = cost.seconds();
+      pruner.apply(lm, plan, data, scratch);
+    }
+    double cut = cost.seconds();
     try {
-      PruningPlan plan;
-      double planned;
-      try (CausalLm lm = CausalLm.open(model, memory)) {
-        StructuredPruner pruner = cell.method.pruner(cell.target()).overwrite(true).build();
-        CalibrationSet data = pruner.readsText() ? calibration : null;
-        plan = pruner.plan(lm, data);
-        planned = cost.seconds();
-        pruner.apply(lm, plan, data, scratch);
-      }
-      double cut = cost.seconds();
       EvaluationSuite.Result result = measure(scratch);
       long passes = Long.parseLong(plan.provenance().getOrDefault("forward_passes", "0"));
       return row(
@@ -152,9 +151,7 @@ final class QualityBenchmark {
           result,
           dense);
     } finally {
-      if (Files.exists(scratch)) {
-        MoreFiles.deleteRecursively(scratch, RecursiveDeleteOption.ALLOW_INSECURE);
-      }
+      MoreFiles.deleteRecursively(scratch, RecursiveDeleteOption.ALLOW_INSECURE);
     }
   }
 

@@ -8,10 +8,10 @@ import com.google.gson.JsonSyntaxException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.minillm.core.files.TargetFile;
 
 /**
  * The rows of all runs in a folder: {@value #ROWS}, one JSON object a line, to which each row is
@@ -28,21 +28,24 @@ final class QualityResults {
           .disableHtmlEscaping()
           .create();
 
-  private final Path folder;
+  private final TargetFile lines;
+  private final TargetFile table;
   private final List<QualityRow> rows;
 
-  private QualityResults(Path folder, List<QualityRow> rows) {
-    this.folder = folder;
+  private QualityResults(TargetFile lines, TargetFile table, List<QualityRow> rows) {
+    this.lines = lines;
+    this.table = table;
     this.rows = rows;
   }
 
   /**
-   * Opens a folder, making it where there is none. A last line that is not whole is taken away: it
-   * was being written when a run was killed.
+   * Reads what a folder has. A last line that is not whole is taken away: it was being written when
+   * a run was killed.
    */
-  static QualityResults open(Path folder) throws IOException {
-    Files.createDirectories(folder);
-    Path file = folder.resolve(ROWS);
+  static QualityResults open(ResultFolder folder) throws IOException {
+    TargetFile all = folder.report(ROWS);
+    TargetFile table = folder.report(TABLE);
+    Path file = folder.path().resolve(ROWS);
     List<QualityRow> rows = new ArrayList<>();
     if (Files.exists(file)) {
       String text = Files.readString(file);
@@ -52,10 +55,10 @@ final class QualityResults {
         rows.add(parse(lines.get(i), file + ", line " + (i + 1)));
       }
       if (whole.length() < text.length()) {
-        CsvFile.replace(file, whole);
+        all.write(whole);
       }
     }
-    return new QualityResults(folder, rows);
+    return new QualityResults(all, table, rows);
   }
 
   private static QualityRow parse(String line, String where) throws IOException {
@@ -76,11 +79,7 @@ final class QualityResults {
 
   /** Adds a row at once, so that nothing measured is lost. */
   synchronized void add(QualityRow row) throws IOException {
-    Files.writeString(
-        folder.resolve(ROWS),
-        GSON.toJson(row) + "\n",
-        StandardOpenOption.CREATE,
-        StandardOpenOption.APPEND);
+    lines.append(GSON.toJson(row) + "\n");
     rows.add(row);
     writeTable(row.settings());
   }
@@ -94,6 +93,6 @@ final class QualityResults {
 
   /** Writes the rows of some settings, which have the same columns. */
   void writeTable(String settings) throws IOException {
-    CsvFile.write(folder.resolve(TABLE), of(settings).stream().map(QualityRow::columns).toList());
+    table.write(CsvTable.of(of(settings).stream().map(QualityRow::columns).toList()));
   }
 }

@@ -23,7 +23,10 @@ import org.minillm.core.checkpoint.TensorInfo;
 import org.minillm.core.checkpoint.TensorOutput;
 import org.minillm.core.checkpoint.TensorType;
 
-/** {@code kill -9} in the middle of writing: no target, and the next run works. */
+/**
+ * In the middle of writing: a second run of the same target is refused, and after {@code kill -9}
+ * there is no target and the next run works.
+ */
 class KilledWhileWritingTest {
 
   private static final int HIDDEN = 512;
@@ -38,7 +41,7 @@ class KilledWhileWritingTest {
   @TempDir Path temp;
 
   @Test
-  void noTargetAppearsAndTheNextRunCleansUpAndSucceeds() throws Exception {
+  void aRivalIsRefusedNoTargetAppearsAndTheNextRunCleansUpAndSucceeds() throws Exception {
     // GIVEN a process that is writing a pruned model
     Path model = temp.resolve("model");
     writeModel(model);
@@ -46,6 +49,17 @@ class KilledWhileWritingTest {
     Process process =
         start("prune", model, "--criterion", "magnitude", "--restore", "none", "--out", out);
     Path partial = waitForSomeBytes(process);
+
+    // WHEN another run has the same target
+    CommandRun rival =
+        CommandRun.of(
+            "prune", model.toString(), "--criterion", "magnitude", "--out", out.toString());
+
+    // THEN that one is refused and takes nothing away
+    assertThat(rival.err()).contains("out: is being written by another process").hasLineCount(1);
+    assertThat(rival.exitCode()).isEqualTo(1);
+    assertThat(process.isAlive()).isTrue();
+    assertThat(partial).exists();
 
     // WHEN it is killed
     process.destroyForcibly().waitFor();
@@ -57,7 +71,7 @@ class KilledWhileWritingTest {
         start("prune", model, "--criterion", "magnitude", "--restore", "none", "--out", out);
     assertThat(again.waitFor()).isZero();
     assertThat(out.resolve("model.safetensors")).exists();
-    assertThat(partial).doesNotExist();
+    assertThat(temp.toFile().list()).containsExactlyInAnyOrder("model", "out");
   }
 
   private static Process start(String command, Path model, Object... arguments) throws IOException {

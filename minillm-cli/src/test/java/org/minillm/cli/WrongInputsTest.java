@@ -192,14 +192,16 @@ class WrongInputsTest {
     assertThat(prune(model, out).exitCode()).isZero();
     Files.writeString(out.resolve("mine.txt"), "mine");
 
-    // WHEN it is written to again
-    CommandRun refused = prune(model, out, "--ratio", "0.5");
-
-    // THEN it is left alone, unless forced
-    assertFails(refused, 1, out.toString(), "--force");
+    // WHEN it is written to again, THEN it is left alone, even if forced
+    assertFails(prune(model, out, "--ratio", "0.5", "--force"), 1, "mine.txt", "move that away");
     assertThat(out.resolve("mine.txt")).exists();
+
+    // WHEN nothing but ours is there, THEN it is left alone, unless forced
+    Files.delete(out.resolve("mine.txt"));
+    assertFails(prune(model, out, "--ratio", "0.5"), 1, out.toString(), "--force");
     assertThat(prune(model, out, "--ratio", "0.5", "--force").exitCode()).isZero();
-    assertThat(out.resolve("mine.txt")).doesNotExist();
+    assertThat(CommandRun.json(out.resolve("config.json")).get("intermediate_size").getAsInt())
+        .isEqualTo(256);
   }
 
   @Test

@@ -5,10 +5,13 @@ import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
+import java.util.UUID;
 
 /**
  * The demo's model and texts: {@code tiny-llama} (2.4 million float16 weights, 4 layers of 512 MLP
@@ -99,10 +102,18 @@ public final class DemoData {
     if (Files.isRegularFile(target) && Arrays.equals(Files.readAllBytes(target), content)) {
       return;
     }
+    if (Files.isSymbolicLink(target)) {
+      throw new FileSystemException(
+          target.toString(), null, "a symbolic link, where the demo's file is to be; delete it");
+    }
     // renamed into place, so that an interrupted copy is never taken for the file
-    Path part = target.resolveSibling(target.getFileName() + ".part");
-    Files.write(part, content);
-    Files.move(part, target, StandardCopyOption.REPLACE_EXISTING);
+    Path part = target.resolveSibling("." + target.getFileName() + ".partial-" + UUID.randomUUID());
+    try {
+      Files.write(part, content, StandardOpenOption.CREATE_NEW);
+      Files.move(part, target, StandardCopyOption.ATOMIC_MOVE);
+    } finally {
+      Files.deleteIfExists(part);
+    }
   }
 
   private static byte[] read(String name) throws IOException {

@@ -51,7 +51,7 @@ public final class EditPlan {
             .build();
     try (CausalLm model = CausalLm.open(DemoData.model(demo));
         Tokenizer tokenizer = model.tokenizer()) {
-      pruner.plan(model, null).write(file); // magnitude needs no calibration text
+      pruner.plan(model, null).write(file, true); // magnitude needs no calibration text
 
       int[] text = tokenizer.encodeFile(DemoData.evaluation(demo));
       List<int[]> windows = List.of(Arrays.copyOf(text, 128));

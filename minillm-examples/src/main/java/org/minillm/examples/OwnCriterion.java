@@ -42,7 +42,7 @@ public final class OwnCriterion {
       PruningPlan plan = StructuredPruner.builder(byName, target).build().plan(model, calibration);
       // end::use[]
 
-      plan.write(file);
+      plan.write(file, true);
       System.out.printf("found %s by its name: %s%n", direct, direct.equals(byName));
       System.out.printf("planned by %s: %s%n", plan.provenance().get("criterion"), file);
     }

@@ -52,7 +52,7 @@ public final class CheckpointWriter {
    * Makes a writer of an empty model; nothing is touched before {@link #write()}.
    *
    * @param target the folder to create; its parent must exist
-   * @param overwrite whether a model folder that stands there is replaced
+   * @param overwrite whether a folder that stands there is replaced, see {@link #checkTarget}
    */
   public CheckpointWriter(Path target, boolean overwrite) {
     this.target = target;
@@ -61,18 +61,21 @@ public final class CheckpointWriter {
 
   /**
    * Checks that a target could be written, for callers who want to know before long work. Changes
-   * nothing.
+   * nothing but what a killed writer left: that is tidied up, and a folder that it had moved aside
+   * is put back.
    *
    * @param target the folder to create
-   * @param overwrite whether a model folder that stands there may be replaced
+   * @param overwrite whether a folder that stands there may be replaced: an empty one, or one in
+   *     which there is nothing but what its {@value #MANIFEST} lists
    * @param source the folder that is read meanwhile; null if there is none
-   * @throws IOException if the target exists and is not to be replaced, is not a model folder, is a
-   *     link, is or contains the source or lies within it, or if its parent is missing or not
+   * @throws IOException if the target exists and is not to be replaced, holds what was not written
+   *     by this class, is a link, is or contains the source or lies within it, is being written by
+   *     another process or thread, or if its name is too long or its parent is missing or not
    *     writable; the message says which
    */
   public static void checkTarget(Path target, boolean overwrite, @Nullable Path source)
       throws IOException {
-    TargetFolder.check(target, overwrite, source);
+    TargetFolder.begin(target, overwrite, source).close();
   }
 
   /**
@@ -196,18 +199,10 @@ public final class CheckpointWriter {
    */
   public void write() throws IOException {
     checkNames();
-    TargetFolder folder = TargetFolder.begin(target, overwrite, source);
-    try {
+    try (TargetFolder folder = TargetFolder.begin(target, overwrite, source)) {
       checkSpace(folder.partial());
-      fill(new OutputFolder(folder.partial()));
+      fill(new OutputFolder(folder.partial(), target));
       folder.commit();
-    } catch (Throwable e) {
-      try {
-        folder.discard();
-      } catch (IOException suppressed) {
-        e.addSuppressed(suppressed);
-      }
-      throw e;
     }
   }
 
@@ -244,7 +239,10 @@ public final class CheckpointWriter {
       throw new FileSystemException(
           target.toString(),
           null,
-          String.format("%d bytes of weights, but only %d are free on the disk", needed, free));
+          String.format(
+              "%d bytes of weights, but only %d are free on the disk; free room there, or name a"
+                  + " target on another",
+              needed, free));
     }
   }
 

@@ -2,16 +2,13 @@ package org.minillm.core.checkpoint;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.channels.WritableByteChannel;
-import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.function.LongConsumer;
 
-/** A new file that counts and hashes what is written to it. */
+/** Counts and hashes what is written to a file. */
 final class OutputFile implements WritableByteChannel {
 
   /**
@@ -22,14 +19,14 @@ final class OutputFile implements WritableByteChannel {
    */
   record Written(long bytes, String sha256) {}
 
-  private final FileChannel channel;
+  private final WritableByteChannel channel;
   private final MessageDigest digest;
   private final LongConsumer progress;
   private long bytes;
 
   /** The progress is told of every number of bytes written. */
-  OutputFile(Path path, LongConsumer progress) throws IOException {
-    this.channel = FileChannel.open(path, StandardOpenOption.WRITE, StandardOpenOption.CREATE_NEW);
+  OutputFile(WritableByteChannel channel, LongConsumer progress) {
+    this.channel = channel;
     this.progress = progress;
     try {
       this.digest = MessageDigest.getInstance("SHA-256");
@@ -55,10 +52,8 @@ final class OutputFile implements WritableByteChannel {
     return bytes;
   }
 
-  /** Waits until everything is on the disk. No more can be written then. */
-  Written finish() throws IOException {
-    channel.force(true);
-    channel.close();
+  /** Returns what was written. No more can be written then. */
+  Written written() {
     return new Written(bytes, HexFormat.of().formatHex(digest.digest()));
   }
 

@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.LongConsumer;
+import org.minillm.core.files.TargetChannel;
 
 /** Fills a new folder and remembers what it wrote. */
 final class OutputFolder {
@@ -20,16 +21,21 @@ final class OutputFolder {
   }
 
   private final Path folder;
+  private final Path target;
   private final SortedMap<String, OutputFile.Written> written = new TreeMap<>();
 
-  OutputFolder(Path folder) {
+  /** The folder becomes the target, which messages name. */
+  OutputFolder(Path folder, Path target) {
     this.folder = folder;
+    this.target = target;
   }
 
   void write(String name, LongConsumer progress, Content content) throws IOException {
-    try (OutputFile out = new OutputFile(folder.resolve(name), progress)) {
+    try (TargetChannel file = TargetChannel.create(folder.resolve(name), target.resolve(name))) {
+      OutputFile out = new OutputFile(file, progress);
       content.writeTo(out);
-      written.put(name, out.finish());
+      file.force();
+      written.put(name, out.written());
     }
   }
 
@@ -47,17 +53,6 @@ final class OutputFolder {
 
   /** Lists the files written so far. */
   JsonObject manifest(Map<String, String> facts) {
-    JsonObject files = new JsonObject();
-    written.forEach(
-        (name, file) -> {
-          JsonObject entry = new JsonObject();
-          entry.addProperty("bytes", file.bytes());
-          entry.addProperty("sha256", file.sha256());
-          files.add(name, entry);
-        });
-    JsonObject manifest = new JsonObject();
-    manifest.add("facts", JsonFiles.strings(new TreeMap<>(facts)));
-    manifest.add("files", files);
-    return manifest;
+    return Manifest.of(written, facts);
   }
 }

@@ -5,10 +5,8 @@ import static com.google.common.base.Preconditions.checkState;
 import com.google.common.collect.Lists;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.List;
+import org.minillm.core.files.TargetFile;
 
 /** Writes one safetensors file: the head first, then the tensors as they come. */
 public final class SafetensorsWriter {
@@ -16,27 +14,15 @@ public final class SafetensorsWriter {
   private SafetensorsWriter() {}
 
   /**
-   * Writes a file beside its place and renames it, in place of what was there: it appears whole or
-   * not at all.
+   * Writes a file.
    *
    * @param file the target
    * @param tensors in the order in which they are to stand in the file
-   * @throws IOException if the file cannot be written
+   * @throws IOException if the target is refused or cannot be written
    * @throws IllegalStateException if a content is longer or shorter than its tensor
    */
-  public static void write(Path file, List<TensorOutput> tensors) throws IOException {
-    Path partial =
-        file.resolveSibling("." + file.getFileName() + ".partial-" + ProcessHandle.current().pid());
-    Files.deleteIfExists(partial);
-    try {
-      try (OutputFile out = new OutputFile(partial, count -> {})) {
-        writeTo(out, tensors);
-        out.finish();
-      }
-      Files.move(partial, file, StandardCopyOption.REPLACE_EXISTING);
-    } finally {
-      Files.deleteIfExists(partial);
-    }
+  public static void write(TargetFile file, List<TensorOutput> tensors) throws IOException {
+    file.write(out -> writeTo(new OutputFile(out, count -> {}), tensors));
   }
 
   /** Adds up the size of a file: its head, and the tensors. */

@@ -13,6 +13,7 @@ import org.minillm.core.checkpoint.SafetensorsWriter;
 import org.minillm.core.checkpoint.TensorInfo;
 import org.minillm.core.checkpoint.TensorOutput;
 import org.minillm.core.checkpoint.TensorType;
+import org.minillm.core.files.TargetFile;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.FloatView;
 import org.minillm.core.model.InputTap;
@@ -35,13 +36,19 @@ public final class LogitsFile {
    *
    * @param model the model; read only
    * @param ids token ids, (batch, time)
-   * @param file the safetensors file; its one tensor {@code logits} is F32, (batch, time,
-   *     vocabulary)
+   * @param file the safetensors file, or a stream; its one tensor {@code logits} is F32, (batch,
+   *     time, vocabulary)
+   * @param overwrite whether a file that stands there is replaced; never one of the model's
    * @param listener told of the progress
-   * @throws IOException if the checkpoint cannot be read or the file cannot be written
+   * @throws IOException if the checkpoint cannot be read, or the file is refused or cannot be
+   *     written; what stood there before is then as it was
    */
-  public static void write(CausalLm model, List<int[]> ids, Path file, PassListener listener)
+  public static void write(
+      CausalLm model, List<int[]> ids, Path file, boolean overwrite, PassListener listener)
       throws IOException {
+    TargetFile target =
+        new TargetFile(file, overwrite).apartFrom(List.of(model.checkpoint().folder()));
+    target.check();
     try (Sweep sweep = new Sweep(model)) {
       Strand strand = sweep.add(ids, WeightTransform.NONE, InputTap.NONE);
       listener.passStarted("logits", model.config().layers().size());
@@ -49,7 +56,7 @@ public final class LogitsFile {
       List<NDArray> batches = sweep.normed(strand);
       Shape shape = new Shape(ids.size(), ids.get(0).length, model.config().vocabSize());
       SafetensorsWriter.write(
-          file,
+          target,
           List.of(
               new TensorOutput(
                   new TensorInfo("logits", TensorType.F32, shape),

@@ -7,13 +7,12 @@ import com.google.common.collect.ImmutableSortedMap;
 import com.google.common.collect.Maps;
 import com.google.common.primitives.ImmutableIntArray;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.stream.IntStream;
 import org.minillm.core.files.JsonNode;
+import org.minillm.core.files.TargetFile;
 import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.LayerShape;
@@ -122,25 +121,16 @@ public record PruningPlan(
   }
 
   /**
-   * Writes the plan, in place of what was there. Whoever reads the file meanwhile sees the old plan
-   * or the new one, never half of one. Missing folders are made.
+   * Writes the plan. Whoever reads the file meanwhile sees the old plan or the new one, never half
+   * of one.
    *
-   * @param file where to
-   * @throws IOException if it cannot be written; the old file is then as it was
+   * @param file where to; its folder must exist
+   * @param overwrite whether a file that stands there is replaced
+   * @throws IOException if the file is there and not to be replaced, is a link, a folder or a
+   *     device, or cannot be written; what stood there is then as it was
    */
-  public void write(Path file) throws IOException {
-    Path folder = file.toAbsolutePath().getParent();
-    if (folder != null && !Files.isDirectory(folder)) {
-      Files.createDirectories(folder);
-    }
-    Path unfinished = file.resolveSibling(file.getFileName() + ".tmp");
-    try {
-      Files.writeString(unfinished, toJson());
-      Files.move(
-          unfinished, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-    } finally {
-      Files.deleteIfExists(unfinished);
-    }
+  public void write(Path file, boolean overwrite) throws IOException {
+    new TargetFile(file, overwrite).write(toJson());
   }
 
   /**

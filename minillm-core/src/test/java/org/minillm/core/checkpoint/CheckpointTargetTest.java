@@ -2,6 +2,7 @@ package org.minillm.core.checkpoint;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIOException;
+import static org.minillm.core.checkpoint.ModelFolder.written;
 
 import ai.djl.ndarray.types.Shape;
 import java.io.IOException;
@@ -39,50 +40,9 @@ class CheckpointTargetTest {
   }
 
   @Test
-  void overwritingReplacesTheWholeFolder() throws IOException {
-    // GIVEN
-    model(target, "old");
-    Files.createDirectories(target.resolve("sub/folder"));
-
-    // WHEN
-    new CheckpointWriter(target, true).write();
-
-    // THEN
-    assertThat(target.resolve("old")).doesNotExist();
-    assertThat(target.resolve("sub")).doesNotExist();
-    assertThat(target.resolve("model.safetensors")).exists();
-    assertThat(temp).isDirectoryContaining(target::equals).isDirectoryNotContaining("glob:**.*-*");
-  }
-
-  @Test
-  void anEmptyFolderIsOverwrittenToo() throws IOException {
-    // GIVEN
-    Files.createDirectory(target);
-
-    // WHEN
-    new CheckpointWriter(target, true).write();
-
-    // THEN
-    assertThat(target.resolve("config.json")).exists();
-  }
-
-  @Test
-  void aFolderThatIsNoModelIsNeverReplaced() throws IOException {
-    // GIVEN
-    Files.createDirectory(target);
-    Path letter = Files.createFile(target.resolve("letter.txt"));
-
-    // WHEN / THEN
-    assertThatIOException()
-        .isThrownBy(() -> new CheckpointWriter(target, true).write())
-        .withMessageContaining("no model folder");
-    assertThat(letter).exists();
-  }
-
-  @Test
   void aFailedOverwriteLeavesTheOldFolder() throws IOException {
     // GIVEN
-    model(target, "old");
+    written(target, "old");
 
     // WHEN
     assertThatIOException()
@@ -96,7 +56,7 @@ class CheckpointTargetTest {
   @Test
   void theOldFolderStaysReadableWhileTheNewOneIsWritten() throws IOException {
     // GIVEN
-    model(target, "old");
+    written(target, "old");
     TensorOutput observer =
         new TensorOutput(
             new TensorInfo("w", TensorType.U8, new Shape(1)),
@@ -119,7 +79,7 @@ class CheckpointTargetTest {
         new TensorOutput(
             new TensorInfo("w", TensorType.U8, new Shape(1)),
             out -> {
-              model(target, "theirs");
+              written(target, "theirs");
               out.write(ByteBuffer.allocate(1));
             });
 
@@ -149,43 +109,41 @@ class CheckpointTargetTest {
   }
 
   @Test
-  void leftoversOfDeadProcessesAreRemoved() throws IOException {
-    // GIVEN
-    Path dead = model(temp.resolve(".out.partial-" + deadProcess()), "x");
-    Path own = model(temp.resolve(".out.partial-" + ProcessHandle.current().pid()), "x");
-    Path living =
-        model(temp.resolve(".out.partial-" + ProcessHandle.current().parent().get().pid()), "x");
-    Path other = model(temp.resolve(".other.partial-" + deadProcess()), "x");
-    Path unnumbered = model(temp.resolve(".out.partial-x"), "x");
+  void leftoversOfKilledWritersAreRemovedAndNothingElse() throws IOException {
+    // GIVEN nobody holds the lock of the target
+    Path dead = written(temp.resolve(".out.partial-0123456789abcdef"), "x");
+    Path lock = Files.createFile(temp.resolve(".out.minillm-lock"));
+    Path other = written(temp.resolve(".other.partial-0123456789abcdef"), "x");
+    Path theirs = written(temp.resolve(".out.partial-mine"), "x");
 
     // WHEN
     new CheckpointWriter(target, false).write();
 
     // THEN
     assertThat(dead).doesNotExist();
-    assertThat(own).doesNotExist();
-    assertThat(living).exists();
+    assertThat(lock).doesNotExist();
     assertThat(other).exists();
-    assertThat(unnumbered).exists();
+    assertThat(theirs).exists();
   }
 
   @Test
-  void aFolderThatADeadProcessMovedAsideIsPutBack() throws IOException {
+  void aFolderThatAKilledWriterMovedAsideIsPutBack() throws IOException {
     // GIVEN
-    model(temp.resolve(".out.replaced-" + deadProcess()), "old");
+    written(temp.resolve(".out.replaced-0123456789abcdef"), "old");
 
     // WHEN / THEN it stands in the way again
     assertThatIOException()
-        .isThrownBy(() -> new CheckpointWriter(target, false).write())
+        .isThrownBy(() -> CheckpointWriter.checkTarget(target, false, null))
         .withMessageContaining("--force");
     assertThat(target.resolve("old")).exists();
+    assertThat(temp.toFile().list()).containsExactly("out");
   }
 
   @Test
-  void aReplacedFolderThatADeadProcessLeftIsRemoved() throws IOException {
+  void aReplacedFolderThatAKilledWriterLeftIsRemoved() throws IOException {
     // GIVEN
-    model(target, "new");
-    Path replaced = model(temp.resolve(".out.replaced-" + deadProcess()), "old");
+    written(target, "new");
+    Path replaced = written(temp.resolve(".out.replaced-0123456789abcdef"), "old");
 
     // WHEN
     new CheckpointWriter(target, true).write();
@@ -195,9 +153,16 @@ class CheckpointTargetTest {
   }
 
   @Test
+  void aNameMustLeaveRoomForThoseOfItsCompanions() {
+    assertThatIOException()
+        .isThrownBy(() -> CheckpointWriter.checkTarget(temp.resolve("x".repeat(230)), false, null))
+        .withMessageContaining("its name has 230 bytes, expected at most 229");
+  }
+
+  @Test
   void theSourceIsNeverTheTarget() throws IOException {
     // GIVEN
-    Path source = model(temp.resolve("source"), "x");
+    Path source = written(temp.resolve("source"), "x");
     Path link = Files.createSymbolicLink(temp.resolve("link"), temp);
 
     // WHEN / THEN
@@ -221,7 +186,7 @@ class CheckpointTargetTest {
   @Test
   void aFolderBesideTheSourceWithALongerNameIsFine() throws IOException {
     // GIVEN
-    Path source = model(temp.resolve("source"), "x");
+    Path source = written(temp.resolve("source"), "x");
 
     // WHEN
     CheckpointWriter.checkTarget(temp.resolve("source-pruned"), false, source);
@@ -251,7 +216,7 @@ class CheckpointTargetTest {
   @Test
   void aLinkIsNeverReplaced() throws IOException {
     // GIVEN
-    Files.createSymbolicLink(target, model(temp.resolve("model"), "x"));
+    Files.createSymbolicLink(target, written(temp.resolve("model"), "x"));
 
     // WHEN / THEN
     assertThatIOException()
@@ -266,23 +231,11 @@ class CheckpointTargetTest {
         .withMessageContaining("not a folder's name");
   }
 
-  private static Path model(Path folder, String file) throws IOException {
-    Files.createDirectory(folder);
-    Files.createFile(folder.resolve("config.json"));
-    Files.createFile(folder.resolve(file));
-    return folder;
-  }
-
   private static TensorOutput unwritten() {
     return new TensorOutput(
         new TensorInfo("w", TensorType.U8, new Shape(1)),
         out -> {
           throw new IOException("written");
         });
-  }
-
-  /** Above the highest number that Linux, macOS or Windows give (Linux: at most 2^22). */
-  private static long deadProcess() {
-    return (1L << 31) - 1;
   }
 }

@@ -66,4 +66,15 @@ final class ModelFolder {
     }
     return bytes;
   }
+
+  /** Makes a folder that looks like one that was written by us, with a file in it. */
+  static Path written(Path folder, String file) throws IOException {
+    Files.createDirectory(folder);
+    Files.createFile(folder.resolve("config.json"));
+    Files.createFile(folder.resolve(file));
+    Files.writeString(
+        folder.resolve(CheckpointWriter.MANIFEST),
+        "{\"facts\": {}, \"files\": {\"config.json\": {}, \"%s\": {}}}".formatted(file));
+    return folder;
+  }
 }

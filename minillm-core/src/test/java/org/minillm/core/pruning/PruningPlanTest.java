@@ -71,10 +71,10 @@ class PruningPlanTest {
   @Test
   void isReadAsItWasWritten() throws IOException {
     // GIVEN
-    Path file = folder.resolve("plans/plan.json");
+    Path file = folder.resolve("plan.json");
 
     // WHEN
-    PLAN.write(file);
+    PLAN.write(file, false);
 
     // THEN
     assertThat(PruningPlan.read(file)).isEqualTo(PLAN).hasSameHashCodeAs(PLAN);
@@ -86,7 +86,7 @@ class PruningPlanTest {
     Path file = Files.writeString(folder.resolve("plan.json"), "an old plan");
 
     // WHEN
-    PLAN.write(file);
+    PLAN.write(file, true);
 
     // THEN
     assertThat(folder).isDirectoryNotContaining(other -> !other.equals(file));
@@ -94,15 +94,15 @@ class PruningPlanTest {
   }
 
   @Test
-  void leavesTheOldFileAndNoOtherWhereItCannotBeReplaced() throws IOException {
-    // GIVEN a folder with a file in it, which no file can take the place of
-    Path taken = Files.createDirectories(folder.resolve("plan.json"));
-    Files.writeString(taken.resolve("inside"), "x");
+  void replacesAnotherFileOnlyWhereToldTo() throws IOException {
+    // GIVEN
+    Path file = Files.writeString(folder.resolve("plan.json"), "an old plan");
 
     // WHEN THEN
-    assertThatExceptionOfType(IOException.class).isThrownBy(() -> PLAN.write(taken));
-    assertThat(taken).isDirectoryContaining("glob:**inside");
-    assertThat(folder).isDirectoryNotContaining("glob:**.tmp");
+    assertThatExceptionOfType(IOException.class)
+        .isThrownBy(() -> PLAN.write(file, false))
+        .withMessageContaining("exists; --force (overwrite) replaces it");
+    assertThat(file).hasContent("an old plan");
   }
 
   @Test
