@@ -35,6 +35,8 @@ public record JsonNode(String path, JsonElement element) {
   /** Of a value that is quoted in a message. */
   private static final int MAX_QUOTED = 60;
 
+  private static final String LFS_POINTER = "version https://git-lfs.github.com/spec/";
+
   /**
    * Reads a file and takes from it what the caller needs.
    *
@@ -55,7 +57,8 @@ public record JsonNode(String path, JsonElement element) {
   }
 
   /**
-   * Parses strictly (RFC 8259); unlike Gson's own parser, refuses a key that occurs twice.
+   * Parses strictly (RFC 8259); unlike Gson's own parser, refuses a key that occurs twice, and half
+   * of a surrogate pair, which is no text.
    *
    * @param json one value
    * @return the whole
@@ -69,9 +72,15 @@ public record JsonNode(String path, JsonElement element) {
       in.peek(); // throws where more text follows
       return new JsonNode("", root);
     } catch (IOException e) {
-      throw new IllegalArgumentException(
-          "not valid JSON " + (json.isBlank() ? "(it is empty)" : position(e)), e);
+      throw new IllegalArgumentException("not valid JSON " + found(json, e), e);
     }
+  }
+
+  private static String found(String json, IOException problem) {
+    if (json.startsWith(LFS_POINTER)) {
+      return "but a Git LFS pointer to the file; get the file itself with 'git lfs pull'";
+    }
+    return json.isBlank() ? "(it is empty)" : position(problem);
   }
 
   /** Gson's advice is for programmers, the position behind it is for all. */
@@ -93,7 +102,7 @@ public record JsonNode(String path, JsonElement element) {
         yield array;
       }
       case NUMBER -> new JsonPrimitive(ToNumberPolicy.LAZILY_PARSED_NUMBER.readNumber(in));
-      case STRING -> new JsonPrimitive(in.nextString());
+      case STRING -> new JsonPrimitive(whole(in.nextString(), in));
       case BOOLEAN -> new JsonPrimitive(in.nextBoolean());
       default -> {
         in.nextNull();
@@ -106,7 +115,7 @@ public record JsonNode(String path, JsonElement element) {
     JsonObject object = new JsonObject();
     in.beginObject();
     while (in.peek() == JsonToken.NAME) {
-      String key = in.nextName();
+      String key = whole(in.nextName(), in);
       if (object.has(key)) {
         throw new IllegalArgumentException(
             "key \"" + shortened(key) + "\" occurs twice, at " + shortened(in.getPath()));
@@ -115,6 +124,19 @@ public record JsonNode(String path, JsonElement element) {
     }
     in.endObject();
     return object;
+  }
+
+  /** An escape may stand for half of a surrogate pair. */
+  private static String whole(String text, JsonReader in) {
+    for (int i = 0; i < text.length(); i += Character.charCount(text.codePointAt(i))) {
+      int character = text.codePointAt(i);
+      if (Character.isBmpCodePoint(character) && Character.isSurrogate((char) character)) {
+        throw new IllegalArgumentException(
+            "half of a surrogate pair (\\u%04x) in a string, at %s"
+                .formatted(character, shortened(in.getPath())));
+      }
+    }
+    return text;
   }
 
   /**
@@ -174,6 +196,24 @@ public record JsonNode(String path, JsonElement element) {
    */
   public boolean isArray() {
     return element.isJsonArray();
+  }
+
+  /**
+   * Tells whether this is an object.
+   *
+   * @return true for an object
+   */
+  public boolean isObject() {
+    return element.isJsonObject();
+  }
+
+  /**
+   * Tells whether this is a number.
+   *
+   * @return true for a number, of whatever size
+   */
+  public boolean isNumber() {
+    return element instanceof JsonPrimitive value && value.isNumber();
   }
 
   /**
@@ -290,10 +330,6 @@ public record JsonNode(String path, JsonElement element) {
             ? "an array"
             : element.isJsonObject() ? "an object" : shortened(element.toString());
     return refuse("expected " + what + ", found " + found);
-  }
-
-  private boolean isNumber() {
-    return element instanceof JsonPrimitive value && value.isNumber();
   }
 
   /** A message is for a person, whatever the file holds. */
