@@ -1,6 +1,7 @@
 package org.minillm.core.files;
 
 import com.google.common.base.Joiner;
+import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableSet;
 import com.google.common.collect.Sets;
 import com.google.common.primitives.Ints;
@@ -35,6 +36,10 @@ public record JsonNode(String path, JsonElement element) {
   /** Of a value that is quoted in a message. */
   private static final int MAX_QUOTED = 60;
 
+  private static final String LINES_REMEDY =
+      "; expected one object a line, as jq -c '.[]' makes of an array and jq -c . of objects over"
+          + " several lines";
+
   private static final String LFS_POINTER = "version https://git-lfs.github.com/spec/";
 
   /**
@@ -54,6 +59,42 @@ public record JsonNode(String path, JsonElement element) {
     } catch (IllegalArgumentException e) {
       throw new MalformedFileException(file + ": " + e.getMessage(), e);
     }
+  }
+
+  /**
+   * Reads a file of one JSON object a line, blank lines passed over.
+   *
+   * @param file lines of strict JSON in UTF-8
+   * @param limit at most that many objects from the start
+   * @param reader asks the object of a line; what it refuses becomes a message that names file and
+   *     line
+   * @param <T> what is read of a line
+   * @return what the reader returned, in the order of the lines
+   * @throws MalformedFileException if a line is no JSON object or the reader refuses it
+   * @throws IOException if the file cannot be read
+   */
+  public static <T> ImmutableList<T> readLines(Path file, int limit, Function<JsonNode, T> reader)
+      throws IOException {
+    ImmutableList.Builder<T> read = ImmutableList.builder();
+    int number = 0;
+    int objects = 0;
+    for (String line : TextFile.read(file).lines().toList()) {
+      number++;
+      if (line.isBlank() || objects == limit) {
+        continue;
+      }
+      objects++;
+      try {
+        JsonNode node = parse(line);
+        node.object();
+        read.add(reader.apply(node));
+      } catch (IllegalArgumentException e) {
+        String why = e.getMessage().replace("at line 1 column", "at column");
+        String form = line.strip().equals("{") || line.startsWith("[") ? LINES_REMEDY : "";
+        throw new MalformedFileException("%s, line %d: %s%s".formatted(file, number, why, form), e);
+      }
+    }
+    return read.build();
   }
 
   /**
