@@ -1,7 +1,10 @@
 package org.minillm.cli;
 
+import ai.djl.engine.EngineException;
 import com.google.common.base.Strings;
+import com.google.common.collect.ImmutableMap;
 import java.io.FileNotFoundException;
+import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
@@ -10,6 +13,7 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
+import java.nio.file.FileSystemLoopException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.util.List;
@@ -28,6 +32,27 @@ final class ErrorReport implements IExecutionExceptionHandler, IParameterExcepti
 
   /** What a shell reports for a process ended by SIGINT. */
   private static final int INTERRUPTED = 130;
+
+  private static final String BUG =
+      "this is a bug in MiniLLM, not in what you gave it; please report what it prints with"
+          + " MINILLM_DEBUG=1";
+
+  /** Of PyTorch's allocator. */
+  private static final String ENGINE_OUT_OF_MEMORY = "can't allocate memory";
+
+  private static final String SPACE = "free some space, or write to another disk";
+
+  /** By the end of a message of the system. */
+  private static final ImmutableMap<String, String> SYSTEM_REMEDIES =
+      ImmutableMap.of(
+          "No space left on device", SPACE,
+          "Disk quota exceeded", SPACE,
+          "Read-only file system", "write to another place",
+          "File name too long", "choose a shorter one",
+          "Is a directory", "expected a file",
+          "Not a directory", "a part of its path is a file",
+          "Too many open files", "allow more of them with ulimit -n",
+          "Input/output error", "the disk or the connection to it fails; copy the file again");
 
   private final boolean debug;
 
@@ -88,16 +113,34 @@ final class ErrorReport implements IExecutionExceptionHandler, IParameterExcepti
     if (problem instanceof FileSystemException file) {
       return fileWords(file);
     }
+    String message = Strings.nullToEmpty(problem.getMessage());
     if (problem instanceof FileNotFoundException) {
-      return "cannot open " + problem.getMessage();
+      return "cannot open " + message;
     }
     if (problem instanceof OutOfMemoryError) {
       return "out of memory ("
-          + problem.getMessage()
+          + message
           + "); give the JVM more, for example MINILLM_JAVA_OPTS=-Xmx4g, or lower --memory";
     }
-    String message = problem.getMessage();
-    return Strings.isNullOrEmpty(message) ? problem.getClass().getSimpleName() : message;
+    if (message.contains(ENGINE_OUT_OF_MEMORY)) {
+      return "out of memory; lower --memory, or use a machine with more";
+    }
+    return isBug(problem) || message.isEmpty() ? BUG : withRemedy(message);
+  }
+
+  /**
+   * What the code throws on purpose has words of ours. All else says something about our code, and
+   * nothing to who uses it.
+   */
+  private static boolean isBug(Throwable problem) {
+    boolean onPurpose =
+        problem instanceof IOException
+            || problem instanceof IllegalArgumentException
+            || problem instanceof IllegalStateException
+            || problem instanceof LinkageError
+            || problem instanceof EngineException
+            || !(problem instanceof RuntimeException || problem instanceof Error);
+    return !onPurpose || problem instanceof NumberFormatException;
   }
 
   /** The message of these is often nothing but a path. */
@@ -106,16 +149,21 @@ final class ErrorReport implements IExecutionExceptionHandler, IParameterExcepti
     if (problem instanceof OtherRunException) {
       return problem.getMessage() + " (--restart does)";
     }
+    if (file == null) {
+      return "cannot read or write a file"
+          + (problem.getReason() == null ? "" : ": " + withRemedy(problem.getReason()));
+    }
+    if (!Strings.isNullOrEmpty(problem.getReason())) {
+      return file + ": " + withRemedy(problem.getReason());
+    }
     if (problem instanceof NoSuchFileException) {
       return "no such file or folder: " + file;
     }
     if (problem instanceof AccessDeniedException) {
-      return "permission denied: " + file;
+      return "permission denied: " + file + "; change its owner or mode, or use another place";
     }
     if (problem instanceof FileAlreadyExistsException) {
-      return Strings.isNullOrEmpty(problem.getReason())
-          ? "already exists: " + file
-          : problem.getMessage();
+      return "already exists: " + file;
     }
     if (problem instanceof DirectoryNotEmptyException) {
       return "the folder is not empty: " + file;
@@ -123,9 +171,19 @@ final class ErrorReport implements IExecutionExceptionHandler, IParameterExcepti
     if (problem instanceof NotDirectoryException) {
       return "not a folder: " + file;
     }
-    return Strings.isNullOrEmpty(problem.getReason())
-        ? "cannot read or write " + file
-        : problem.getMessage();
+    if (problem instanceof FileSystemLoopException) {
+      return "links that lead back to themselves: " + file;
+    }
+    return "cannot read or write " + file;
+  }
+
+  /** What the system says knows no remedy. */
+  private static String withRemedy(String message) {
+    return SYSTEM_REMEDIES.entrySet().stream()
+        .filter(remedy -> message.endsWith(remedy.getKey()))
+        .map(remedy -> message + "; " + remedy.getValue())
+        .findFirst()
+        .orElse(message);
   }
 
   private static String suggestions(ParameterException problem) {

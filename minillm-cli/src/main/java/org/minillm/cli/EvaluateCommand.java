@@ -103,5 +103,6 @@ final class EvaluateCommand implements Callable<Integer> {
           ResultKeys.share(measured.standardError(normalised)));
     }
     table.print(spec.commandLine().getOut());
+    ResultKeys.printCut(spec.commandLine().getOut(), "the model", tasks);
   }
 }

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.minillm.core.evaluation.Generation;
 import org.minillm.core.evaluation.Sampling;
@@ -59,6 +60,7 @@ final class GenerateCommand implements Callable<Integer> {
       names = "--top-k",
       paramLabel = "K",
       defaultValue = "0",
+      converter = OptionTypes.Index.class,
       description = "Draw from the K most likely tokens only; 0 for all.")
   private int topK;
 
@@ -103,6 +105,7 @@ final class GenerateCommand implements Callable<Integer> {
       spec.commandLine()
           .getErr()
           .printf(Locale.ROOT, "%d tokens, %.1f a second%n", added, continued.perSecond());
+      printEnded(lm.config().maxPositions(), ids, continued.tokens());
       for (int i = 0; i < texts.size(); i++) {
         // the keys of the usual case, one prompt, have no number
         String number = texts.size() == 1 ? "" : "_" + (i + 1);
@@ -117,16 +120,37 @@ final class GenerateCommand implements Callable<Integer> {
     return ExitCode.OK;
   }
 
+  /** Says where texts ended since the model has no position after their last token. */
+  private void printEnded(int positions, List<int[]> ids, List<int[]> added) {
+    long ended =
+        IntStream.range(0, ids.size())
+            .filter(i -> added.get(i).length < prompts.maxNewTokens())
+            .filter(i -> ids.get(i).length + added.get(i).length > positions)
+            .count();
+    if (ended > 0) {
+      spec.commandLine()
+          .getErr()
+          .printf(
+              Locale.ROOT,
+              "%d of %d texts ended at the model's %d positions (max_position_embeddings)%n",
+              ended,
+              ids.size(),
+              positions);
+    }
+  }
+
   private Continuations streamed(
       Generation generation, String text, List<int[]> ids, Tokenizer tokenizer) throws IOException {
     PrintWriter out = spec.commandLine().getOut();
     out.print(text);
     out.flush();
     StreamedText stream = new StreamedText(tokenizer::decode, out);
-    Continuations continued =
-        Continuations.of(generation, ids, (number, token) -> stream.accept(token));
-    stream.finish();
-    return continued;
+    try {
+      return Continuations.of(generation, ids, (number, token) -> stream.accept(token));
+    } finally {
+      // a message stands on a line of its own
+      stream.finish();
+    }
   }
 
   private Continuations printed(

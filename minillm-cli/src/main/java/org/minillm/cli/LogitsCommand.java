@@ -1,15 +1,11 @@
 package org.minillm.cli;
 
-import com.google.gson.Gson;
-import com.google.gson.JsonSyntaxException;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.Callable;
-import org.jspecify.annotations.Nullable;
 import org.minillm.core.evaluation.LogitsFile;
+import org.minillm.core.files.JsonNode;
 import org.minillm.core.files.TargetFile;
 import org.minillm.core.model.CausalLm;
 import picocli.CommandLine.Command;
@@ -68,24 +64,30 @@ final class LogitsCommand implements Callable<Integer> {
   }
 
   private List<int[]> readIds() throws IOException {
-    int[] @Nullable [] read;
-    try {
-      read = new Gson().fromJson(Files.readString(ids), int[][].class);
-    } catch (JsonSyntaxException e) {
-      throw new IOException(
-          ids + ": not an array of arrays of token ids, such as [[1,5,9],[1,7,2]]", e);
+    return JsonNode.read(
+        ids,
+        root -> {
+          if (!root.isArray() || root.items().isEmpty()) {
+            throw root.expected("an array of arrays of token ids, such as [[1,5,9],[1,7,2]]");
+          }
+          List<int[]> rows = root.items().stream().map(LogitsCommand::readRow).toList();
+          for (int row = 1; row < rows.size(); row++) {
+            if (rows.get(row).length != rows.get(0).length) {
+              throw root.items()
+                  .get(row)
+                  .refuse(
+                      "%d ids, expected as many as in the first row, %d"
+                          .formatted(rows.get(row).length, rows.get(0).length));
+            }
+          }
+          return rows;
+        });
+  }
+
+  private static int[] readRow(JsonNode row) {
+    if (!row.isArray() || row.items().isEmpty()) {
+      throw row.expected("an array of token ids, at least one");
     }
-    if (read == null || read.length == 0 || Arrays.asList(read).contains(null)) {
-      throw new IOException(ids + ": no token ids, expected such as [[1,5,9],[1,7,2]]");
-    }
-    for (int row = 0; row < read.length; row++) {
-      if (read[row].length != read[0].length || read[row].length == 0) {
-        throw new IOException(
-            String.format(
-                "%s: row %d has %d ids, row 0 has %d; expected rows of one length, at least 1",
-                ids, row, read[row].length, read[0].length));
-      }
-    }
-    return List.of(read);
+    return row.items().stream().mapToInt(JsonNode::integer).toArray();
   }
 }

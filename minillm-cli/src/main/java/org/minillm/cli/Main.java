@@ -63,7 +63,7 @@ public final class Main implements Runnable {
             .setExecutionExceptionHandler(errors);
     try {
       return commandLine.execute(args);
-    } catch (OutOfMemoryError | LinkageError e) {
+    } catch (Error e) {
       // picocli hands exceptions to the handlers, but lets errors through
       return errors.report(e, err);
     } finally {

@@ -61,6 +61,8 @@ final class ModelComparison {
       addContinuations(table);
     }
     table.print(out);
+    columns.forEach(
+        column -> ResultKeys.printCut(out, column.folder.toString(), column.result.tasks()));
   }
 
   /** Folder names where they tell the models apart, else whole paths. */

@@ -1,10 +1,10 @@
 package org.minillm.cli;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.minillm.core.files.TextFile;
 import picocli.CommandLine.Option;
 
 /** Texts to continue, and how far. */
@@ -21,7 +21,9 @@ final class PromptOptions {
       paramLabel = "N",
       defaultValue = "32",
       converter = OptionTypes.Count.class,
-      description = "Tokens to add at most; the end-of-sequence token ends earlier.")
+      description =
+          "Tokens to add at most; the end-of-sequence token and the model's last position end"
+              + " earlier.")
   private int maxNewTokens;
 
   boolean isGiven() {
@@ -37,8 +39,7 @@ final class PromptOptions {
     if (file == null) {
       return List.of();
     }
-    List<String> prompts =
-        Files.readAllLines(file).stream().filter(line -> !line.isBlank()).toList();
+    List<String> prompts = TextFile.read(file).lines().filter(line -> !line.isBlank()).toList();
     if (prompts.isEmpty()) {
       throw new IOException(file + ": no prompt, expected one a line");
     }

@@ -4,14 +4,16 @@ import com.google.common.collect.ImmutableList;
 import com.google.gson.FieldNamingPolicy;
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
-import com.google.gson.JsonSyntaxException;
+import com.google.gson.JsonParseException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.minillm.core.files.JsonNode;
 import org.minillm.core.files.TargetFile;
+import org.minillm.core.files.TextFile;
 
 /**
  * The rows of all runs in a folder: {@value #ROWS}, one JSON object a line, to which each row is
@@ -46,31 +48,30 @@ final class QualityResults {
     TargetFile all = folder.report(ROWS);
     TargetFile table = folder.report(TABLE);
     Path file = folder.path().resolve(ROWS);
-    List<QualityRow> rows = new ArrayList<>();
-    if (Files.exists(file)) {
-      String text = Files.readString(file);
-      String whole = text.substring(0, text.lastIndexOf('\n') + 1);
-      List<String> lines = whole.lines().toList();
-      for (int i = 0; i < lines.size(); i++) {
-        rows.add(parse(lines.get(i), file + ", line " + (i + 1)));
-      }
-      if (whole.length() < text.length()) {
-        all.write(whole);
-      }
+    if (!Files.exists(file)) {
+      return new QualityResults(all, table, new ArrayList<>());
     }
-    return new QualityResults(all, table, rows);
+    String text = TextFile.read(file);
+    String whole = text.substring(0, text.lastIndexOf('\n') + 1);
+    if (whole.length() < text.length()) {
+      all.write(whole);
+    }
+    return new QualityResults(
+        all,
+        table,
+        new ArrayList<>(JsonNode.readLines(file, Integer.MAX_VALUE, QualityResults::parse)));
   }
 
-  private static QualityRow parse(String line, String where) throws IOException {
+  private static QualityRow parse(JsonNode line) {
     try {
-      QualityRow row = GSON.fromJson(line, QualityRow.class);
-      if (row != null && row.settings() != null && row.texts() != null && row.tasks() != null) {
+      QualityRow row = GSON.fromJson(line.element(), QualityRow.class);
+      if (row.isWhole()) {
         return row;
       }
-      throw new IOException(where + ": not a row of this benchmark; give another folder");
-    } catch (JsonSyntaxException e) {
-      throw new IOException(where + ": " + e.getMessage() + "; give another folder", e);
+    } catch (JsonParseException | NumberFormatException e) {
+      // falls through to the one message
     }
+    throw line.refuse("not a row of this benchmark; give another folder");
   }
 
   Optional<QualityRow> find(QualityRow.Key key) {

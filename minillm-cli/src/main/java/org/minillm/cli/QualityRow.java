@@ -2,6 +2,8 @@ package org.minillm.cli;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -71,6 +73,14 @@ record QualityRow(
 
   /** On one task file. */
   record OfTask(int items, double acc, double accStderr, double accNorm, double accNormStderr) {}
+
+  /** Tells whether a row that was read has all its parts. */
+  boolean isWhole() {
+    return Stream.of(settings, method, groups, gradient, cost, texts, tasks)
+            .noneMatch(Objects::isNull)
+        && texts.values().stream().noneMatch(text -> text == null || text.windowNll == null)
+        && tasks.values().stream().noneMatch(Objects::isNull);
+  }
 
   Key key() {
     return new Key(settings, method, ratio, groups);

@@ -1,5 +1,7 @@
 package org.minillm.cli;
 
+import java.io.PrintWriter;
+import java.util.List;
 import java.util.Locale;
 import org.minillm.core.evaluation.MultipleChoice;
 import org.minillm.core.evaluation.Perplexity;
@@ -28,10 +30,27 @@ final class ResultKeys {
     double normalised = measured.accuracyNormalised();
     report
         .put(key + "_items", measured.items().size())
+        .put(key + "_cut_items", measured.cutItems())
         .put(key + "_acc", accuracy)
         .put(key + "_acc_stderr", measured.standardError(accuracy))
         .put(key + "_acc_norm", normalised)
         .put(key + "_acc_norm_stderr", measured.standardError(normalised));
+  }
+
+  /** Says of which tasks the model did not read all; nothing where it did. */
+  static void printCut(PrintWriter out, String model, List<MultipleChoice> tasks) {
+    for (MultipleChoice measured : tasks) {
+      if (measured.cutItems() > 0) {
+        out.printf(
+            Locale.ROOT,
+            "%s: %d of %d items are longer than the positions of %s; their contexts were cut from"
+                + " the left%n",
+            measured.task(),
+            measured.cutItems(),
+            measured.items().size(),
+            model);
+      }
+    }
   }
 
   /** Four decimals: a standard error of an accuracy over 10,000 items is 0.005. */

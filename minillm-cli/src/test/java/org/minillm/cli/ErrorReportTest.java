@@ -2,6 +2,7 @@ package org.minillm.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import ai.djl.engine.EngineException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -44,20 +45,62 @@ class ErrorReportTest {
             new UncheckedIOException(new NoSuchFileException("m")), "no such file or folder: m"),
         Arguments.of(
             new NoSuchFileException("m/config.json"), "no such file or folder: m/config.json"),
-        Arguments.of(new AccessDeniedException("m"), "permission denied: m"),
+        Arguments.of(
+            new NoSuchFileException("m/tokenizer.json", null, "no tokenizer; copy it"),
+            "m/tokenizer.json: no tokenizer; copy it"),
+        Arguments.of(
+            new AccessDeniedException("m"),
+            "permission denied: m; change its owner or mode, or use another place"),
         Arguments.of(new FileAlreadyExistsException("d"), "already exists: d"),
         Arguments.of(
             new FileAlreadyExistsException("d", null, "give --force to replace it"),
             "d: give --force to replace it"),
         Arguments.of(new DirectoryNotEmptyException("d"), "the folder is not empty: d"),
         Arguments.of(new NotDirectoryException("f"), "not a folder: f"),
-        Arguments.of(new FileSystemException("f", null, "No space left"), "f: No space left"),
+        Arguments.of(
+            new FileSystemException("f", null, "No space left on device"),
+            "f: No space left on device; free some space, or write to another disk"),
+        Arguments.of(
+            new IOException("No space left on device"),
+            "No space left on device; free some space, or write to another disk"),
+        Arguments.of(
+            new FileSystemException("f", null, "Read-only file system"),
+            "f: Read-only file system; write to another place"),
+        Arguments.of(
+            new FileSystemException("f", null, "File name too long"),
+            "f: File name too long; choose a shorter one"),
+        Arguments.of(new IOException("Is a directory"), "Is a directory; expected a file"),
+        Arguments.of(new FileSystemException("f", null, "of its own kind"), "f: of its own kind"),
         Arguments.of(new FileSystemException("f"), "cannot read or write f"),
-        Arguments.of(new IllegalStateException(), "IllegalStateException"),
+        Arguments.of(
+            new EngineException("DefaultCPUAllocator: can't allocate memory: you tried 8 bytes"),
+            "out of memory; lower --memory, or use a machine with more"),
         Arguments.of(
             new OutOfMemoryError("Java heap space"),
             "out of memory (Java heap space); give the JVM more, for example"
                 + " MINILLM_JAVA_OPTS=-Xmx4g, or lower --memory"));
+  }
+
+  @ParameterizedTest
+  @MethodSource
+  void whatNobodyForesawIsCalledABugWithoutTheNamesOfOurCode(Throwable problem) {
+    // WHEN
+    int exitCode = report(problem, false);
+
+    // THEN
+    assertThat(exitCode).isEqualTo(1);
+    assertThat(err.toString())
+        .contains("this is a bug in MiniLLM", "MINILLM_DEBUG=1")
+        .doesNotContain("Exception", "java", "index 3");
+  }
+
+  static Stream<Throwable> whatNobodyForesawIsCalledABugWithoutTheNamesOfOurCode() {
+    return Stream.of(
+        new IllegalStateException(),
+        new NullPointerException("java.lang.String"),
+        new IndexOutOfBoundsException("index 3"),
+        new NumberFormatException("index 3"),
+        new StackOverflowError());
   }
 
   @Test

@@ -75,7 +75,7 @@ class WrongInputsTest {
   void noSuchFolder() {
     Path missing = temp.resolve("missing");
     assertFails(
-        CommandRun.of("inspect", missing.toString()), 1, "no such file or folder", "missing");
+        CommandRun.of("inspect", missing.toString()), 1, "missing: no such folder", "expected");
   }
 
   @Test

@@ -1,5 +1,7 @@
 package org.minillm.core.evaluation;
 
+import static com.google.common.base.Preconditions.checkArgument;
+
 import com.google.common.primitives.Ints;
 import java.util.Arrays;
 import org.minillm.core.model.Tokenizer;
@@ -9,8 +11,13 @@ import org.minillm.core.model.Tokenizer;
  *
  * @param context the tokens before, at least one
  * @param continuation the tokens that are scored, at least one
+ * @param isCut whether tokens at the start of the context were left away
  */
-record Continuation(int[] context, int[] continuation) {
+record Continuation(int[] context, int[] continuation, boolean isCut) {
+
+  Continuation(int[] context, int[] continuation) {
+    this(context, continuation, false);
+  }
 
   /**
    * Tokenises context and continuation jointly, as lm-evaluation-harness does: spaces at the end of
@@ -32,6 +39,25 @@ record Continuation(int[] context, int[] continuation) {
     return new Continuation(
         Arrays.copyOf(wholeTokens, contextTokens.length),
         Arrays.copyOfRange(wholeTokens, contextTokens.length, wholeTokens.length));
+  }
+
+  /**
+   * Leaves away the start of a context that is too long for a model, as lm-evaluation-harness does.
+   *
+   * @param positions how many tokens the model can read at most
+   */
+  Continuation fitting(int positions, String where) {
+    int kept = Math.min(context.length, positions + 1 - continuation.length);
+    checkArgument(
+        kept > 0,
+        "%s: a continuation of %s tokens, but the model has %s positions (max_position_embeddings)",
+        where,
+        continuation.length,
+        positions);
+    return kept == context.length
+        ? this
+        : new Continuation(
+            Arrays.copyOfRange(context, context.length - kept, context.length), continuation, true);
   }
 
   /** What the model has to read: all but the last token. */

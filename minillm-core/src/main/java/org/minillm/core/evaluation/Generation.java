@@ -29,7 +29,8 @@ public final class Generation {
    *
    * @param model the model; read only
    * @param sampling how the next token is chosen
-   * @param maxNewTokens a text ends after that many
+   * @param maxNewTokens a text ends after that many, or where the model has no position for the
+   *     next one
    * @param stopTokens a text ends after one of these, which is part of the result
    */
   public Generation(CausalLm model, Sampling sampling, int maxNewTokens, Set<Integer> stopTokens) {
@@ -63,11 +64,19 @@ public final class Generation {
    * @param listener shown every new token as it comes
    * @return the new tokens of every prompt
    * @throws IOException if the checkpoint cannot be read
+   * @throws IllegalArgumentException if a prompt has no token, or more than the model has positions
    */
   public ImmutableList<int[]> run(List<int[]> prompts, TokenListener listener) throws IOException {
     Map<Integer, List<Integer>> byLength = new TreeMap<>();
     for (int i = 0; i < prompts.size(); i++) {
-      checkArgument(prompts.get(i).length > 0, "prompt %s has no token", i);
+      checkArgument(prompts.get(i).length > 0, "prompt %s has no token", i + 1);
+      checkArgument(
+          prompts.get(i).length <= model.config().maxPositions(),
+          "prompt %s has %s tokens, but the model has %s positions (max_position_embeddings); use a"
+              + " shorter one",
+          i + 1,
+          prompts.get(i).length,
+          model.config().maxPositions());
       byLength.computeIfAbsent(prompts.get(i).length, any -> new ArrayList<>()).add(i);
     }
     int[][] results = new int[prompts.size()][];
@@ -93,7 +102,8 @@ public final class Generation {
   }
 
   private void extend(List<Text> texts, TokenListener listener) throws IOException {
-    int capacity = texts.get(0).prompt.length + maxNewTokens;
+    int prompt = texts.get(0).prompt.length;
+    int capacity = capacity(prompt);
     try (TokenReader reader = new TokenReader(model, capacity)) {
       float[][] logits = reader.read(texts.stream().map(text -> text.prompt).toArray(int[][]::new));
       for (int step = 0; ; step++) {
@@ -101,12 +111,19 @@ public final class Generation {
         for (int row = 0; row < next.length; row++) {
           next[row] = new int[] {choose(texts.get(row), logits[row], step, listener)};
         }
-        if (step + 1 == maxNewTokens || texts.stream().allMatch(text -> text.ended)) {
+        if (step + 1 == maxNewTokens
+            || prompt + step == capacity
+            || texts.stream().allMatch(text -> text.ended)) {
           return;
         }
         logits = reader.read(next);
       }
     }
+  }
+
+  /** Counts the tokens of a text, as far as the model has positions for them. */
+  private int capacity(int prompt) {
+    return (int) Math.min((long) prompt + maxNewTokens, model.config().maxPositions());
   }
 
   /** A text that has ended is read on with its last token, and what follows is not looked at. */

@@ -15,7 +15,8 @@ import org.minillm.core.model.Tokenizer;
  * Multiple choice and classification, in the way of EleutherAI's lm-evaluation-harness: the answer
  * is the choice with the largest log P(choice | context) ({@code acc}), or with the largest
  * log-likelihood divided by the length of the choice in characters ({@code acc_norm}; code points,
- * a leading space not counted).
+ * a leading space not counted). Of a context that is longer than the model's positions the end is
+ * read.
  *
  * @param task its name
  * @param items what the model answered, in the order of the questions
@@ -29,9 +30,15 @@ public record MultipleChoice(String task, ImmutableList<Answered> items) {
    * @param prediction the choice with the largest one; of equal ones the first
    * @param predictionNormalised the choice with the largest one a character
    * @param answer the right choice
+   * @param isCut whether the start of a context was left away, since the model has not positions
+   *     for all of it
    */
   public record Answered(
-      ImmutableDoubleArray logLikelihoods, int prediction, int predictionNormalised, int answer) {}
+      ImmutableDoubleArray logLikelihoods,
+      int prediction,
+      int predictionNormalised,
+      int answer,
+      boolean isCut) {}
 
   /**
    * Asks a model.
@@ -47,18 +54,7 @@ public record MultipleChoice(String task, ImmutableList<Answered> items) {
   public static MultipleChoice measure(
       CausalLm model, Tokenizer tokenizer, String task, List<TaskItem> items, PassListener listener)
       throws IOException {
-    List<Continuation> requests = new ArrayList<>();
-    for (int i = 0; i < items.size(); i++) {
-      TaskItem item = items.get(i);
-      for (int c = 0; c < item.contexts().size(); c++) {
-        requests.add(
-            Continuation.of(
-                tokenizer,
-                item.contexts().get(c),
-                item.continuations().get(c),
-                task + ", item " + (i + 1)));
-      }
-    }
+    List<Continuation> requests = requests(model, tokenizer, task, items);
     listener.passStarted(task, requests.size());
     double[] scores = ContinuationScores.logLikelihoods(model, requests, listener);
     listener.passDone();
@@ -66,17 +62,40 @@ public record MultipleChoice(String task, ImmutableList<Answered> items) {
     int first = 0;
     for (TaskItem item : items) {
       int choices = item.contexts().size();
-      answered.add(answered(item, Arrays.copyOfRange(scores, first, first + choices)));
+      answered.add(
+          answered(
+              item,
+              Arrays.copyOfRange(scores, first, first + choices),
+              requests.subList(first, first + choices)));
       first += choices;
     }
     return new MultipleChoice(task, answered.build());
   }
 
-  private static Answered answered(TaskItem item, double[] scores) {
+  private static List<Continuation> requests(
+      CausalLm model, Tokenizer tokenizer, String task, List<TaskItem> items) {
+    List<Continuation> requests = new ArrayList<>();
+    for (int i = 0; i < items.size(); i++) {
+      TaskItem item = items.get(i);
+      String where = task + ", item " + (i + 1);
+      for (int c = 0; c < item.contexts().size(); c++) {
+        requests.add(
+            Continuation.of(tokenizer, item.contexts().get(c), item.continuations().get(c), where)
+                .fitting(model.config().maxPositions(), where));
+      }
+    }
+    return requests;
+  }
+
+  private static Answered answered(TaskItem item, double[] scores, List<Continuation> requests) {
     double[] normalised = new double[scores.length];
     Arrays.setAll(normalised, c -> scores[c] / characters(item.continuations().get(c)));
     return new Answered(
-        ImmutableDoubleArray.copyOf(scores), largest(scores), largest(normalised), item.answer());
+        ImmutableDoubleArray.copyOf(scores),
+        largest(scores),
+        largest(normalised),
+        item.answer(),
+        requests.stream().anyMatch(Continuation::isCut));
   }
 
   private static int characters(String choice) {
@@ -88,6 +107,15 @@ public record MultipleChoice(String task, ImmutableList<Answered> items) {
     return IntStream.range(0, values.length)
         .reduce((best, i) -> values[i] > values[best] ? i : best)
         .orElseThrow();
+  }
+
+  /**
+   * Counts the questions whose contexts were too long for the model.
+   *
+   * @return those of which the end was read
+   */
+  public long cutItems() {
+    return items.stream().filter(Answered::isCut).count();
   }
 
   /**

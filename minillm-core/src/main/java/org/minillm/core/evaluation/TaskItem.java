@@ -1,16 +1,16 @@
 package org.minillm.core.evaluation;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static com.google.common.collect.ImmutableList.toImmutableList;
 
+import com.google.common.base.Joiner;
 import com.google.common.collect.ImmutableList;
-import com.google.gson.Gson;
-import com.google.gson.JsonSyntaxException;
+import com.google.common.collect.Iterables;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collections;
-import java.util.List;
-import org.jspecify.annotations.Nullable;
+import org.minillm.core.files.JsonNode;
+import org.minillm.core.files.MalformedFileException;
 
 /**
  * One question with its possible answers, each a context and a continuation: either one context and
@@ -22,6 +22,9 @@ import org.jspecify.annotations.Nullable;
  */
 public record TaskItem(
     ImmutableList<String> contexts, ImmutableList<String> continuations, int answer) {
+
+  /** Of a line that are named in a message. */
+  private static final int MAX_KEYS = 8;
 
   // Checks that the answers have both parts and that the right one is among them.
   public TaskItem {
@@ -36,58 +39,71 @@ public record TaskItem(
         contexts.size() - 1);
   }
 
-  /** The two forms of a line, as Gson reads them. */
-  private record Line(
-      @Nullable String context,
-      @Nullable List<String> choices,
-      @Nullable List<String> contexts,
-      @Nullable String continuation,
-      @Nullable Integer answer) {
-
-    TaskItem item() {
-      checkArgument(answer != null, "no \"answer\"");
-      if (context != null && choices != null) {
-        return new TaskItem(
-            ImmutableList.copyOf(Collections.nCopies(choices.size(), context)),
-            ImmutableList.copyOf(choices),
-            answer);
-      }
-      checkArgument(
-          contexts != null && continuation != null,
-          "expected \"context\" and \"choices\", or \"contexts\" and \"continuation\"");
-      return new TaskItem(
-          ImmutableList.copyOf(contexts),
-          ImmutableList.copyOf(Collections.nCopies(contexts.size(), continuation)),
-          answer);
-    }
-  }
-
   /**
    * Reads a task file: one JSON object a line, {@code {"context": …, "choices": [ … ], "answer":
-   * 0}} or {@code {"contexts": [ … ], "continuation": …, "answer": 0}}; other keys are passed over.
+   * 0}} or {@code {"contexts": [ … ], "continuation": …, "answer": 0}}; other keys and blank lines
+   * are passed over.
    *
    * @param file UTF-8, one object a line
    * @param limit at most that many from the start
    * @return the items
    * @throws IOException if the file cannot be read or a line is not of that form; the message names
-   *     the line
+   *     the line and the key
    */
   public static ImmutableList<TaskItem> read(Path file, int limit) throws IOException {
-    Gson gson = new Gson();
-    ImmutableList.Builder<TaskItem> items = ImmutableList.builder();
-    List<String> lines = Files.readAllLines(file);
-    for (int i = 0; i < Math.min(limit, lines.size()); i++) {
-      try {
-        Line line = gson.fromJson(lines.get(i), Line.class);
-        checkArgument(line != null, "an empty line");
-        items.add(line.item());
-      } catch (JsonSyntaxException | IllegalArgumentException | NullPointerException e) {
-        throw new IOException(file + ", line " + (i + 1) + ": " + e.getMessage(), e);
-      }
+    ImmutableList<TaskItem> items = JsonNode.readLines(file, limit, TaskItem::of);
+    if (items.isEmpty()) {
+      throw new MalformedFileException(file + ": no task, expected one JSON object a line");
     }
-    if (lines.isEmpty()) {
-      throw new IOException(file + ": no line, expected one JSON object a line");
+    return items;
+  }
+
+  private static TaskItem of(JsonNode line) {
+    if (line.find("context").isPresent() && line.find("choices").isPresent()) {
+      ImmutableList<String> choices = texts(line.get("choices"));
+      String context = context(line.get("context"));
+      return new TaskItem(
+          ImmutableList.copyOf(Collections.nCopies(choices.size(), context)),
+          choices,
+          answer(line, choices.size()));
     }
-    return items.build();
+    if (line.find("contexts").isEmpty() || line.find("continuation").isEmpty()) {
+      throw line.refuse(
+          "expected \"context\" and \"choices\", or \"contexts\" and \"continuation\", found "
+              + Joiner.on(", ").join(Iterables.limit(line.keys(), MAX_KEYS)));
+    }
+    texts(line.get("contexts"));
+    ImmutableList<String> contexts =
+        line.get("contexts").items().stream().map(TaskItem::context).collect(toImmutableList());
+    return new TaskItem(
+        contexts,
+        ImmutableList.copyOf(Collections.nCopies(contexts.size(), line.get("continuation").text())),
+        answer(line, contexts.size()));
+  }
+
+  private static ImmutableList<String> texts(JsonNode array) {
+    if (!array.isArray() || array.items().size() < 2) {
+      throw array.expected("an array of at least 2 strings");
+    }
+    return array.items().stream().map(JsonNode::text).collect(toImmutableList());
+  }
+
+  /**
+   * Spaces at the end belong to what follows, and with nothing before it, there is no first token.
+   */
+  private static String context(JsonNode context) {
+    if (context.text().isBlank()) {
+      throw context.expected("a text to continue");
+    }
+    return context.text();
+  }
+
+  private static int answer(JsonNode line, int answers) {
+    JsonNode answer = line.get("answer");
+    double number = answer.isNumber() ? answer.number() : -1;
+    if (number != Math.rint(number) || number < 0 || number >= answers) {
+      throw answer.expected("the number of the right answer, 0 to %d".formatted(answers - 1));
+    }
+    return (int) number;
   }
 }

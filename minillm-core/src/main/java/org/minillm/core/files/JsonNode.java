@@ -1,6 +1,7 @@
 package org.minillm.core.files;
 
 import com.google.common.base.Joiner;
+import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableSet;
 import com.google.common.collect.Sets;
 import com.google.common.primitives.ImmutableDoubleArray;
@@ -36,6 +37,12 @@ public record JsonNode(String path, JsonElement element) {
   /** Of a value that is quoted in a message. */
   private static final int MAX_QUOTED = 60;
 
+  private static final String LINES_REMEDY =
+      "; expected one object a line, as jq -c '.[]' makes of an array and jq -c . of objects over"
+          + " several lines";
+
+  private static final String LFS_POINTER = "version https://git-lfs.github.com/spec/";
+
   /**
    * Reads a file and takes from it what the caller needs.
    *
@@ -56,7 +63,44 @@ public record JsonNode(String path, JsonElement element) {
   }
 
   /**
-   * Parses strictly (RFC 8259); unlike Gson's own parser, refuses a key that occurs twice.
+   * Reads a file of one JSON object a line, blank lines passed over.
+   *
+   * @param file lines of strict JSON in UTF-8
+   * @param limit at most that many objects from the start
+   * @param reader asks the object of a line; what it refuses becomes a message that names file and
+   *     line
+   * @param <T> what is read of a line
+   * @return what the reader returned, in the order of the lines
+   * @throws MalformedFileException if a line is no JSON object or the reader refuses it
+   * @throws IOException if the file cannot be read
+   */
+  public static <T> ImmutableList<T> readLines(Path file, int limit, Function<JsonNode, T> reader)
+      throws IOException {
+    ImmutableList.Builder<T> read = ImmutableList.builder();
+    int number = 0;
+    int objects = 0;
+    for (String line : TextFile.read(file).lines().toList()) {
+      number++;
+      if (line.isBlank() || objects == limit) {
+        continue;
+      }
+      objects++;
+      try {
+        JsonNode node = parse(line);
+        node.object();
+        read.add(reader.apply(node));
+      } catch (IllegalArgumentException e) {
+        String why = e.getMessage().replace("at line 1 column", "at column");
+        String form = line.strip().equals("{") || line.startsWith("[") ? LINES_REMEDY : "";
+        throw new MalformedFileException("%s, line %d: %s%s".formatted(file, number, why, form), e);
+      }
+    }
+    return read.build();
+  }
+
+  /**
+   * Parses strictly (RFC 8259); unlike Gson's own parser, refuses a key that occurs twice, and half
+   * of a surrogate pair, which is no text.
    *
    * @param json one value
    * @return the whole
@@ -70,9 +114,15 @@ public record JsonNode(String path, JsonElement element) {
       in.peek(); // throws where more text follows
       return new JsonNode("", root);
     } catch (IOException e) {
-      throw new IllegalArgumentException(
-          "not valid JSON " + (json.isBlank() ? "(it is empty)" : position(e)), e);
+      throw new IllegalArgumentException("not valid JSON " + found(json, e), e);
     }
+  }
+
+  private static String found(String json, IOException problem) {
+    if (json.startsWith(LFS_POINTER)) {
+      return "but a Git LFS pointer to the file; get the file itself with 'git lfs pull'";
+    }
+    return json.isBlank() ? "(it is empty)" : position(problem);
   }
 
   /** Gson's advice is for programmers, the position behind it is for all. */
@@ -94,7 +144,7 @@ public record JsonNode(String path, JsonElement element) {
         yield array;
       }
       case NUMBER -> new JsonPrimitive(ToNumberPolicy.LAZILY_PARSED_NUMBER.readNumber(in));
-      case STRING -> new JsonPrimitive(in.nextString());
+      case STRING -> new JsonPrimitive(whole(in.nextString(), in));
       case BOOLEAN -> new JsonPrimitive(in.nextBoolean());
       default -> {
         in.nextNull();
@@ -107,7 +157,7 @@ public record JsonNode(String path, JsonElement element) {
     JsonObject object = new JsonObject();
     in.beginObject();
     while (in.peek() == JsonToken.NAME) {
-      String key = in.nextName();
+      String key = whole(in.nextName(), in);
       if (object.has(key)) {
         throw new IllegalArgumentException(
             "key \"" + shortened(key) + "\" occurs twice, at " + shortened(in.getPath()));
@@ -116,6 +166,19 @@ public record JsonNode(String path, JsonElement element) {
     }
     in.endObject();
     return object;
+  }
+
+  /** An escape may stand for half of a surrogate pair. */
+  private static String whole(String text, JsonReader in) {
+    for (int i = 0; i < text.length(); i += Character.charCount(text.codePointAt(i))) {
+      int character = text.codePointAt(i);
+      if (Character.isBmpCodePoint(character) && Character.isSurrogate((char) character)) {
+        throw new IllegalArgumentException(
+            "half of a surrogate pair (\\u%04x) in a string, at %s"
+                .formatted(character, shortened(in.getPath())));
+      }
+    }
+    return text;
   }
 
   /**
@@ -175,6 +238,24 @@ public record JsonNode(String path, JsonElement element) {
    */
   public boolean isArray() {
     return element.isJsonArray();
+  }
+
+  /**
+   * Tells whether this is an object.
+   *
+   * @return true for an object
+   */
+  public boolean isObject() {
+    return element.isJsonObject();
+  }
+
+  /**
+   * Tells whether this is a number.
+   *
+   * @return true for a number, of whatever size
+   */
+  public boolean isNumber() {
+    return element instanceof JsonPrimitive value && value.isNumber();
   }
 
   /**
@@ -307,10 +388,6 @@ public record JsonNode(String path, JsonElement element) {
             ? "an array"
             : element.isJsonObject() ? "an object" : shortened(element.toString());
     return refuse("expected " + what + ", found " + found);
-  }
-
-  private boolean isNumber() {
-    return element instanceof JsonPrimitive value && value.isNumber();
   }
 
   /** A message is for a person, whatever the file holds. */

@@ -208,7 +208,7 @@ public final class CausalLm implements AutoCloseable {
    * @throws IOException if the folder has none
    */
   public Tokenizer tokenizer() throws IOException {
-    return Tokenizer.open(checkpoint.folder());
+    return Tokenizer.open(checkpoint.folder(), config().vocabSize());
   }
 
   /**

@@ -1,75 +1,204 @@
 package org.minillm.core.model;
 
-import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
+import static com.google.common.base.Preconditions.checkArgument;
+import static com.google.common.base.Preconditions.checkState;
+
+import ai.djl.huggingface.tokenizers.jni.LibUtils;
+import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Arrays;
+import org.minillm.core.files.MalformedFileException;
 import org.minillm.core.files.TextFile;
 
 /**
  * The model's own tokenizer, read from tokenizer.json. Adds no special tokens and truncates
  * nothing: what is measured is the text. Owns native memory: close it.
+ *
+ * <p>The library is called without DJL's classes around it, which ask it for much besides the ids
+ * of the tokens: several objects a token, a hundred times the memory of the text.
  */
 public final class Tokenizer implements AutoCloseable {
 
-  private final HuggingFaceTokenizer tokenizer;
+  private static final TokenizersLibrary LIBRARY = library();
 
-  private Tokenizer(HuggingFaceTokenizer tokenizer) {
-    this.tokenizer = tokenizer;
+  /** In the encoding that Java hands to native code, whose length it counts in an int. */
+  private static final long MAX_TEXT_BYTES = Integer.MAX_VALUE - 1;
+
+  private final Path file;
+  private final int vocabSize;
+  private long handle;
+
+  private Tokenizer(Path file, int vocabSize, long handle) {
+    this.file = file;
+    this.vocabSize = vocabSize;
+    this.handle = handle;
   }
 
-  static Tokenizer open(Path folder) throws IOException {
+  private static TokenizersLibrary library() {
+    LibUtils.checkStatus();
+    return TokenizersLibrary.LIB;
+  }
+
+  /** Opens the tokenizer of a model with so many rows in its embedding. */
+  static Tokenizer open(Path folder, int vocabSize) throws IOException {
     Path file = folder.resolve("tokenizer.json");
-    if (!Files.isRegularFile(file)) {
-      throw new NoSuchFileException(
-          file.toString(), null, "no tokenizer; copy tokenizer.json of the model into the folder");
+    if (!Files.exists(file)) {
+      throw new NoSuchFileException(file.toString(), null, missing(folder));
     }
-    return new Tokenizer(
-        HuggingFaceTokenizer.builder()
-            .optTokenizerPath(file)
-            .optAddSpecialTokens(false)
-            .optTruncation(false)
-            .optPadding(false)
-            .build());
+    String json = TokenizerFile.read(file);
+    try {
+      return new Tokenizer(file, vocabSize, LIBRARY.createTokenizerFromString(json));
+    } catch (RuntimeException e) {
+      throw new MalformedFileException(
+          "%s: the tokenizers library cannot use it: %s; copy tokenizer.json of the model again"
+              .formatted(file, reason(e)),
+          e);
+    }
+  }
+
+  private static String reason(RuntimeException refusal) {
+    return String.valueOf(refusal.getMessage())
+        // the position is of the part that is used, not of the file
+        .replaceFirst(" at line \\d+ column \\d+$", "")
+        .replaceFirst(
+            "data did not match any variant of untagged enum (\\w+?)(Untagged)?$",
+            "its $1 is of no form that is known");
+  }
+
+  private static String missing(Path folder) {
+    String other =
+        Files.exists(folder.resolve("tokenizer.model"))
+            ? "tokenizer.model"
+            : Files.exists(folder.resolve("vocab.json")) ? "vocab.json and merges.txt" : null;
+    return other == null
+        ? "no such file; copy tokenizer.json of the model into the folder"
+        : "no such file, and the older form that the folder has (%s) is not read; make it in Python:"
+                .formatted(other)
+            + " AutoTokenizer.from_pretrained('%s').save_pretrained('%s')"
+                .formatted(folder, folder);
   }
 
   /**
    * Tokenises a text as a whole.
    *
-   * @param text any text
+   * @param text any text of whole characters
    * @return its token ids; none added
+   * @throws IllegalArgumentException if the text has half of a surrogate pair, or a token that the
+   *     tokenizer or the model does not have
    */
   public int[] encode(String text) {
-    return Arrays.stream(tokenizer.encode(text, false, false).getIds())
-        .mapToInt(Math::toIntExact)
-        .toArray();
+    requireNativeText(text);
+    long encoding;
+    try {
+      encoding = LIBRARY.encode(handle(), text, false);
+    } catch (RuntimeException e) {
+      throw new IllegalArgumentException(file + ": cannot tokenise the text: " + reason(e), e);
+    }
+    try {
+      return ids(encoding, text.length());
+    } finally {
+      LIBRARY.deleteEncoding(encoding);
+    }
+  }
+
+  private static void requireNativeText(String text) {
+    long bytes = 0;
+    for (int i = 0; i < text.length(); i++) {
+      char unit = text.charAt(i);
+      bytes += unit > 0 && unit < 0x80 ? 1 : unit < 0x800 ? 2 : 3;
+      if (Character.isHighSurrogate(unit)
+          && i + 1 < text.length()
+          && Character.isLowSurrogate(text.charAt(i + 1))) {
+        bytes += 3;
+        i++;
+      } else {
+        checkArgument(
+            !Character.isSurrogate(unit),
+            "character %s of the text is half of a surrogate pair (U+%s), expected both halves",
+            i,
+            Integer.toHexString(unit));
+      }
+    }
+    checkArgument(
+        bytes <= MAX_TEXT_BYTES,
+        "a text of %s bytes, expected less than 2 GiB; give it in parts",
+        bytes);
+  }
+
+  private int[] ids(long encoding, int characters) {
+    requireHeap(characters);
+    long[] ids = LIBRARY.getTokenIds(encoding);
+    int[] result = new int[ids.length];
+    for (int i = 0; i < ids.length; i++) {
+      if (ids[i] >= vocabSize) {
+        throw new IllegalArgumentException(
+            ("%s: the text has the token \"%s\", which has the id %d there, but the model has the"
+                    + " tokens 0 to %d only (vocab_size); use the tokenizer.json of this very model,"
+                    + " or take the token out of the text")
+                .formatted(
+                    file,
+                    LIBRARY.decode(handle(), new long[] {ids[i]}, false),
+                    ids[i],
+                    vocabSize - 1));
+      }
+      result[i] = (int) ids[i];
+    }
+    return result;
+  }
+
+  /**
+   * Where native code cannot get an array, it ends the process: Java has to find out before. A
+   * token is a character at least, as a rule.
+   */
+  private static void requireHeap(int characters) {
+    Runtime runtime = Runtime.getRuntime();
+    long free = runtime.maxMemory() - runtime.totalMemory() + runtime.freeMemory();
+    if (free < (long) characters * Long.BYTES) {
+      // collects what is garbage, or throws OutOfMemoryError
+      Arrays.fill(new long[characters], 0);
+    }
   }
 
   /**
    * Tokenises a file as a whole.
    *
-   * @param file UTF-8 text; line ends of Windows read as {@code \n}
+   * @param text UTF-8; line ends of Windows read as {@code \n}
    * @return its token ids; none added
    * @throws IOException if it cannot be read
+   * @throws IllegalArgumentException if the text has a token that the tokenizer or the model does
+   *     not have
    */
-  public int[] encodeFile(Path file) throws IOException {
-    return encode(TextFile.read(file));
+  public int[] encodeFile(Path text) throws IOException {
+    return encode(TextFile.read(text));
   }
 
   /**
    * Turns tokens into text.
    *
    * @param ids token ids
-   * @return their text, special tokens included
+   * @return their text, special tokens included; nothing for an id that the tokenizer does not have
+   * @throws IllegalArgumentException if an id is negative
    */
   public String decode(int[] ids) {
-    return tokenizer.decode(Arrays.stream(ids).asLongStream().toArray(), false);
+    for (int id : ids) {
+      checkArgument(id >= 0, "token id %s: expected at least 0", id);
+    }
+    return LIBRARY.decode(handle(), Arrays.stream(ids).asLongStream().toArray(), false);
+  }
+
+  private long handle() {
+    checkState(handle != 0, "the tokenizer is closed");
+    return handle;
   }
 
   @Override
   public void close() {
-    tokenizer.close();
+    if (handle != 0) {
+      LIBRARY.deleteTokenizer(handle);
+      handle = 0;
+    }
   }
 }

@@ -1,0 +1,211 @@
+package org.minillm.core.model;
+
+import static java.util.stream.Collectors.joining;
+
+import com.google.common.base.CharMatcher;
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonPrimitive;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.function.Consumer;
+import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
+import java.util.stream.IntStream;
+import org.minillm.core.files.JsonNode;
+
+/**
+ * The part of tokenizer.json that turns a text into tokens and back, checked before the tokenizers
+ * library gets it. The library refuses most wrong files with an exception, but where it panics
+ * instead it ends the process, since no panic unwinds into Java. What it panics at is refused here:
+ *
+ * <ul>
+ *   <li>a decoder that is no JSON in its eyes: wrong syntax, a number beyond a double, deep
+ *       nesting;
+ *   <li>the normalizer {@code Precompiled} with a character map that leads out of its tables;
+ *   <li>a merge whose second part is shorter than the prefix of continuing subwords;
+ *   <li>the normalizer {@code Replace} with a pattern that is found between characters;
+ *   <li>the pre-tokenizer {@code FixedLength} with pieces of no character;
+ *   <li>the decoder {@code Strip} at the end of a token that has fewer characters;
+ *   <li>an added token of spaces that takes the spaces before it, which another one took already.
+ * </ul>
+ */
+final class TokenizerFile {
+
+  /** Truncation, padding and post-processing do nothing to a text without special tokens. */
+  private static final List<String> USED =
+      List.of("version", "added_tokens", "normalizer", "pre_tokenizer", "decoder", "model");
+
+  /** The library's parser gives up at 128, and a decoder is parsed inside of others. */
+  private static final int MAX_DEPTH = 32;
+
+  private static final JsonPrimitive PRECOMPILED = new JsonPrimitive("Precompiled");
+
+  /** Letters, digits, punctuation and spaces of several scripts, each with several neighbours. */
+  private static final String SAMPLE = sample();
+
+  private static final Gson GSON =
+      new GsonBuilder().disableHtmlEscaping().serializeNulls().create();
+
+  private TokenizerFile() {}
+
+  private static String sample() {
+    String ascii = IntStream.range(0, 128).mapToObj(Character::toString).collect(joining());
+    return ascii + "\u00a0éß×«ŁЖяא\u3000日本한—…▁☃😀" + new StringBuilder(ascii).reverse();
+  }
+
+  /**
+   * Reads a file.
+   *
+   * @return what the library is to get
+   * @throws IOException if there is no such file, or something else in it; the message says what
+   */
+  static String read(Path file) throws IOException {
+    return JsonNode.read(file, TokenizerFile::used);
+  }
+
+  private static String used(JsonNode root) {
+    root.get("model").object();
+    JsonObject used = new JsonObject();
+    for (String key : USED) {
+      root.find(key)
+          .ifPresent(
+              section -> {
+                requirePlain(section, 0);
+                used.add(key, section.element());
+              });
+    }
+    root.find("added_tokens").ifPresent(TokenizerFile::requireSeparate);
+    root.find("normalizer").ifPresent(section -> visit(section, TokenizerFile::requireNormalizer));
+    root.find("pre_tokenizer").ifPresent(section -> visit(section, TokenizerFile::requireLength));
+    root.find("decoder").ifPresent(section -> visit(section, TokenizerFile::requireStripAtStart));
+    requirePrefixes(root.get("model"));
+    return GSON.toJson(used);
+  }
+
+  /** Numbers that a double holds, text of whole characters, no depth. */
+  private static void requirePlain(JsonNode node, int depth) {
+    if (depth > MAX_DEPTH) {
+      throw node.refuse("nested more than " + MAX_DEPTH + " levels deep");
+    }
+    if (node.isArray()) {
+      node.items().forEach(item -> requirePlain(item, depth + 1));
+    } else if (node.isObject()) {
+      node.keys().forEach(key -> requirePlain(node.get(key), depth + 1));
+    } else if (node.isNumber()) {
+      node.number();
+    }
+  }
+
+  private static void requireSeparate(JsonNode tokens) {
+    for (JsonNode token : tokens.isArray() ? tokens.items() : List.<JsonNode>of()) {
+      if (token.isObject()
+          && isTrue(token, "lstrip")
+          && CharMatcher.whitespace().matchesAllOf(token.get("content").text())) {
+        throw token.refuse("\"lstrip\" of a token that is nothing but spaces, expected false");
+      }
+    }
+  }
+
+  private static boolean isTrue(JsonNode node, String key) {
+    return node.find(key).map(JsonNode::flag).orElse(false);
+  }
+
+  private static void visit(JsonNode node, Consumer<JsonNode> visitor) {
+    if (node.isArray()) {
+      node.items().forEach(item -> visit(item, visitor));
+    } else if (node.isObject()) {
+      visitor.accept(node);
+      node.keys().forEach(key -> visit(node.get(key), visitor));
+    }
+  }
+
+  private static void requireNormalizer(JsonNode normalizer) {
+    normalizer
+        .find("prepend")
+        .filter(text -> text.element().equals(new JsonPrimitive("")))
+        .ifPresent(
+            text -> {
+              throw text.expected("one character at least");
+            });
+    normalizer
+        .find("pattern")
+        .filter(TokenizerFile::matchesNothing)
+        .ifPresent(
+            pattern -> {
+              throw pattern.refuse("replaces empty text, expected one character at least");
+            });
+    boolean precompiled =
+        normalizer.find("type").filter(type -> type.element().equals(PRECOMPILED)).isPresent();
+    if (precompiled || normalizer.find(PrecompiledCharsmap.KEY).isPresent()) {
+      PrecompiledCharsmap.require(normalizer.get(PrecompiledCharsmap.KEY));
+    }
+  }
+
+  /** Tells whether a pattern finds places rather than characters, among those of the sample. */
+  private static boolean matchesNothing(JsonNode pattern) {
+    if (!pattern.isObject()) {
+      return false;
+    }
+    for (JsonElement text : pattern.object().asMap().values()) {
+      if (text.isJsonPrimitive() && text.getAsString().isEmpty()) {
+        return true;
+      }
+    }
+    return pattern.find("Regex").map(regex -> matchesNothing(regex.text())).orElse(false);
+  }
+
+  private static boolean matchesNothing(String regex) {
+    try {
+      return Pattern.compile(regex, Pattern.MULTILINE)
+          .matcher(SAMPLE)
+          .results()
+          .anyMatch(match -> match.start() == match.end());
+    } catch (PatternSyntaxException e) {
+      return false; // for the library to judge, whose syntax is not Java's
+    }
+  }
+
+  private static void requireLength(JsonNode preTokenizer) {
+    preTokenizer
+        .find("length")
+        .filter(length -> length.isNumber() && length.number() == 0)
+        .ifPresent(
+            length -> {
+              throw length.expected("at least 1 character");
+            });
+  }
+
+  private static void requireStripAtStart(JsonNode decoder) {
+    decoder
+        .find("stop")
+        .filter(stop -> stop.isNumber() && stop.number() != 0)
+        .ifPresent(
+            stop -> {
+              throw stop.expected("0: characters can be taken from the start of a token only");
+            });
+  }
+
+  private static void requirePrefixes(JsonNode model) {
+    JsonNode prefix = model.find("continuing_subword_prefix").orElse(null);
+    if (prefix == null || prefix.isNull() || model.find("merges").isEmpty()) {
+      return;
+    }
+    for (JsonNode merge : model.get("merges").items()) {
+      // two words in an array, or with a space between them
+      String second =
+          merge.isArray()
+              ? merge.items().get(merge.items().size() - 1).text()
+              : merge.text().substring(merge.text().indexOf(' ') + 1);
+      if (!second.startsWith(prefix.text())) {
+        throw merge.refuse(
+            "the second part does not begin with \""
+                + prefix.text()
+                + "\" (continuing_subword_prefix)");
+      }
+    }
+  }
+}
