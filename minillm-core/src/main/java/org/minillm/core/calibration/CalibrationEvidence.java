@@ -9,10 +9,8 @@ import ai.djl.ndarray.NDScope;
 import com.google.common.collect.ImmutableSetMultimap;
 import com.google.common.collect.SetMultimap;
 import com.google.common.collect.Sets;
-import com.google.common.collect.Streams;
 import java.io.IOException;
 import java.util.Optional;
-import java.util.ServiceLoader;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -27,6 +25,7 @@ import org.minillm.core.model.Sweep;
 import org.minillm.core.model.TensorSlice;
 import org.minillm.core.model.WeightSource;
 import org.minillm.core.model.WeightTransform;
+import org.minillm.core.plugin.Plugins;
 
 /**
  * Runs the passes that the evidence asked for needs, and shows the evidence of each layer as soon
@@ -104,10 +103,9 @@ public record CalibrationEvidence(
     Set<Evidence> missing = Sets.difference(request.evidence(), provided);
     if (!missing.isEmpty()) {
       String makers =
-          Streams.stream(ServiceLoader.load(GradientEstimator.class))
+          Plugins.all(GradientEstimator.class).values().stream()
               .filter(other -> other.provides().containsAll(request.evidence()))
               .map(GradientEstimator::name)
-              .sorted()
               .collect(Collectors.joining(", "));
       throw new IllegalArgumentException(
           String.format(

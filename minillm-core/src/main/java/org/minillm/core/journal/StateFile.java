@@ -1,5 +1,6 @@
 package org.minillm.core.journal;
 
+import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
@@ -23,6 +24,7 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Optional;
+import org.minillm.core.model.CausalLm;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -68,7 +70,7 @@ final class StateFile {
       put(channel, hasher, ByteBuffer.wrap(Ints.toByteArray(text.length)));
       put(channel, hasher, ByteBuffer.wrap(text));
       for (int i = 0; i < shapes.size(); i++) {
-        try (NDManager scratch = NDManager.newBaseManager()) {
+        try (NDManager scratch = NDManager.newBaseManager(Device.cpu(), CausalLm.ENGINE)) {
           put(channel, hasher, state.streams().read(i, scratch).toByteBuffer(true));
         }
       }

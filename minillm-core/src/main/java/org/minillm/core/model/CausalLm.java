@@ -3,7 +3,6 @@ package org.minillm.core.model;
 import static com.google.common.base.Preconditions.checkArgument;
 import static com.google.common.collect.ImmutableList.toImmutableList;
 
-import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
@@ -52,7 +51,7 @@ public final class CausalLm implements AutoCloseable {
   private CausalLm(Checkpoint checkpoint, Decoder decoder, MemoryBudget budget) {
     this.checkpoint = checkpoint;
     this.decoder = decoder;
-    this.manager = NDManager.newBaseManager(Device.cpu(), ENGINE);
+    this.manager = NativeLibraries.newManager();
     this.forecast = MemoryForecast.of(decoder);
     this.budget = budget;
     this.processBytes = ProcessMemory.ofThisProcess().residentBytes();

@@ -27,12 +27,13 @@ public final class Tokenizer implements AutoCloseable {
           file.toString(), null, "no tokenizer; copy tokenizer.json of the model into the folder");
     }
     return new Tokenizer(
-        HuggingFaceTokenizer.builder()
-            .optTokenizerPath(file)
-            .optAddSpecialTokens(false)
-            .optTruncation(false)
-            .optPadding(false)
-            .build());
+        NativeLibraries.find(
+            HuggingFaceTokenizer.builder()
+                    .optTokenizerPath(file)
+                    .optAddSpecialTokens(false)
+                    .optTruncation(false)
+                    .optPadding(false)
+                ::build));
   }
 
   /**
