@@ -6,9 +6,12 @@ import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
 import com.google.common.collect.ImmutableSetMultimap;
 import com.google.common.collect.SetMultimap;
 import com.google.common.collect.Sets;
+import com.google.common.primitives.ImmutableDoubleArray;
 import java.io.IOException;
 import java.util.Optional;
 import java.util.Set;
@@ -93,6 +96,10 @@ public record CalibrationEvidence(
         request.evidence().isEmpty() || estimator == null || data == null
             ? GradientEstimate.NONE
             : estimator.estimate(model, data, request, listener, journal);
+    checkState(
+        gradient != null,
+        "gradient estimator %s: its estimate is null",
+        estimator == null ? "none" : estimator.name());
     return new CalibrationEvidence(ImmutableSetMultimap.copyOf(required), gradient, backend);
   }
 
@@ -225,15 +232,46 @@ public record CalibrationEvidence(
     @Override
     public Optional<NDArray> gradient(TensorSlice slice) throws IOException {
       requireCollected(Evidence.GRADIENT);
-      return gradient.gradient(slice.tensor(), weight(slice).getShape(), owner);
+      Shape shape = weight(slice).getShape();
+      Optional<NDArray> found = gradient.gradient(slice.tensor(), shape, owner);
+      found.ifPresent(
+          array ->
+              checkState(
+                  array.getShape().equals(shape) && array.getDataType() == DataType.FLOAT32,
+                  "%s: the gradient of %s is %s %s, expected FLOAT32 %s",
+                  estimator(),
+                  slice.tensor(),
+                  array.getDataType(),
+                  array.getShape(),
+                  shape));
+      return found;
+    }
+
+    private String estimator() {
+      return "gradient estimator " + gradient.provenance().get("gradient");
     }
 
     @Override
     public GateGradient gateGradient(PruningGroup group) {
       requireCollected(Evidence.GATE_GRADIENT);
-      return gradient
-          .gates(group)
-          .orElseThrow(() -> new IllegalStateException("no gate gradient of " + group.id()));
+      GateGradient found =
+          gradient
+              .gates(group)
+              .orElseThrow(() -> new IllegalStateException("no gate gradient of " + group.id()));
+      requireOneAUnit("mean", found.mean(), group);
+      requireOneAUnit("mean square", found.meanSquare(), group);
+      return found;
+    }
+
+    private void requireOneAUnit(String what, ImmutableDoubleArray values, PruningGroup group) {
+      checkState(
+          values.length() == group.units() && values.stream().allMatch(Double::isFinite),
+          "%s: the %s of the gates' gradient of %s is %s numbers, expected %s finite ones",
+          estimator(),
+          what,
+          group.id(),
+          values.length(),
+          group.units());
     }
 
     @Override

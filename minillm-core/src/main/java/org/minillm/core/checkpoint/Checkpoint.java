@@ -31,8 +31,9 @@ import java.util.stream.Stream;
  * native memory of a new array. So memory is what the arrays take, and a truncated file is an
  * exception.
  *
- * <p>Safe for use by several threads. Not to be used after {@link #close()}; the contents it has
- * handed out end with it. Interrupting a thread that reads closes the file, as is the rule of
+ * <p>Safe for use by several threads. After {@link #close()} weights cannot be read, which is an
+ * {@link IllegalStateException}, in a thread that reads meanwhile, too; the contents it has handed
+ * out end with it. Closing again does nothing. Interrupting a thread that reads closes the file, as is the rule of
  * {@link java.nio.channels.FileChannel}.
  */
 public final class Checkpoint implements Closeable {

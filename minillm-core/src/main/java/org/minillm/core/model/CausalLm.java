@@ -1,6 +1,7 @@
 package org.minillm.core.model;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static com.google.common.base.Preconditions.checkState;
 import static com.google.common.collect.ImmutableList.toImmutableList;
 
 import ai.djl.ndarray.NDArray;
@@ -29,6 +30,10 @@ import org.minillm.core.plugin.Plugins;
  * A causal language model: a checkpoint, the decoder that its config.json describes, and the layers
  * that the memory budget lets stay in memory. Owns native memory: close it. Not thread-safe; the
  * engine uses all its threads for one operation after the other.
+ *
+ * <p>A model that is closed can tell what it was; whatever computes or reads with it is an {@link
+ * IllegalStateException}. Close it when no thread works with it any more: the memory that one
+ * computes with would go.
  */
 public final class CausalLm implements AutoCloseable {
 
@@ -47,6 +52,7 @@ public final class CausalLm implements AutoCloseable {
   private boolean readsAhead;
   private boolean spillsStreams;
   private final Map<Integer, LayerWeights> resident = new HashMap<>();
+  private volatile boolean closed;
 
   private CausalLm(Checkpoint checkpoint, Decoder decoder, MemoryBudget budget) {
     this.checkpoint = checkpoint;
@@ -207,6 +213,7 @@ public final class CausalLm implements AutoCloseable {
    * @throws IOException if the folder has none
    */
   public Tokenizer tokenizer() throws IOException {
+    requireOpen();
     return Tokenizer.open(checkpoint.folder());
   }
 
@@ -218,6 +225,7 @@ public final class CausalLm implements AutoCloseable {
    * @throws IOException if generation_config.json cannot be read
    */
   public ImmutableSet<Integer> endTokens() throws IOException {
+    requireOpen();
     Path generation = checkpoint.folder().resolve("generation_config.json");
     JsonElement ids = null;
     if (Files.isRegularFile(generation)) {
@@ -244,6 +252,7 @@ public final class CausalLm implements AutoCloseable {
    * @return its weights, read when first asked for
    */
   public LayerWeights layer(int layer) {
+    requireOpen();
     if (layer < residentLayers) {
       return resident.computeIfAbsent(layer, i -> open(i, true));
     }
@@ -278,6 +287,7 @@ public final class CausalLm implements AutoCloseable {
    * @param pass the {@link #memoryForecast} of this model and what the pass holds besides
    */
   public void reserve(MemoryForecast pass) {
+    requireOpen();
     int layers = config().layers().size();
     residentLayers = Math.min(layers, pass.residentLayers(budget, processBytes));
     readsAhead = pass.readsAhead(budget, processBytes);
@@ -347,6 +357,7 @@ public final class CausalLm implements AutoCloseable {
       WeightSource weights,
       NDManager owner)
       throws IOException {
+    requireOpen();
     int vocabulary = config().vocabSize();
     for (int[] row : rows) {
       for (int id : row) {
@@ -361,12 +372,18 @@ public final class CausalLm implements AutoCloseable {
   }
 
   NDManager newManager() {
+    requireOpen();
     return manager.newSubManager();
   }
 
-  /** Frees the native memory and closes the files. */
+  private void requireOpen() {
+    checkState(!closed, "the model of %s is closed; open it again", checkpoint.folder());
+  }
+
+  /** Frees the native memory and closes the files. Closing again does nothing. */
   @Override
   public void close() throws IOException {
+    closed = true;
     resident.values().forEach(LayerWeights::free);
     manager.close();
     checkpoint.close();

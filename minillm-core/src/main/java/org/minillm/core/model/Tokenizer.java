@@ -1,5 +1,7 @@
 package org.minillm.core.model;
 
+import static com.google.common.base.Preconditions.checkState;
+
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -10,13 +12,17 @@ import org.minillm.core.files.TextFile;
 
 /**
  * The model's own tokenizer, read from tokenizer.json. Adds no special tokens and truncates
- * nothing: what is measured is the text. Owns native memory: close it.
+ * nothing: what is measured is the text. Owns native memory: close it, when no thread works with it
+ * any more. A closed one is of no use, which is an {@link IllegalStateException}.
  */
 public final class Tokenizer implements AutoCloseable {
 
+  private final Path file;
   private final HuggingFaceTokenizer tokenizer;
+  private volatile boolean closed;
 
-  private Tokenizer(HuggingFaceTokenizer tokenizer) {
+  private Tokenizer(Path file, HuggingFaceTokenizer tokenizer) {
+    this.file = file;
     this.tokenizer = tokenizer;
   }
 
@@ -27,6 +33,7 @@ public final class Tokenizer implements AutoCloseable {
           file.toString(), null, "no tokenizer; copy tokenizer.json of the model into the folder");
     }
     return new Tokenizer(
+        file,
         NativeLibraries.find(
             HuggingFaceTokenizer.builder()
                     .optTokenizerPath(file)
@@ -43,7 +50,7 @@ public final class Tokenizer implements AutoCloseable {
    * @return its token ids; none added
    */
   public int[] encode(String text) {
-    return Arrays.stream(tokenizer.encode(text, false, false).getIds())
+    return Arrays.stream(open().encode(text, false, false).getIds())
         .mapToInt(Math::toIntExact)
         .toArray();
   }
@@ -66,11 +73,18 @@ public final class Tokenizer implements AutoCloseable {
    * @return their text, special tokens included
    */
   public String decode(int[] ids) {
-    return tokenizer.decode(Arrays.stream(ids).asLongStream().toArray(), false);
+    return open().decode(Arrays.stream(ids).asLongStream().toArray(), false);
   }
 
+  private HuggingFaceTokenizer open() {
+    checkState(!closed, "the tokenizer %s is closed; open it again", file);
+    return tokenizer;
+  }
+
+  /** Frees the native memory. Closing again does nothing. */
   @Override
   public void close() {
+    closed = true;
     tokenizer.close();
   }
 }

@@ -1,5 +1,7 @@
 package org.minillm.core.pruning;
 
+import static com.google.common.base.Preconditions.checkState;
+
 import com.google.common.collect.ImmutableListMultimap;
 import com.google.common.collect.Multimaps;
 import com.google.common.primitives.ImmutableDoubleArray;
@@ -73,10 +75,19 @@ final class ScorePass implements CalibrationEvidence.LayerVisitor {
   private ScoredGroup score(
       PruningGroup group, ImportanceCriterion criterion, BlockEvidence evidence)
       throws IOException {
-    return new ScoredGroup(
+    double[] scores = criterion.score(group, evidence);
+    checkState(
+        scores != null && scores.length == group.units(),
+        "criterion %s: %s scores of %s, expected %s, one a unit",
+        criterion.name(),
+        scores == null ? "no" : scores.length,
         group.id(),
-        group.weightsPerUnit(model::elements),
-        ImmutableDoubleArray.copyOf(criterion.score(group, evidence)));
+        group.units());
+    ScoredGroup scored =
+        new ScoredGroup(
+            group.id(), group.weightsPerUnit(model::elements), ImmutableDoubleArray.copyOf(scores));
+    UnitSelection.requireFinite("criterion " + criterion.name() + ": ", scored);
+    return scored;
   }
 
   @Override

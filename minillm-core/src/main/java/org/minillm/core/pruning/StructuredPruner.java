@@ -149,6 +149,7 @@ public final class StructuredPruner implements Pruner {
     } else {
       allocated = Allocated.of(allocation.unitsToKeep(pass.compared(), target));
     }
+    UnitSelection.requireCounts(allocation.name(), pass.scored(), allocated.unitsToKeep());
     allocated.findings().forEach((name, value) -> facts.put("allocation." + name, value));
     facts.put("forward_passes", Long.toString(passes));
     return new PruningPlan(
