@@ -1,6 +1,7 @@
 package org.minillm.core.calibration;
 
 import static com.google.common.base.Preconditions.checkState;
+import static java.util.Objects.requireNonNull;
 
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
@@ -45,6 +46,13 @@ public record CalibrationEvidence(
     ScoreBackend backend)
     implements AutoCloseable {
 
+  // Refuses nulls.
+  public CalibrationEvidence {
+    requireNonNull(required, "required");
+    requireNonNull(gradient, "gradient");
+    requireNonNull(backend, "backend");
+  }
+
   private static final String PASS = "score";
 
   /** Shown the evidence of one layer after the other; tells what it has found in them. */
@@ -84,6 +92,11 @@ public record CalibrationEvidence(
       PassListener listener,
       Journal journal)
       throws IOException {
+    requireNonNull(model, "model");
+    requireNonNull(required, "required");
+    requireNonNull(backend, "backend");
+    requireNonNull(listener, "listener");
+    requireNonNull(journal, "journal");
     if (!required.isEmpty() && data == null) {
       throw new IllegalArgumentException(
           "no calibration set: the criterion needs "

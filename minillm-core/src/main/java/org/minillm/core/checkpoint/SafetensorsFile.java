@@ -108,7 +108,8 @@ final class SafetensorsFile implements Closeable {
     } catch (ClosedChannelException e) {
       checkState(!closed, "%s is closed; open its folder again", path);
       throw new IOException(
-          path + ": closed because a thread was interrupted that read it; open the folder again", e);
+          path + ": closed because a thread was interrupted that read it; open the folder again",
+          e);
     }
   }
 

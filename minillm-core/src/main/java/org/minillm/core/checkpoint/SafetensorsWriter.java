@@ -1,6 +1,7 @@
 package org.minillm.core.checkpoint;
 
 import static com.google.common.base.Preconditions.checkState;
+import static java.util.Objects.requireNonNull;
 
 import com.google.common.collect.Lists;
 import java.io.IOException;
@@ -25,6 +26,8 @@ public final class SafetensorsWriter {
    * @throws IllegalStateException if a content is longer or shorter than its tensor
    */
   public static void write(Path file, List<TensorOutput> tensors) throws IOException {
+    requireNonNull(file, "file");
+    requireNonNull(tensors, "tensors");
     Path partial =
         file.resolveSibling("." + file.getFileName() + ".partial-" + ProcessHandle.current().pid());
     Files.deleteIfExists(partial);

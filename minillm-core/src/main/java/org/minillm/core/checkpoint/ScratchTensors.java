@@ -1,6 +1,7 @@
 package org.minillm.core.checkpoint;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static java.util.Objects.requireNonNull;
 
 import ai.djl.ndarray.types.Shape;
 import com.google.common.collect.Streams;
@@ -47,6 +48,7 @@ public final class ScratchTensors implements Findings, Closeable {
    * @throws IOException if the file cannot be opened
    */
   public static ScratchTensors keptIn(Path file) throws IOException {
+    requireNonNull(file, "file");
     return new ScratchTensors(
         FileChannel.open(
             file, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.CREATE));
@@ -60,6 +62,7 @@ public final class ScratchTensors implements Findings, Closeable {
    * @throws IOException if no file can be made there
    */
   public static ScratchTensors temporaryIn(Path folder) throws IOException {
+    requireNonNull(folder, "folder");
     return new ScratchTensors(ScratchFile.open(folder));
   }
 

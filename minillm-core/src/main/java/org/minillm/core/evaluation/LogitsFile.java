@@ -1,5 +1,7 @@
 package org.minillm.core.evaluation;
 
+import static java.util.Objects.requireNonNull;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.types.Shape;
@@ -42,6 +44,10 @@ public final class LogitsFile {
    */
   public static void write(CausalLm model, List<int[]> ids, Path file, PassListener listener)
       throws IOException {
+    requireNonNull(model, "model");
+    requireNonNull(ids, "ids");
+    requireNonNull(file, "file");
+    requireNonNull(listener, "listener");
     try (Sweep sweep = new Sweep(model)) {
       Strand strand = sweep.add(ids, WeightTransform.NONE, InputTap.NONE);
       listener.passStarted("logits", model.config().layers().size());

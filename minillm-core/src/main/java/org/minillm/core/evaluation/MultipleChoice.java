@@ -1,5 +1,7 @@
 package org.minillm.core.evaluation;
 
+import static java.util.Objects.requireNonNull;
+
 import com.google.common.collect.ImmutableList;
 import com.google.common.primitives.ImmutableDoubleArray;
 import java.io.IOException;
@@ -22,6 +24,12 @@ import org.minillm.core.model.Tokenizer;
  */
 public record MultipleChoice(String task, ImmutableList<Answered> items) {
 
+  // Refuses nulls.
+  public MultipleChoice {
+    requireNonNull(task, "task");
+    requireNonNull(items, "items");
+  }
+
   /**
    * What the model made of one question.
    *
@@ -31,7 +39,13 @@ public record MultipleChoice(String task, ImmutableList<Answered> items) {
    * @param answer the right choice
    */
   public record Answered(
-      ImmutableDoubleArray logLikelihoods, int prediction, int predictionNormalised, int answer) {}
+      ImmutableDoubleArray logLikelihoods, int prediction, int predictionNormalised, int answer) {
+
+    // Refuses nulls.
+    public Answered {
+      requireNonNull(logLikelihoods, "logLikelihoods");
+    }
+  }
 
   /**
    * Asks a model.
@@ -47,6 +61,11 @@ public record MultipleChoice(String task, ImmutableList<Answered> items) {
   public static MultipleChoice measure(
       CausalLm model, Tokenizer tokenizer, String task, List<TaskItem> items, PassListener listener)
       throws IOException {
+    requireNonNull(model, "model");
+    requireNonNull(tokenizer, "tokenizer");
+    requireNonNull(task, "task");
+    requireNonNull(items, "items");
+    requireNonNull(listener, "listener");
     List<Continuation> requests = new ArrayList<>();
     for (int i = 0; i < items.size(); i++) {
       TaskItem item = items.get(i);

@@ -1,6 +1,7 @@
 package org.minillm.core.evaluation;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static java.util.Objects.requireNonNull;
 
 import com.google.common.collect.ImmutableList;
 import com.google.gson.Gson;
@@ -25,6 +26,8 @@ public record TaskItem(
 
   // Checks that the answers have both parts and that the right one is among them.
   public TaskItem {
+    requireNonNull(contexts, "contexts");
+    requireNonNull(continuations, "continuations");
     checkArgument(
         contexts.size() == continuations.size() && contexts.size() > 1,
         "%s answers, expected at least 2",
@@ -73,6 +76,7 @@ public record TaskItem(
    *     the line
    */
   public static ImmutableList<TaskItem> read(Path file, int limit) throws IOException {
+    requireNonNull(file, "file");
     Gson gson = new Gson();
     ImmutableList.Builder<TaskItem> items = ImmutableList.builder();
     List<String> lines = Files.readAllLines(file);

@@ -1,5 +1,7 @@
 package org.minillm.core.journal;
 
+import static java.util.Objects.requireNonNull;
+
 import com.google.common.base.Stopwatch;
 import com.google.common.collect.ImmutableSortedMap;
 import com.google.common.collect.Sets;
@@ -64,6 +66,9 @@ public final class JournalFolder implements Journal, Closeable {
    */
   public static JournalFolder open(Path folder, Map<String, String> run, Duration interval)
       throws IOException {
+    requireNonNull(folder, "folder");
+    requireNonNull(run, "run");
+    requireNonNull(interval, "interval");
     JournalFolder journal = new JournalFolder(folder, ImmutableSortedMap.copyOf(run), interval);
     if (Files.exists(folder)) {
       journal.requireSameRun();
@@ -128,6 +133,7 @@ public final class JournalFolder implements Journal, Closeable {
    * @throws IOException if it is no journal, is in use or cannot be deleted
    */
   public static void delete(Path folder) throws IOException {
+    requireNonNull(folder, "folder");
     if (!Files.exists(folder)) {
       return;
     }

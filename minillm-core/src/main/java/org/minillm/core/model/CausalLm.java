@@ -3,6 +3,7 @@ package org.minillm.core.model;
 import static com.google.common.base.Preconditions.checkArgument;
 import static com.google.common.base.Preconditions.checkState;
 import static com.google.common.collect.ImmutableList.toImmutableList;
+import static java.util.Objects.requireNonNull;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
@@ -72,6 +73,7 @@ public final class CausalLm implements AutoCloseable {
    * @throws IOException if a file is missing, malformed or disagrees with config.json
    */
   public static CausalLm open(Path folder) throws IOException {
+    requireNonNull(folder, "folder");
     return open(folder, MemoryBudget.ofThisMachine());
   }
 
@@ -84,6 +86,8 @@ public final class CausalLm implements AutoCloseable {
    * @throws IOException if a file is missing, malformed or disagrees with config.json
    */
   public static CausalLm open(Path folder, MemoryBudget budget) throws IOException {
+    requireNonNull(folder, "folder");
+    requireNonNull(budget, "budget");
     Checkpoint checkpoint = Checkpoint.open(folder);
     try {
       Decoder decoder =

@@ -2,6 +2,7 @@ package org.minillm.core.plugin;
 
 import static com.google.common.base.Preconditions.checkArgument;
 import static com.google.common.base.Preconditions.checkState;
+import static java.util.Objects.requireNonNull;
 
 import com.google.common.base.Ascii;
 import com.google.common.base.CaseFormat;
@@ -40,6 +41,7 @@ public final class Plugins {
    * @return by name
    */
   public static <T extends Plugin> ImmutableSortedMap<String, T> all(Class<T> kind) {
+    requireNonNull(kind, "kind");
     Map<String, T> byClass = new LinkedHashMap<>();
     for (ClassLoader loader : loaders(kind)) {
       load(kind, loader)
@@ -99,6 +101,8 @@ public final class Plugins {
    * @return the plug-in
    */
   public static <T extends Plugin> T named(Class<T> kind, String name) {
+    requireNonNull(kind, "kind");
+    requireNonNull(name, "name");
     Map<String, T> byName = all(kind);
     T found = byName.get(name);
     if (found == null) {
@@ -120,6 +124,8 @@ public final class Plugins {
    * @return the configured plug-in
    */
   public static <T extends ConfigurablePlugin<T>> T configured(Class<T> kind, String spec) {
+    requireNonNull(kind, "kind");
+    requireNonNull(spec, "spec");
     return configured(kind, spec, Map.of());
   }
 
@@ -134,6 +140,9 @@ public final class Plugins {
    */
   public static <T extends ConfigurablePlugin<T>> T configured(
       Class<T> kind, String spec, Map<String, String> offered) {
+    requireNonNull(kind, "kind");
+    requireNonNull(spec, "spec");
+    requireNonNull(offered, "offered");
     List<String> parts = Splitter.on(':').limit(2).splitToList(spec);
     T plugin = named(kind, parts.get(0));
     Map<String, String> parameters =

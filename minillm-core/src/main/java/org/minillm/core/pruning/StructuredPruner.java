@@ -1,5 +1,7 @@
 package org.minillm.core.pruning;
 
+import static java.util.Objects.requireNonNull;
+
 import com.google.common.collect.ImmutableMap;
 import com.google.common.collect.ImmutableSetMultimap;
 import com.google.common.collect.ImmutableSortedMap;
@@ -79,6 +81,8 @@ public final class StructuredPruner implements Pruner {
    * @return a builder with the uniform allocation, no gradient (1 everywhere) and a silent listener
    */
   public static Builder builder(ImportanceCriterion criterion, PruningTarget target) {
+    requireNonNull(criterion, "criterion");
+    requireNonNull(target, "target");
     return new Builder(criterion, target);
   }
 
@@ -288,6 +292,8 @@ public final class StructuredPruner implements Pruner {
      * @return this
      */
     public Builder criterion(GroupKind kind, ImportanceCriterion chosen) {
+      requireNonNull(kind, "kind");
+      requireNonNull(chosen, "chosen");
       criteriaOfKinds.put(kind, chosen);
       return this;
     }
@@ -310,6 +316,7 @@ public final class StructuredPruner implements Pruner {
      * @return this
      */
     public Builder allocation(Allocation chosen) {
+      requireNonNull(chosen, "chosen");
       this.allocation = chosen;
       return this;
     }
@@ -321,6 +328,7 @@ public final class StructuredPruner implements Pruner {
      * @return this
      */
     public Builder backend(ScoreBackend chosen) {
+      requireNonNull(chosen, "chosen");
       this.backend = chosen;
       return this;
     }
@@ -332,6 +340,7 @@ public final class StructuredPruner implements Pruner {
      * @return this
      */
     public Builder listener(PassListener chosen) {
+      requireNonNull(chosen, "chosen");
       this.listener = chosen;
       return this;
     }
@@ -343,6 +352,7 @@ public final class StructuredPruner implements Pruner {
      * @return this
      */
     public Builder export(Export chosen) {
+      requireNonNull(chosen, "chosen");
       this.export = chosen;
       return this;
     }
@@ -380,6 +390,8 @@ public final class StructuredPruner implements Pruner {
      * @return this
      */
     public Builder journal(Path folder, Duration interval) {
+      requireNonNull(folder, "folder");
+      requireNonNull(interval, "interval");
       this.runJournal = new RunJournal(folder, interval);
       return this;
     }

@@ -2,6 +2,7 @@ package org.minillm.core.pruning;
 
 import static com.google.common.base.Preconditions.checkArgument;
 import static com.google.common.base.Preconditions.checkState;
+import static java.util.Objects.requireNonNull;
 
 import com.google.common.primitives.ImmutableIntArray;
 import java.util.Comparator;
@@ -27,6 +28,7 @@ public final class UnitSelection {
    * @throws IllegalArgumentException if the count is out of range or a score is not finite
    */
   public static ImmutableIntArray keepHighest(ScoredGroup group, int count) {
+    requireNonNull(group, "group");
     checkArgument(
         count >= 1 && count <= group.units(),
         "%s: %s units to keep, expected 1 to %s",
