@@ -1,5 +1,7 @@
 package org.minillm.criteria;
 
+import static java.util.Objects.requireNonNull;
+
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableMap;
 import com.google.common.collect.ImmutableSet;
@@ -35,6 +37,11 @@ import org.minillm.core.pruning.ScoredGroup;
  *     colon, joined by {@code ;}
  */
 public record BalancedAllocation(Allocation of) implements Allocation {
+
+  // Refuses nulls.
+  public BalancedAllocation {
+    requireNonNull(of, "of");
+  }
 
   /** Of the target's ratio, what the heads lose. */
   private static final ImmutableList<Double> SHARES_OF_HEADS =

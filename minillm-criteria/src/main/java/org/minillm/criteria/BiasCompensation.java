@@ -1,5 +1,7 @@
 package org.minillm.criteria;
 
+import static java.util.Objects.requireNonNull;
+
 import ai.djl.ndarray.NDArray;
 import com.google.common.collect.ImmutableMap;
 import java.util.Map;
@@ -14,6 +16,11 @@ import org.minillm.core.pruning.Restoration;
  * @param target what is reproduced; FLAP's is OWN, with the inputs of the dense model
  */
 public record BiasCompensation(Target target) implements Restoration {
+
+  // Refuses nulls.
+  public BiasCompensation {
+    requireNonNull(target, "target");
+  }
 
   /** FLAP's own target; for {@link java.util.ServiceLoader}. */
   public BiasCompensation() {

@@ -2,6 +2,7 @@ package org.minillm.criteria;
 
 import static com.google.common.base.Preconditions.checkArgument;
 import static com.google.common.collect.ImmutableSet.toImmutableSet;
+import static java.util.Objects.requireNonNull;
 
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableMap;
@@ -68,6 +69,8 @@ public record Combination(ImmutableList<ImportanceCriterion> of, Rule by)
 
   // Checks that there is something to combine, where anything was chosen.
   public Combination {
+    requireNonNull(of, "of");
+    requireNonNull(by, "by");
     checkArgument(
         of.size() != 1,
         "of \"%s\": expected at least two criteria, joined by *",

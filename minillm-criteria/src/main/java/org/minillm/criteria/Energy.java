@@ -1,5 +1,7 @@
 package org.minillm.criteria;
 
+import static java.util.Objects.requireNonNull;
+
 import com.google.common.collect.ImmutableMap;
 import com.google.common.collect.Sets;
 import java.io.IOException;
@@ -23,6 +25,11 @@ import org.minillm.core.pruning.ImportanceCriterion;
  *     that it is added to, so that scores of different layers can be compared
  */
 public record Energy(TokenWeights tokens) implements ImportanceCriterion {
+
+  // Refuses nulls.
+  public Energy {
+    requireNonNull(tokens, "tokens");
+  }
 
   /** Equal tokens; for {@link java.util.ServiceLoader}. */
   public Energy() {

@@ -1,6 +1,7 @@
 package org.minillm.criteria;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static java.util.Objects.requireNonNull;
 
 import com.google.common.collect.ImmutableMap;
 import com.google.common.collect.ImmutableSortedMap;
@@ -40,6 +41,7 @@ public record GlobalAllocation(Comparison by, double mix) implements Allocation 
 
   // Checks the range.
   public GlobalAllocation {
+    requireNonNull(by, "by");
     checkArgument(mix >= 0 && mix <= 1, "mix %s: expected a number between 0 and 1", mix);
   }
 

@@ -1,6 +1,7 @@
 package org.minillm.criteria;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static java.util.Objects.requireNonNull;
 
 import ai.djl.ndarray.NDArray;
 import com.google.common.collect.ImmutableMap;
@@ -41,6 +42,9 @@ public record LeastSquares(
 
   // Checks the range, and what can be fitted on dense inputs.
   public LeastSquares {
+    requireNonNull(target, "target");
+    requireNonNull(tokens, "tokens");
+    requireNonNull(inputs, "inputs");
     checkArgument(
         lambda > 0 && lambda < Double.POSITIVE_INFINITY,
         "lambda %s: expected a positive number",

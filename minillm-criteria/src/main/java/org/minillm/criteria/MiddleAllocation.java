@@ -1,6 +1,7 @@
 package org.minillm.criteria;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static java.util.Objects.requireNonNull;
 
 import com.google.common.collect.ImmutableMap;
 import com.google.common.collect.ImmutableSet;
@@ -45,6 +46,7 @@ public record MiddleAllocation(double first, double last, double rise, double fa
 
   // Checks the ranges.
   public MiddleAllocation {
+    requireNonNull(by, "by");
     checkArgument(
         first >= 0 && last >= 0 && rise >= 0 && fall >= 0 && first + last + rise + fall < 1,
         "first %s, last %s, rise %s and fall %s: expected parts of the layers that leave some"

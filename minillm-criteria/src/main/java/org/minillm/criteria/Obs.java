@@ -1,6 +1,7 @@
 package org.minillm.criteria;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static java.util.Objects.requireNonNull;
 
 import ai.djl.ndarray.NDArray;
 import com.google.common.collect.ImmutableMap;
@@ -50,6 +51,8 @@ public record Obs(double damping, Ridge ridge, TokenWeights tokens, int rounds)
 
   // Checks the range.
   public Obs {
+    requireNonNull(ridge, "ridge");
+    requireNonNull(tokens, "tokens");
     checkArgument(
         damping > 0 && damping < Double.POSITIVE_INFINITY,
         "damping %s: expected a positive number",

@@ -1,6 +1,7 @@
 package org.minillm.criteria;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static java.util.Objects.requireNonNull;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
@@ -20,6 +21,11 @@ import org.minillm.core.random.CounterRng;
  * @param direction the law of each element of z
  */
 public record Perturbation(long seed, Direction direction) {
+
+  // Refuses nulls.
+  public Perturbation {
+    requireNonNull(direction, "direction");
+  }
 
   /** Elements that one task fills; ranges are fixed so that nothing depends on the threads. */
   private static final int RANGE = 1 << 14;

@@ -1,6 +1,7 @@
 package org.minillm.criteria;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static java.util.Objects.requireNonNull;
 
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableMap;
@@ -36,6 +37,7 @@ public record SearchAllocation(ImmutableList<Allocation> among) implements Alloc
 
   // Checks that there is something to choose, and that the choice has a name.
   public SearchAllocation {
+    requireNonNull(among, "among");
     checkArgument(
         among.size() > 1,
         "among \"%s\": expected at least two allocations, joined by *",

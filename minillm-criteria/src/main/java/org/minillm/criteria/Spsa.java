@@ -1,6 +1,7 @@
 package org.minillm.criteria;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static java.util.Objects.requireNonNull;
 
 import ai.djl.Device;
 import ai.djl.ndarray.NDManager;
@@ -65,6 +66,8 @@ public record Spsa(int probes, double epsilon, long seed, Direction direction, D
 
   // Checks the ranges.
   public Spsa {
+    requireNonNull(direction, "direction");
+    requireNonNull(data, "data");
     checkArgument(probes > 0, "probes %s: expected at least 1", probes);
     checkArgument(
         epsilon > 0 && epsilon < 1, "epsilon %s: expected a number between 0 and 1", epsilon);

@@ -1,6 +1,7 @@
 package org.minillm.criteria;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static java.util.Objects.requireNonNull;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
@@ -31,6 +32,9 @@ public record SpsaEstimate(
 
   // Checks that there is something to average.
   public SpsaEstimate {
+    requireNonNull(probes, "probes");
+    requireNonNull(direction, "direction");
+    requireNonNull(provenance, "provenance");
     checkArgument(!probes.isEmpty(), "no probe, expected at least 1");
   }
 

@@ -1,5 +1,7 @@
 package org.minillm.criteria;
 
+import static java.util.Objects.requireNonNull;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import com.google.common.collect.ImmutableMap;
@@ -28,6 +30,11 @@ import org.minillm.core.pruning.ImportanceCriterion;
  * @param form ELEMENT by default
  */
 public record Taylor(Form form) implements ImportanceCriterion {
+
+  // Refuses nulls.
+  public Taylor {
+    requireNonNull(form, "form");
+  }
 
   /** Where the absolute value is taken. */
   public enum Form {

@@ -1,5 +1,7 @@
 package org.minillm.criteria;
 
+import static java.util.Objects.requireNonNull;
+
 import com.google.common.collect.ImmutableMap;
 import com.google.common.collect.Sets;
 import java.io.IOException;
@@ -19,6 +21,11 @@ import org.minillm.core.pruning.ImportanceCriterion;
  * @param aggregation over all weights of a unit; SUM by default
  */
 public record Wanda(Aggregation aggregation) implements ImportanceCriterion {
+
+  // Refuses nulls.
+  public Wanda {
+    requireNonNull(aggregation, "aggregation");
+  }
 
   /** The default, SUM; for {@link java.util.ServiceLoader}. */
   public Wanda() {

@@ -1,18 +1,20 @@
 package org.minillm.core.calibration;
 
 import static com.google.common.base.Preconditions.checkState;
+import static java.util.Objects.requireNonNull;
 
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
 import com.google.common.collect.ImmutableSetMultimap;
 import com.google.common.collect.SetMultimap;
 import com.google.common.collect.Sets;
-import com.google.common.collect.Streams;
+import com.google.common.primitives.ImmutableDoubleArray;
 import java.io.IOException;
 import java.util.Optional;
-import java.util.ServiceLoader;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -27,6 +29,7 @@ import org.minillm.core.model.Sweep;
 import org.minillm.core.model.TensorSlice;
 import org.minillm.core.model.WeightSource;
 import org.minillm.core.model.WeightTransform;
+import org.minillm.core.plugin.Plugins;
 
 /**
  * Runs the passes that the evidence asked for needs, and shows the evidence of each layer as soon
@@ -42,6 +45,13 @@ public record CalibrationEvidence(
     GradientEstimate gradient,
     ScoreBackend backend)
     implements AutoCloseable {
+
+  // Refuses nulls.
+  public CalibrationEvidence {
+    requireNonNull(required, "required");
+    requireNonNull(gradient, "gradient");
+    requireNonNull(backend, "backend");
+  }
 
   private static final String PASS = "score";
 
@@ -82,6 +92,11 @@ public record CalibrationEvidence(
       PassListener listener,
       Journal journal)
       throws IOException {
+    requireNonNull(model, "model");
+    requireNonNull(required, "required");
+    requireNonNull(backend, "backend");
+    requireNonNull(listener, "listener");
+    requireNonNull(journal, "journal");
     if (!required.isEmpty() && data == null) {
       throw new IllegalArgumentException(
           "no calibration set: the criterion needs "
@@ -94,6 +109,10 @@ public record CalibrationEvidence(
         request.evidence().isEmpty() || estimator == null || data == null
             ? GradientEstimate.NONE
             : estimator.estimate(model, data, request, listener, journal);
+    checkState(
+        gradient != null,
+        "gradient estimator %s: its estimate is null",
+        estimator == null ? "none" : estimator.name());
     return new CalibrationEvidence(ImmutableSetMultimap.copyOf(required), gradient, backend);
   }
 
@@ -104,10 +123,9 @@ public record CalibrationEvidence(
     Set<Evidence> missing = Sets.difference(request.evidence(), provided);
     if (!missing.isEmpty()) {
       String makers =
-          Streams.stream(ServiceLoader.load(GradientEstimator.class))
+          Plugins.all(GradientEstimator.class).values().stream()
               .filter(other -> other.provides().containsAll(request.evidence()))
               .map(GradientEstimator::name)
-              .sorted()
               .collect(Collectors.joining(", "));
       throw new IllegalArgumentException(
           String.format(
@@ -226,15 +244,46 @@ public record CalibrationEvidence(
     @Override
     public Optional<NDArray> gradient(TensorSlice slice) throws IOException {
       requireCollected(Evidence.GRADIENT);
-      return gradient.gradient(slice.tensor(), weight(slice).getShape(), owner);
+      Shape shape = weight(slice).getShape();
+      Optional<NDArray> found = gradient.gradient(slice.tensor(), shape, owner);
+      found.ifPresent(
+          array ->
+              checkState(
+                  array.getShape().equals(shape) && array.getDataType() == DataType.FLOAT32,
+                  "%s: the gradient of %s is %s %s, expected FLOAT32 %s",
+                  estimator(),
+                  slice.tensor(),
+                  array.getDataType(),
+                  array.getShape(),
+                  shape));
+      return found;
+    }
+
+    private String estimator() {
+      return "gradient estimator " + gradient.provenance().get("gradient");
     }
 
     @Override
     public GateGradient gateGradient(PruningGroup group) {
       requireCollected(Evidence.GATE_GRADIENT);
-      return gradient
-          .gates(group)
-          .orElseThrow(() -> new IllegalStateException("no gate gradient of " + group.id()));
+      GateGradient found =
+          gradient
+              .gates(group)
+              .orElseThrow(() -> new IllegalStateException("no gate gradient of " + group.id()));
+      requireOneAUnit("mean", found.mean(), group);
+      requireOneAUnit("mean square", found.meanSquare(), group);
+      return found;
+    }
+
+    private void requireOneAUnit(String what, ImmutableDoubleArray values, PruningGroup group) {
+      checkState(
+          values.length() == group.units() && values.stream().allMatch(Double::isFinite),
+          "%s: the %s of the gates' gradient of %s is %s numbers, expected %s finite ones",
+          estimator(),
+          what,
+          group.id(),
+          values.length(),
+          group.units());
     }
 
     @Override

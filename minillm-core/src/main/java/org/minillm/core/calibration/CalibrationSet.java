@@ -1,6 +1,7 @@
 package org.minillm.core.calibration;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static java.util.Objects.requireNonNull;
 
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableMap;
@@ -20,6 +21,8 @@ public record CalibrationSet(String source, int window, ImmutableList<int[]> win
 
   // Checks that all windows have the stated length.
   public CalibrationSet {
+    requireNonNull(source, "source");
+    requireNonNull(windows, "windows");
     checkArgument(!windows.isEmpty(), "%s: no calibration window", source);
     windows.forEach(
         ids ->
@@ -42,6 +45,8 @@ public record CalibrationSet(String source, int window, ImmutableList<int[]> win
    * @throws IllegalArgumentException if the text is too short for that many windows
    */
   public static CalibrationSet evenlySpaced(String source, int[] tokens, int samples, int window) {
+    requireNonNull(source, "source");
+    requireNonNull(tokens, "tokens");
     checkArgument(samples > 0, "calibration samples %s: expected at least 1", samples);
     checkArgument(window > 1, "calibration window %s: expected at least 2 tokens", window);
     int available = tokens.length / window;

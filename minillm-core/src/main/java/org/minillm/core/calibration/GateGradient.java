@@ -1,5 +1,7 @@
 package org.minillm.core.calibration;
 
+import static java.util.Objects.requireNonNull;
+
 import com.google.common.primitives.ImmutableDoubleArray;
 
 /**
@@ -12,4 +14,11 @@ import com.google.common.primitives.ImmutableDoubleArray;
  *     the window's own loss (the diagonal of the empirical Fisher information); an unbiased
  *     estimate of it may be negative
  */
-public record GateGradient(ImmutableDoubleArray mean, ImmutableDoubleArray meanSquare) {}
+public record GateGradient(ImmutableDoubleArray mean, ImmutableDoubleArray meanSquare) {
+
+  // Refuses nulls.
+  public GateGradient {
+    requireNonNull(mean, "mean");
+    requireNonNull(meanSquare, "meanSquare");
+  }
+}

@@ -1,5 +1,7 @@
 package org.minillm.core.calibration;
 
+import static java.util.Objects.requireNonNull;
+
 import com.google.common.collect.ImmutableSet;
 import com.google.common.collect.ImmutableSetMultimap;
 import com.google.common.collect.Multimaps;
@@ -16,6 +18,11 @@ import org.minillm.core.model.GroupKind;
  */
 public record GradientRequest(ImmutableSetMultimap<Evidence, GroupKind> wanted) {
 
+  // Refuses nulls.
+  public GradientRequest {
+    requireNonNull(wanted, "wanted");
+  }
+
   private static final ImmutableSet<Evidence> GRADIENTS =
       Sets.immutableEnumSet(Evidence.GRADIENT, Evidence.GATE_GRADIENT);
 
@@ -30,6 +37,8 @@ public record GradientRequest(ImmutableSetMultimap<Evidence, GroupKind> wanted) 
    * @return the request
    */
   public static GradientRequest of(Evidence evidence, GroupKind... kinds) {
+    requireNonNull(evidence, "evidence");
+    requireNonNull(kinds, "kinds");
     return new GradientRequest(
         ImmutableSetMultimap.<Evidence, GroupKind>builder().putAll(evidence, kinds).build());
   }

@@ -1,6 +1,7 @@
 package org.minillm.core.calibration;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static java.util.Objects.requireNonNull;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
@@ -26,6 +27,8 @@ public record ScoreTerms(
 
   // Checks that the parts fit each other.
   public ScoreTerms {
+    requireNonNull(slice, "slice");
+    requireNonNull(weight, "weight");
     String tensor = slice.tensor();
     Shape shape = weight.getShape();
     checkArgument(

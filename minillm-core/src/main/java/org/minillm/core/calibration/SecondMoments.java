@@ -1,5 +1,7 @@
 package org.minillm.core.calibration;
 
+import static java.util.Objects.requireNonNull;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
@@ -22,6 +24,7 @@ public final class SecondMoments implements AutoCloseable {
    * @param owner where rows x columns x 8 bytes hang
    */
   public SecondMoments(long rows, long columns, NDManager owner) {
+    requireNonNull(owner, "owner");
     try (NDScope scope = new NDScope()) {
       scope.suppressNotUsedWarning();
       sum = owner.zeros(new Shape(rows, columns), DataType.FLOAT64);

@@ -1,6 +1,7 @@
 package org.minillm.core.checkpoint;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static java.util.Objects.requireNonNull;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
@@ -31,9 +32,10 @@ import java.util.stream.Stream;
  * native memory of a new array. So memory is what the arrays take, and a truncated file is an
  * exception.
  *
- * <p>Safe for use by several threads. Not to be used after {@link #close()}; the contents it has
- * handed out end with it. Interrupting a thread that reads closes the file, as is the rule of
- * {@link java.nio.channels.FileChannel}.
+ * <p>Safe for use by several threads. After {@link #close()} weights cannot be read, which is an
+ * {@link IllegalStateException}, in a thread that reads meanwhile, too; the contents it has handed
+ * out end with it. Closing again does nothing. Interrupting a thread that reads closes the file, as
+ * is the rule of {@link java.nio.channels.FileChannel}.
  */
 public final class Checkpoint implements Closeable {
 
@@ -77,6 +79,7 @@ public final class Checkpoint implements Closeable {
    * @throws IOException if the folder or a file cannot be read
    */
   public static Checkpoint open(Path folder) throws IOException {
+    requireNonNull(folder, "folder");
     if (!Files.exists(folder)) {
       throw new NoSuchFileException(
           folder.toString(), null, "no such folder, expected a Hugging Face model folder");

@@ -1,6 +1,7 @@
 package org.minillm.core.checkpoint;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static java.util.Objects.requireNonNull;
 
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableMap;
@@ -55,6 +56,7 @@ public final class CheckpointWriter {
    * @param overwrite whether a folder that stands there is replaced, see {@link #checkTarget}
    */
   public CheckpointWriter(Path target, boolean overwrite) {
+    requireNonNull(target, "target");
     this.target = target;
     this.overwrite = overwrite;
   }
@@ -75,6 +77,7 @@ public final class CheckpointWriter {
    */
   public static void checkTarget(Path target, boolean overwrite, @Nullable Path source)
       throws IOException {
+    requireNonNull(target, "target");
     TargetFolder.begin(target, overwrite, source).close();
   }
 
@@ -85,6 +88,7 @@ public final class CheckpointWriter {
    * @return this
    */
   public CheckpointWriter source(Path folder) {
+    requireNonNull(folder, "folder");
     this.source = folder;
     return this;
   }
@@ -96,6 +100,7 @@ public final class CheckpointWriter {
    * @return this
    */
   public CheckpointWriter config(JsonObject json) {
+    requireNonNull(json, "json");
     this.config = json.deepCopy();
     return this;
   }
@@ -107,6 +112,7 @@ public final class CheckpointWriter {
    * @return this
    */
   public CheckpointWriter tensors(List<TensorOutput> outputs) {
+    requireNonNull(outputs, "outputs");
     Set<String> names = new HashSet<>();
     for (TensorOutput output : outputs) {
       String name = output.info().name();
@@ -124,6 +130,7 @@ public final class CheckpointWriter {
    * @return this
    */
   public CheckpointWriter companions(List<Path> files) {
+    requireNonNull(files, "files");
     this.companions = ImmutableList.copyOf(files);
     return this;
   }
@@ -135,6 +142,7 @@ public final class CheckpointWriter {
    * @return this
    */
   public CheckpointWriter texts(Map<String, String> contents) {
+    requireNonNull(contents, "contents");
     for (String name : contents.keySet()) {
       checkArgument(WeightFiles.isPlainName(name), "'%s' is not a plain file name", name);
     }
@@ -150,6 +158,7 @@ public final class CheckpointWriter {
    * @return this
    */
   public CheckpointWriter facts(Map<String, String> values) {
+    requireNonNull(values, "values");
     this.facts = ImmutableMap.copyOf(values);
     return this;
   }
@@ -174,6 +183,7 @@ public final class CheckpointWriter {
    * @return this
    */
   public CheckpointWriter onProgress(LongConsumer listener) {
+    requireNonNull(listener, "listener");
     this.progress = listener;
     return this;
   }

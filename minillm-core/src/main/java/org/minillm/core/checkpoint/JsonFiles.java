@@ -1,5 +1,7 @@
 package org.minillm.core.checkpoint;
 
+import static java.util.Objects.requireNonNull;
+
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import com.google.gson.JsonElement;
@@ -26,6 +28,7 @@ public final class JsonFiles {
    * @throws IOException if there is no such file, or something else in it; the message says what
    */
   public static JsonObject read(Path file) throws IOException {
+    requireNonNull(file, "file");
     try {
       return JsonNode.read(file, JsonNode::object);
     } catch (MalformedFileException e) {

@@ -1,10 +1,14 @@
 package org.minillm.core.checkpoint;
 
+import static com.google.common.base.Preconditions.checkState;
+
 import com.google.common.collect.ImmutableList;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.ClosedByInterruptException;
+import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -17,6 +21,7 @@ final class SafetensorsFile implements Closeable {
   private final long size;
   private final long dataStart;
   private final ImmutableList<SafetensorsHeader.Entry> entries;
+  private volatile boolean closed;
 
   private SafetensorsFile(Path path, FileChannel channel) throws IOException {
     this.path = path;
@@ -84,7 +89,7 @@ final class SafetensorsFile implements Closeable {
   void read(ByteBuffer into, long position) throws IOException {
     long at = position;
     while (into.hasRemaining()) {
-      int count = channel.read(into, at);
+      int count = readSome(into, at);
       if (count < 0) {
         throw new MalformedCheckpointException(
             String.format(
@@ -95,8 +100,22 @@ final class SafetensorsFile implements Closeable {
     }
   }
 
+  private int readSome(ByteBuffer into, long at) throws IOException {
+    try {
+      return channel.read(into, at);
+    } catch (ClosedByInterruptException e) {
+      throw e; // the reader knows
+    } catch (ClosedChannelException e) {
+      checkState(!closed, "%s is closed; open its folder again", path);
+      throw new IOException(
+          path + ": closed because a thread was interrupted that read it; open the folder again",
+          e);
+    }
+  }
+
   @Override
   public void close() throws IOException {
+    closed = true;
     channel.close();
   }
 }

@@ -1,6 +1,7 @@
 package org.minillm.core.checkpoint;
 
 import static com.google.common.base.Preconditions.checkState;
+import static java.util.Objects.requireNonNull;
 
 import com.google.common.collect.Lists;
 import java.io.IOException;
@@ -22,6 +23,8 @@ public final class SafetensorsWriter {
    * @throws IllegalStateException if a content is longer or shorter than its tensor
    */
   public static void write(TargetFile file, List<TensorOutput> tensors) throws IOException {
+    requireNonNull(file, "file");
+    requireNonNull(tensors, "tensors");
     file.write(out -> writeTo(new OutputFile(out, count -> {}), tensors));
   }
 

@@ -1,5 +1,7 @@
 package org.minillm.core.checkpoint;
 
+import static java.util.Objects.requireNonNull;
+
 import java.io.Closeable;
 import java.io.EOFException;
 import java.io.IOException;
@@ -41,6 +43,7 @@ public final class ScratchFile implements Closeable {
    * @throws IOException if no file can be made
    */
   public static ScratchFile near(Path folder) throws IOException {
+    requireNonNull(folder, "folder");
     Path place = Files.isWritable(folder) ? folder : Path.of(System.getProperty("java.io.tmpdir"));
     return over(place, open(place));
   }

@@ -1,6 +1,7 @@
 package org.minillm.core.checkpoint;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static java.util.Objects.requireNonNull;
 
 import com.google.common.hash.Hasher;
 import com.google.common.hash.Hashing;
@@ -45,6 +46,7 @@ public final class ScratchTensors implements Closeable {
    * @throws IOException if the file cannot be opened
    */
   public static ScratchTensors keptIn(Path file) throws IOException {
+    requireNonNull(file, "file");
     return new ScratchTensors(ScratchFile.keptIn(file));
   }
 
@@ -56,6 +58,7 @@ public final class ScratchTensors implements Closeable {
    * @throws IOException if no file can be made there
    */
   public static ScratchTensors temporaryIn(Path folder) throws IOException {
+    requireNonNull(folder, "folder");
     return new ScratchTensors(ScratchFile.in(folder));
   }
 

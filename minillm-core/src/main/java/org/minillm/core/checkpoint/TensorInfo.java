@@ -1,6 +1,7 @@
 package org.minillm.core.checkpoint;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static java.util.Objects.requireNonNull;
 
 import ai.djl.ndarray.types.Shape;
 
@@ -15,6 +16,9 @@ public record TensorInfo(String name, TensorType type, Shape shape) {
 
   // The size in bytes fits a long, so that nothing later needs to look for overflow.
   public TensorInfo {
+    requireNonNull(name, "name");
+    requireNonNull(type, "type");
+    requireNonNull(shape, "shape");
     long bytes = type.bytes();
     for (long size : shape.getShape()) {
       checkArgument(size >= 0, "%s: shape %s has a negative size", name, shape);

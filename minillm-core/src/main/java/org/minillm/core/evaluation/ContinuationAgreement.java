@@ -1,6 +1,7 @@
 package org.minillm.core.evaluation;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static java.util.Objects.requireNonNull;
 
 import com.google.common.collect.ImmutableList;
 import java.io.IOException;
@@ -23,6 +24,11 @@ import org.minillm.core.model.PassListener;
  * @param prompts one result a prompt, in order
  */
 public record ContinuationAgreement(ImmutableList<OfPrompt> prompts) {
+
+  // Refuses nulls.
+  public ContinuationAgreement {
+    requireNonNull(prompts, "prompts");
+  }
 
   /**
    * The agreement on one prompt.
@@ -65,6 +71,11 @@ public record ContinuationAgreement(ImmutableList<OfPrompt> prompts) {
       List<int[]> own,
       PassListener listener)
       throws IOException {
+    requireNonNull(model, "model");
+    requireNonNull(prompts, "prompts");
+    requireNonNull(references, "references");
+    requireNonNull(own, "own");
+    requireNonNull(listener, "listener");
     checkArgument(
         prompts.size() == references.size() && prompts.size() == own.size() && !prompts.isEmpty(),
         "%s prompts, %s references and %s continuations, expected as many of each, at least one",

@@ -1,6 +1,7 @@
 package org.minillm.core.evaluation;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static java.util.Objects.requireNonNull;
 
 import com.google.common.base.Ascii;
 import com.google.common.collect.ImmutableList;
@@ -31,6 +32,8 @@ public record EvaluationSuite(
 
   // Two files of one name would give two results of one name.
   public EvaluationSuite {
+    requireNonNull(texts, "texts");
+    requireNonNull(tasks, "tasks");
     Map<String, Path> named = new HashMap<>();
     for (Path file : Streams.concat(texts.stream(), tasks.stream()).toList()) {
       Path other = named.putIfAbsent(nameOf(file), file);
@@ -50,7 +53,14 @@ public record EvaluationSuite(
       long parameters,
       long bytes,
       ImmutableList<Perplexity> texts,
-      ImmutableList<MultipleChoice> tasks) {}
+      ImmutableList<MultipleChoice> tasks) {
+
+    // Refuses nulls.
+    public Result {
+      requireNonNull(texts, "texts");
+      requireNonNull(tasks, "tasks");
+    }
+  }
 
   /**
    * Returns what the result of a file is called in reports: its name without folder and extension,
@@ -60,6 +70,7 @@ public record EvaluationSuite(
    * @return lower-case letters, digits and single underscores, a letter first
    */
   public static String nameOf(Path file) {
+    requireNonNull(file, "file");
     String name =
         Ascii.toLowerCase(MoreFiles.getNameWithoutExtension(file))
             .replaceAll("[^a-z0-9]+", "_")

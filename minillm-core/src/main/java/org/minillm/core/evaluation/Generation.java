@@ -1,6 +1,7 @@
 package org.minillm.core.evaluation;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static java.util.Objects.requireNonNull;
 
 import com.google.common.collect.ImmutableList;
 import com.google.common.primitives.Ints;
@@ -34,6 +35,9 @@ public final class Generation {
    * @param stopTokens a text ends after one of these, which is part of the result
    */
   public Generation(CausalLm model, Sampling sampling, int maxNewTokens, Set<Integer> stopTokens) {
+    requireNonNull(model, "model");
+    requireNonNull(sampling, "sampling");
+    requireNonNull(stopTokens, "stopTokens");
     checkArgument(maxNewTokens > 0, "max new tokens %s: expected at least 1", maxNewTokens);
     this.model = model;
     this.sampling = sampling;

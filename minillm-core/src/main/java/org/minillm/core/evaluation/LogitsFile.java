@@ -1,5 +1,7 @@
 package org.minillm.core.evaluation;
 
+import static java.util.Objects.requireNonNull;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.types.Shape;
@@ -46,6 +48,10 @@ public final class LogitsFile {
   public static void write(
       CausalLm model, List<int[]> ids, Path file, boolean overwrite, PassListener listener)
       throws IOException {
+    requireNonNull(model, "model");
+    requireNonNull(ids, "ids");
+    requireNonNull(file, "file");
+    requireNonNull(listener, "listener");
     TargetFile target =
         new TargetFile(file, overwrite).apartFrom(List.of(model.checkpoint().folder()));
     target.check();

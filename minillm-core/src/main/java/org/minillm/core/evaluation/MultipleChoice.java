@@ -1,5 +1,7 @@
 package org.minillm.core.evaluation;
 
+import static java.util.Objects.requireNonNull;
+
 import com.google.common.collect.ImmutableList;
 import com.google.common.primitives.ImmutableDoubleArray;
 import java.io.IOException;
@@ -23,6 +25,12 @@ import org.minillm.core.model.Tokenizer;
  */
 public record MultipleChoice(String task, ImmutableList<Answered> items) {
 
+  // Refuses nulls.
+  public MultipleChoice {
+    requireNonNull(task, "task");
+    requireNonNull(items, "items");
+  }
+
   /**
    * What the model made of one question.
    *
@@ -38,7 +46,13 @@ public record MultipleChoice(String task, ImmutableList<Answered> items) {
       int prediction,
       int predictionNormalised,
       int answer,
-      boolean isCut) {}
+      boolean isCut) {
+
+    // Refuses nulls.
+    public Answered {
+      requireNonNull(logLikelihoods, "logLikelihoods");
+    }
+  }
 
   /**
    * Asks a model.
@@ -54,6 +68,11 @@ public record MultipleChoice(String task, ImmutableList<Answered> items) {
   public static MultipleChoice measure(
       CausalLm model, Tokenizer tokenizer, String task, List<TaskItem> items, PassListener listener)
       throws IOException {
+    requireNonNull(model, "model");
+    requireNonNull(tokenizer, "tokenizer");
+    requireNonNull(task, "task");
+    requireNonNull(items, "items");
+    requireNonNull(listener, "listener");
     List<Continuation> requests = requests(model, tokenizer, task, items);
     listener.passStarted(task, requests.size());
     double[] scores = ContinuationScores.logLikelihoods(model, requests, listener);

@@ -1,6 +1,7 @@
 package org.minillm.core.evaluation;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static java.util.Objects.requireNonNull;
 
 import com.google.common.primitives.ImmutableDoubleArray;
 import java.io.IOException;
@@ -28,6 +29,12 @@ import org.minillm.core.model.WeightTransform;
 public record Perplexity(
     String source, int window, ImmutableDoubleArray windowNegativeLogLikelihoods) {
 
+  // Refuses nulls.
+  public Perplexity {
+    requireNonNull(source, "source");
+    requireNonNull(windowNegativeLogLikelihoods, "windowNegativeLogLikelihoods");
+  }
+
   /**
    * Measures a model.
    *
@@ -49,6 +56,10 @@ public record Perplexity(
       int maxWindows,
       PassListener listener)
       throws IOException {
+    requireNonNull(model, "model");
+    requireNonNull(source, "source");
+    requireNonNull(tokens, "tokens");
+    requireNonNull(listener, "listener");
     checkArgument(window > 1, "window %s: expected at least 2 tokens", window);
     checkArgument(maxWindows > 0, "max windows %s: expected at least 1", maxWindows);
     int count = Math.min(maxWindows, tokens.length / window);

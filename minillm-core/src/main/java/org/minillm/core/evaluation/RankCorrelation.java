@@ -1,6 +1,7 @@
 package org.minillm.core.evaluation;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static java.util.Objects.requireNonNull;
 
 import com.google.common.math.PairedStatsAccumulator;
 import com.google.common.primitives.ImmutableDoubleArray;
@@ -27,6 +28,8 @@ public final class RankCorrelation {
    * @throws IllegalArgumentException if the lists differ in length
    */
   public static double of(ImmutableDoubleArray one, ImmutableDoubleArray other) {
+    requireNonNull(one, "one");
+    requireNonNull(other, "other");
     checkArgument(
         one.length() == other.length(),
         "%s scores and %s, expected as many",

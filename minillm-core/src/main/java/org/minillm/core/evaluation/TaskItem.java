@@ -2,6 +2,7 @@ package org.minillm.core.evaluation;
 
 import static com.google.common.base.Preconditions.checkArgument;
 import static com.google.common.collect.ImmutableList.toImmutableList;
+import static java.util.Objects.requireNonNull;
 
 import com.google.common.base.Joiner;
 import com.google.common.collect.ImmutableList;
@@ -28,6 +29,8 @@ public record TaskItem(
 
   // Checks that the answers have both parts and that the right one is among them.
   public TaskItem {
+    requireNonNull(contexts, "contexts");
+    requireNonNull(continuations, "continuations");
     checkArgument(
         contexts.size() == continuations.size() && contexts.size() > 1,
         "%s answers, expected at least 2",
@@ -51,6 +54,7 @@ public record TaskItem(
    *     the line and the key
    */
   public static ImmutableList<TaskItem> read(Path file, int limit) throws IOException {
+    requireNonNull(file, "file");
     ImmutableList<TaskItem> items = JsonNode.readLines(file, limit, TaskItem::of);
     if (items.isEmpty()) {
       throw new MalformedFileException(file + ": no task, expected one JSON object a line");

@@ -1,5 +1,7 @@
 package org.minillm.core.files;
 
+import static java.util.Objects.requireNonNull;
+
 import com.google.common.base.Joiner;
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableSet;
@@ -34,6 +36,12 @@ import java.util.stream.IntStream;
  */
 public record JsonNode(String path, JsonElement element) {
 
+  // Refuses nulls.
+  public JsonNode {
+    requireNonNull(path, "path");
+    requireNonNull(element, "element");
+  }
+
   /** Of a value that is quoted in a message. */
   private static final int MAX_QUOTED = 60;
 
@@ -54,6 +62,8 @@ public record JsonNode(String path, JsonElement element) {
    * @throws IOException if it cannot be read
    */
   public static <T> T read(Path file, Function<JsonNode, T> reader) throws IOException {
+    requireNonNull(file, "file");
+    requireNonNull(reader, "reader");
     String text = TextFile.read(file);
     try {
       return reader.apply(parse(text));
@@ -107,6 +117,7 @@ public record JsonNode(String path, JsonElement element) {
    * @throws IllegalArgumentException if it is something else; the message says where
    */
   public static JsonNode parse(String json) {
+    requireNonNull(json, "json");
     JsonReader in = new JsonReader(new StringReader(json));
     in.setStrictness(Strictness.STRICT);
     try {

@@ -1,5 +1,7 @@
 package org.minillm.core.files;
 
+import static java.util.Objects.requireNonNull;
+
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.CharBuffer;
@@ -36,6 +38,7 @@ public final class TextFile {
    * @throws IOException if it cannot be read
    */
   public static String read(Path file) throws IOException {
+    requireNonNull(file, "file");
     return decode(bytes(file), file).replace("\r\n", "\n").replace('\r', '\n');
   }
 

@@ -1,5 +1,7 @@
 package org.minillm.core.journal;
 
+import static java.util.Objects.requireNonNull;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
@@ -35,6 +37,7 @@ public interface ArraySource {
    * @return a source of these
    */
   static ArraySource of(List<NDArray> arrays) {
+    requireNonNull(arrays, "arrays");
     ImmutableList<NDArray> all = ImmutableList.copyOf(arrays);
     return new ArraySource() {
       @Override
@@ -56,6 +59,7 @@ public interface ArraySource {
    * @return all their arrays
    */
   static ArraySource concat(List<? extends ArraySource> sources) {
+    requireNonNull(sources, "sources");
     ImmutableList<ArraySource> all = ImmutableList.copyOf(sources);
     return new ArraySource() {
       @Override

@@ -1,5 +1,7 @@
 package org.minillm.core.journal;
 
+import static java.util.Objects.requireNonNull;
+
 import com.google.common.base.Stopwatch;
 import com.google.common.collect.ImmutableSortedMap;
 import com.google.common.collect.Sets;
@@ -73,6 +75,9 @@ public final class JournalFolder implements Journal, Closeable {
    */
   public static JournalFolder open(Path folder, Map<String, String> run, Duration interval)
       throws IOException {
+    requireNonNull(folder, "folder");
+    requireNonNull(run, "run");
+    requireNonNull(interval, "interval");
     return open(folder, run, interval, () -> {});
   }
 
@@ -154,6 +159,7 @@ public final class JournalFolder implements Journal, Closeable {
    * @throws IOException if it is no journal, is in use or cannot be deleted
    */
   public static void delete(Path folder) throws IOException {
+    requireNonNull(folder, "folder");
     JournalFiles files = new JournalFiles(folder);
     if (files.exist()) {
       JournalLock held = acquire(folder);

@@ -1,6 +1,7 @@
 package org.minillm.core.journal;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static java.util.Objects.requireNonNull;
 
 import com.google.gson.JsonElement;
 import com.google.gson.JsonNull;
@@ -17,6 +18,8 @@ public record PassState(int layers, JsonElement findings, ArraySource streams) {
 
   // Checks that the layers can be counted.
   public PassState {
+    requireNonNull(findings, "findings");
+    requireNonNull(streams, "streams");
     checkArgument(layers >= 0, "%s layers done, expected at least 0", layers);
   }
 
@@ -28,6 +31,7 @@ public record PassState(int layers, JsonElement findings, ArraySource streams) {
    * @return the state
    */
   public static PassState passing(int layers, ArraySource streams) {
+    requireNonNull(streams, "streams");
     return new PassState(layers, JsonNull.INSTANCE, streams);
   }
 

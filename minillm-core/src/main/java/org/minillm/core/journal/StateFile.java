@@ -2,6 +2,7 @@ package org.minillm.core.journal;
 
 import static com.google.common.base.Preconditions.checkArgument;
 
+import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
@@ -25,6 +26,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Optional;
 import org.minillm.core.files.JsonNode;
+import org.minillm.core.model.CausalLm;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -91,7 +93,7 @@ final class StateFile {
       put(channel, hasher, ByteBuffer.wrap(text));
       int count = streams.shapes().size();
       for (int i = 0; i < count; i++) {
-        try (NDManager scratch = NDManager.newBaseManager()) {
+        try (NDManager scratch = NDManager.newBaseManager(Device.cpu(), CausalLm.ENGINE)) {
           put(channel, hasher, streams.read(i, scratch).toByteBuffer(true));
         }
       }

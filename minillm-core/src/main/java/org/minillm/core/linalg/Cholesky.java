@@ -1,6 +1,7 @@
 package org.minillm.core.linalg;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static java.util.Objects.requireNonNull;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
@@ -52,6 +53,7 @@ public final class Cholesky implements AutoCloseable {
    *     not positive definite
    */
   public static Optional<Cholesky> of(NDArray matrix) {
+    requireNonNull(matrix, "matrix");
     Shape shape = matrix.getShape();
     checkArgument(
         matrix.getDataType() == DataType.FLOAT64
@@ -92,6 +94,8 @@ public final class Cholesky implements AutoCloseable {
    * @throws ArithmeticException if the matrix holds a number that is not finite
    */
   public static Cholesky ofRidged(NDArray matrix, double[] ridge) {
+    requireNonNull(matrix, "matrix");
+    requireNonNull(ridge, "ridge");
     double mean = matrix.diagonal().mean().getDouble();
     if (!Double.isFinite(mean)) {
       throw new ArithmeticException(

@@ -1,9 +1,10 @@
 package org.minillm.core.model;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static com.google.common.base.Preconditions.checkState;
 import static com.google.common.collect.ImmutableList.toImmutableList;
+import static java.util.Objects.requireNonNull;
 
-import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
@@ -30,6 +31,10 @@ import org.minillm.core.plugin.Plugins;
  * A causal language model: a checkpoint, the decoder that its config.json describes, and the layers
  * that the memory budget lets stay in memory. Owns native memory: close it. Not thread-safe; the
  * engine uses all its threads for one operation after the other.
+ *
+ * <p>A model that is closed can tell what it was; whatever computes or reads with it is an {@link
+ * IllegalStateException}. Close it when no thread works with it any more: the memory that one
+ * computes with would go.
  */
 public final class CausalLm implements AutoCloseable {
 
@@ -48,11 +53,12 @@ public final class CausalLm implements AutoCloseable {
   private boolean readsAhead;
   private boolean spillsStreams;
   private final Map<Integer, LayerWeights> resident = new HashMap<>();
+  private volatile boolean closed;
 
   private CausalLm(Checkpoint checkpoint, Decoder decoder, MemoryBudget budget) {
     this.checkpoint = checkpoint;
     this.decoder = decoder;
-    this.manager = NDManager.newBaseManager(Device.cpu(), ENGINE);
+    this.manager = NativeLibraries.newManager();
     this.forecast = MemoryForecast.of(decoder);
     this.budget = budget;
     this.processBytes = ProcessMemory.ofThisProcess().residentBytes();
@@ -67,6 +73,7 @@ public final class CausalLm implements AutoCloseable {
    * @throws IOException if a file is missing, malformed or disagrees with config.json
    */
   public static CausalLm open(Path folder) throws IOException {
+    requireNonNull(folder, "folder");
     return open(folder, MemoryBudget.ofThisMachine());
   }
 
@@ -79,6 +86,8 @@ public final class CausalLm implements AutoCloseable {
    * @throws IOException if a file is missing, malformed or disagrees with config.json
    */
   public static CausalLm open(Path folder, MemoryBudget budget) throws IOException {
+    requireNonNull(folder, "folder");
+    requireNonNull(budget, "budget");
     Checkpoint checkpoint = Checkpoint.open(folder);
     try {
       Decoder decoder =
@@ -208,6 +217,7 @@ public final class CausalLm implements AutoCloseable {
    * @throws IOException if the folder has none
    */
   public Tokenizer tokenizer() throws IOException {
+    requireOpen();
     return Tokenizer.open(checkpoint.folder(), config().vocabSize());
   }
 
@@ -219,6 +229,7 @@ public final class CausalLm implements AutoCloseable {
    * @throws IOException if generation_config.json cannot be read
    */
   public ImmutableSet<Integer> endTokens() throws IOException {
+    requireOpen();
     Path generation = checkpoint.folder().resolve("generation_config.json");
     JsonElement ids = null;
     if (Files.isRegularFile(generation)) {
@@ -245,6 +256,7 @@ public final class CausalLm implements AutoCloseable {
    * @return its weights, read when first asked for
    */
   public LayerWeights layer(int layer) {
+    requireOpen();
     if (layer < residentLayers) {
       return resident.computeIfAbsent(layer, i -> open(i, true));
     }
@@ -279,6 +291,7 @@ public final class CausalLm implements AutoCloseable {
    * @param pass the {@link #memoryForecast} of this model and what the pass holds besides
    */
   public void reserve(MemoryForecast pass) {
+    requireOpen();
     int layers = config().layers().size();
     residentLayers = Math.min(layers, pass.residentLayers(budget, processBytes));
     readsAhead = pass.readsAhead(budget, processBytes);
@@ -348,6 +361,7 @@ public final class CausalLm implements AutoCloseable {
       WeightSource weights,
       NDManager owner)
       throws IOException {
+    requireOpen();
     int vocabulary = config().vocabSize();
     for (int[] row : rows) {
       for (int id : row) {
@@ -362,12 +376,18 @@ public final class CausalLm implements AutoCloseable {
   }
 
   NDManager newManager() {
+    requireOpen();
     return manager.newSubManager();
   }
 
-  /** Frees the native memory and closes the files. */
+  private void requireOpen() {
+    checkState(!closed, "the model of %s is closed; open it again", checkpoint.folder());
+  }
+
+  /** Frees the native memory and closes the files. Closing again does nothing. */
   @Override
   public void close() throws IOException {
+    closed = true;
     resident.values().forEach(LayerWeights::free);
     manager.close();
     checkpoint.close();

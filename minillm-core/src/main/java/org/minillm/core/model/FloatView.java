@@ -1,6 +1,7 @@
 package org.minillm.core.model;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static java.util.Objects.requireNonNull;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
@@ -21,6 +22,7 @@ public final class FloatView {
    * @throws IllegalArgumentException if the array has another type or is too large
    */
   public static FloatBuffer of(NDArray array) {
+    requireNonNull(array, "array");
     checkArgument(
         array.getDataType() == DataType.FLOAT32,
         "array %s of type %s, expected float32; widen it where it is read",

@@ -1,5 +1,7 @@
 package org.minillm.core.model;
 
+import static java.util.Objects.requireNonNull;
+
 import java.util.Comparator;
 
 /**
@@ -9,6 +11,11 @@ import java.util.Comparator;
  * @param kind what the units are
  */
 public record GroupId(int layer, GroupKind kind) implements Comparable<GroupId> {
+
+  // Refuses nulls.
+  public GroupId {
+    requireNonNull(kind, "kind");
+  }
 
   private static final Comparator<GroupId> ORDER =
       Comparator.comparingInt(GroupId::layer).thenComparing(GroupId::kind);

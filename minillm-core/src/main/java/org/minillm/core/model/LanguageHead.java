@@ -1,5 +1,7 @@
 package org.minillm.core.model;
 
+import static java.util.Objects.requireNonNull;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
@@ -42,6 +44,7 @@ public final class LanguageHead {
    * @param model the model
    */
   public LanguageHead(CausalLm model) {
+    requireNonNull(model, "model");
     this.model = model;
     this.tensor = model.decoder().headTensor();
     Shape shape = model.decoder().tensors().get(tensor);
@@ -163,7 +166,14 @@ public final class LanguageHead {
    * @param hidden FLOAT32, (positions, width): what the head reads
    * @param targets one token id a position
    */
-  public record Predictions(NDArray hidden, int[] targets) {}
+  public record Predictions(NDArray hidden, int[] targets) {
+
+    // Refuses nulls.
+    public Predictions {
+      requireNonNull(hidden, "hidden");
+      requireNonNull(targets, "targets");
+    }
+  }
 
   /**
    * Scores tokens. The head is read once for all batches; the log-sum-exp runs over the chunks in

@@ -1,6 +1,7 @@
 package org.minillm.core.model;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static java.util.Objects.requireNonNull;
 
 import com.google.common.primitives.ImmutableIntArray;
 
@@ -18,6 +19,7 @@ public record LayerShape(int keyValueHeads, int intermediateSize, ImmutableIntAr
 
   // Checks that every head has a place, or none has.
   public LayerShape {
+    requireNonNull(keptHeads, "keptHeads");
     checkArgument(
         keptHeads.isEmpty() || keptHeads.length() == keyValueHeads,
         "%s places of %s heads, expected one a head",

@@ -1,5 +1,7 @@
 package org.minillm.core.model;
 
+import static java.util.Objects.requireNonNull;
+
 import com.google.common.base.Ascii;
 import java.lang.management.ManagementFactory;
 import java.util.Locale;
@@ -39,6 +41,7 @@ public record MemoryBudget(long bytes) {
    * @throws IllegalArgumentException if the text is none of these, is 0, or exceeds 2^63 - 1 bytes
    */
   public static MemoryBudget parse(String text) {
+    requireNonNull(text, "text");
     Matcher matcher = SIZE.matcher(Ascii.toLowerCase(text.strip()));
     if (!matcher.matches()) {
       throw unreadable(text);

@@ -1,6 +1,7 @@
 package org.minillm.core.model;
 
 import static com.google.common.collect.ImmutableSet.toImmutableSet;
+import static java.util.Objects.requireNonNull;
 
 import ai.djl.ndarray.types.Shape;
 import com.google.common.collect.ImmutableSet;
@@ -39,6 +40,7 @@ public record MemoryForecast(
    * @return the forecast
    */
   public static MemoryForecast of(Decoder decoder) {
+    requireNonNull(decoder, "decoder");
     ModelConfig config = decoder.config();
     long[] blocks =
         IntStream.range(0, config.layers().size()).mapToLong(i -> blockBytes(decoder, i)).toArray();

@@ -1,5 +1,7 @@
 package org.minillm.core.model;
 
+import static java.util.Objects.requireNonNull;
+
 import com.google.common.collect.ImmutableList;
 
 /**
@@ -22,4 +24,11 @@ public record ModelConfig(
     int headDim,
     int queryHeadsPerKeyValueHead,
     boolean tiedHead,
-    ImmutableList<LayerShape> layers) {}
+    ImmutableList<LayerShape> layers) {
+
+  // Refuses nulls.
+  public ModelConfig {
+    requireNonNull(modelType, "modelType");
+    requireNonNull(layers, "layers");
+  }
+}

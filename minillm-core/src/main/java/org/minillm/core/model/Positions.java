@@ -1,5 +1,7 @@
 package org.minillm.core.model;
 
+import static java.util.Objects.requireNonNull;
+
 import ai.djl.ndarray.NDList;
 
 /**
@@ -8,4 +10,10 @@ import ai.djl.ndarray.NDList;
  *
  * @param tables the arrays, in an order that the decoder knows
  */
-public record Positions(NDList tables) {}
+public record Positions(NDList tables) {
+
+  // Refuses nulls.
+  public Positions {
+    requireNonNull(tables, "tables");
+  }
+}

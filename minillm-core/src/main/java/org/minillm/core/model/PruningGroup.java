@@ -1,6 +1,7 @@
 package org.minillm.core.model;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static java.util.Objects.requireNonNull;
 
 import com.google.common.collect.ImmutableList;
 import java.util.List;
@@ -19,6 +20,8 @@ public record PruningGroup(GroupId id, int units, ImmutableList<TensorSlice> sli
 
   // Checks that there are units and exactly one consumer.
   public PruningGroup {
+    requireNonNull(id, "id");
+    requireNonNull(slices, "slices");
     checkArgument(units > 0, "%s: %s units, expected at least 1", id, units);
     long consumers = slices.stream().filter(slice -> slice.axis() == 1).count();
     checkArgument(consumers == 1, "%s: %s consumers (axis 1), expected exactly 1", id, consumers);
@@ -32,7 +35,7 @@ public record PruningGroup(GroupId id, int units, ImmutableList<TensorSlice> sli
    * @param slices the table
    */
   public PruningGroup(GroupId id, int units, List<TensorSlice> slices) {
-    this(id, units, ImmutableList.copyOf(slices));
+    this(id, units, ImmutableList.copyOf(requireNonNull(slices, "slices")));
   }
 
   /**

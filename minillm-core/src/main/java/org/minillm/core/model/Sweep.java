@@ -1,6 +1,7 @@
 package org.minillm.core.model;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static java.util.Objects.requireNonNull;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
@@ -64,6 +65,7 @@ public final class Sweep implements AutoCloseable {
    * @param model the model; used by one sweep at a time
    */
   public Sweep(CausalLm model) {
+    requireNonNull(model, "model");
     this.model = model;
     this.manager = model.newManager();
   }
@@ -75,6 +77,7 @@ public final class Sweep implements AutoCloseable {
    * @return tokens, at least 1
    */
   public static long tokensPerSweep(CausalLm model) {
+    requireNonNull(model, "model");
     return Math.max(1, HIDDEN_BYTES / Float.BYTES / model.config().hiddenSize());
   }
 

@@ -1,6 +1,7 @@
 package org.minillm.core.model;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static java.util.Objects.requireNonNull;
 
 import org.jspecify.annotations.Nullable;
 
@@ -18,6 +19,7 @@ public record TensorSlice(String tensor, int axis, int width, @Nullable String i
 
   // Checks the axis and the width.
   public TensorSlice {
+    requireNonNull(tensor, "tensor");
     checkArgument(axis == 0 || axis == 1, "%s: axis %s, expected 0 or 1", tensor, axis);
     checkArgument(width > 0, "%s: width %s, expected at least 1", tensor, width);
     checkArgument(input != null || axis == 0, "%s: a bias can only produce units (axis 0)", tensor);

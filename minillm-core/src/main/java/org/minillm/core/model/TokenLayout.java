@@ -1,6 +1,7 @@
 package org.minillm.core.model;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static java.util.Objects.requireNonNull;
 
 import java.util.stream.IntStream;
 
@@ -20,6 +21,8 @@ public record TokenLayout(int before, int[][] positions, int[][] branches) {
 
   // Checks that the parts fit each other.
   public TokenLayout {
+    requireNonNull(positions, "positions");
+    requireNonNull(branches, "branches");
     checkArgument(
         positions.length > 0 && positions.length == branches.length,
         "%s rows of positions and %s of branches, expected as many, at least 1",

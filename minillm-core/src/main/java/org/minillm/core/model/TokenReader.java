@@ -1,6 +1,7 @@
 package org.minillm.core.model;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static java.util.Objects.requireNonNull;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
@@ -35,6 +36,7 @@ public final class TokenReader implements AutoCloseable {
    * @throws IOException if the model fits into memory and cannot be read
    */
   public TokenReader(CausalLm model, int capacity) throws IOException {
+    requireNonNull(model, "model");
     this.model = model;
     this.manager = model.newManager();
     this.head = new LanguageHead(model);

@@ -15,7 +15,8 @@ import org.minillm.core.files.TextFile;
 
 /**
  * The model's own tokenizer, read from tokenizer.json. Adds no special tokens and truncates
- * nothing: what is measured is the text. Owns native memory: close it.
+ * nothing: what is measured is the text. Owns native memory: close it, when no thread works with it
+ * any more. A closed one is of no use, which is an {@link IllegalStateException}.
  *
  * <p>The library is called without DJL's classes around it, which ask it for much besides the ids
  * of the tokens: several objects a token, a hundred times the memory of the text.
@@ -38,8 +39,11 @@ public final class Tokenizer implements AutoCloseable {
   }
 
   private static TokenizersLibrary library() {
-    LibUtils.checkStatus();
-    return TokenizersLibrary.LIB;
+    return NativeLibraries.find(
+        () -> {
+          LibUtils.checkStatus();
+          return TokenizersLibrary.LIB;
+        });
   }
 
   /** Opens the tokenizer of a model with so many rows in its embedding. */
@@ -190,10 +194,11 @@ public final class Tokenizer implements AutoCloseable {
   }
 
   private long handle() {
-    checkState(handle != 0, "the tokenizer is closed");
+    checkState(handle != 0, "the tokenizer %s is closed; open it again", file);
     return handle;
   }
 
+  /** Frees the native memory. Closing again does nothing. */
   @Override
   public void close() {
     if (handle != 0) {

@@ -1,5 +1,7 @@
 package org.minillm.core.model;
 
+import static java.util.Objects.requireNonNull;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
@@ -45,6 +47,8 @@ public final class TwinStreams implements AutoCloseable {
    * @throws IOException if the embedding cannot be read
    */
   public TwinStreams(CausalLm model, List<int[]> windows) throws IOException {
+    requireNonNull(model, "model");
+    requireNonNull(windows, "windows");
     this.model = model;
     this.manager = model.newManager();
     int length = windows.get(0).length;

@@ -1,5 +1,7 @@
 package org.minillm.core.model;
 
+import static java.util.Objects.requireNonNull;
+
 import com.google.common.primitives.ImmutableIntArray;
 import org.jspecify.annotations.Nullable;
 
@@ -14,4 +16,12 @@ import org.jspecify.annotations.Nullable;
  * @param input the tap point whose activations the rows multiply (see {@link InputTap})
  */
 public record ValueProjection(
-    String weight, @Nullable String bias, ImmutableIntArray rows, String input) {}
+    String weight, @Nullable String bias, ImmutableIntArray rows, String input) {
+
+  // Refuses nulls.
+  public ValueProjection {
+    requireNonNull(weight, "weight");
+    requireNonNull(rows, "rows");
+    requireNonNull(input, "input");
+  }
+}

@@ -1,26 +1,96 @@
 package org.minillm.core.plugin;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static com.google.common.base.Preconditions.checkState;
+import static java.util.Objects.requireNonNull;
 
 import com.google.common.base.Ascii;
 import com.google.common.base.CaseFormat;
 import com.google.common.base.Splitter;
+import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableSortedMap;
 import com.google.common.collect.Maps;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.ServiceConfigurationError;
 import java.util.ServiceLoader;
+import java.util.Set;
 import java.util.TreeMap;
 
 /**
  * Finds plug-ins by their stable names among those that {@link ServiceLoader} sees on the class
  * path. An unknown name is an {@link IllegalArgumentException} that lists the known ones; a name
- * that two classes claim is an {@link IllegalStateException} that names both.
+ * that two classes claim, or a plug-in that cannot be loaded, is an {@link IllegalStateException}
+ * that names them.
+ *
+ * <p>In an application of several class loaders they are looked for where the calling thread looks
+ * (its context class loader) and where the interface comes from: on a thread of a pool the first
+ * may see nothing. Of two classes of one full name that of the context class loader is taken.
  */
 public final class Plugins {
 
   private Plugins() {}
+
+  /**
+   * Finds all plug-ins of a kind.
+   *
+   * @param kind the interface
+   * @param <T> the interface
+   * @return by name
+   */
+  public static <T extends Plugin> ImmutableSortedMap<String, T> all(Class<T> kind) {
+    requireNonNull(kind, "kind");
+    Map<String, T> byClass = new LinkedHashMap<>();
+    for (ClassLoader loader : loaders(kind)) {
+      load(kind, loader)
+          .forEach(plugin -> byClass.putIfAbsent(plugin.getClass().getName(), plugin));
+    }
+    return byName(byClass.values());
+  }
+
+  private static Set<ClassLoader> loaders(Class<?> kind) {
+    Set<ClassLoader> loaders = new LinkedHashSet<>();
+    ClassLoader ofThread = Thread.currentThread().getContextClassLoader();
+    // one that sees another copy of the interface, or none, lists what is none of this kind
+    if (ofThread != null && sees(ofThread, kind)) {
+      loaders.add(ofThread);
+    }
+    loaders.add(kind.getClassLoader());
+    return loaders;
+  }
+
+  private static boolean sees(ClassLoader loader, Class<?> kind) {
+    try {
+      return loader.loadClass(kind.getName()) == kind;
+    } catch (ClassNotFoundException | LinkageError e) {
+      return false;
+    }
+  }
+
+  private static <T extends Plugin> List<T> load(Class<T> kind, ClassLoader loader) {
+    try {
+      return ImmutableList.copyOf(ServiceLoader.load(kind, loader));
+    } catch (ServiceConfigurationError | LinkageError e) {
+      throw new IllegalStateException(
+          String.format(
+              "no %s can be looked up: %s; mend that plug-in or take it off the class path",
+              words(kind), problem(e, kind)),
+          e);
+    }
+  }
+
+  /** The message names the provider, its cause says why. */
+  private static String problem(Error error, Class<?> kind) {
+    String provider = String.valueOf(error.getMessage()).replace(kind.getName() + ": ", "");
+    Throwable cause = error.getCause();
+    if (cause == null) {
+      return provider;
+    }
+    String why = cause.getMessage();
+    return provider + ": " + (why == null ? cause.getClass().getSimpleName() : why);
+  }
 
   /**
    * Finds a plug-in.
@@ -31,7 +101,9 @@ public final class Plugins {
    * @return the plug-in
    */
   public static <T extends Plugin> T named(Class<T> kind, String name) {
-    Map<String, T> byName = byName(ServiceLoader.load(kind));
+    requireNonNull(kind, "kind");
+    requireNonNull(name, "name");
+    Map<String, T> byName = all(kind);
     T found = byName.get(name);
     if (found == null) {
       throw new IllegalArgumentException(
@@ -52,6 +124,8 @@ public final class Plugins {
    * @return the configured plug-in
    */
   public static <T extends ConfigurablePlugin<T>> T configured(Class<T> kind, String spec) {
+    requireNonNull(kind, "kind");
+    requireNonNull(spec, "spec");
     return configured(kind, spec, Map.of());
   }
 
@@ -66,6 +140,9 @@ public final class Plugins {
    */
   public static <T extends ConfigurablePlugin<T>> T configured(
       Class<T> kind, String spec, Map<String, String> offered) {
+    requireNonNull(kind, "kind");
+    requireNonNull(spec, "spec");
+    requireNonNull(offered, "offered");
     List<String> parts = Splitter.on(':').limit(2).splitToList(spec);
     T plugin = named(kind, parts.get(0));
     Map<String, String> parameters =
@@ -80,6 +157,7 @@ public final class Plugins {
   static <T extends Plugin> ImmutableSortedMap<String, T> byName(Iterable<T> plugins) {
     Map<String, T> byName = new TreeMap<>();
     for (T plugin : plugins) {
+      checkState(plugin.name() != null, "%s: its name() is null", plugin.getClass().getName());
       T other = byName.putIfAbsent(plugin.name(), plugin);
       if (other != null) {
         throw new IllegalStateException(

@@ -1,5 +1,7 @@
 package org.minillm.core.pruning;
 
+import static java.util.Objects.requireNonNull;
+
 import com.google.common.collect.ImmutableSortedMap;
 import java.util.Map;
 import org.minillm.core.model.GroupId;
@@ -13,6 +15,12 @@ import org.minillm.core.model.GroupId;
 public record Allocated(
     ImmutableSortedMap<GroupId, Integer> unitsToKeep, ImmutableSortedMap<String, String> findings) {
 
+  // Refuses nulls.
+  public Allocated {
+    requireNonNull(unitsToKeep, "unitsToKeep");
+    requireNonNull(findings, "findings");
+  }
+
   /**
    * A decision that no measurement led to.
    *
@@ -20,6 +28,7 @@ public record Allocated(
    * @return the same with no findings
    */
   public static Allocated of(Map<GroupId, Integer> unitsToKeep) {
+    requireNonNull(unitsToKeep, "unitsToKeep");
     return new Allocated(ImmutableSortedMap.copyOf(unitsToKeep), ImmutableSortedMap.of());
   }
 }

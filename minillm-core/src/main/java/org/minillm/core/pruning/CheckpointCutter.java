@@ -1,5 +1,7 @@
 package org.minillm.core.pruning;
 
+import static java.util.Objects.requireNonNull;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import com.google.common.collect.ImmutableList;
@@ -62,6 +64,10 @@ public final class CheckpointCutter {
   public CheckpointCutter(
       CausalLm model, PruningPlan plan, @Nullable Refit refit, Export export, PassListener listener)
       throws IOException {
+    requireNonNull(model, "model");
+    requireNonNull(plan, "plan");
+    requireNonNull(export, "export");
+    requireNonNull(listener, "listener");
     plan.requireMadeFor(ModelFingerprint.of(model));
     this.model = model;
     this.plan = plan;

@@ -1,6 +1,7 @@
 package org.minillm.core.pruning;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static java.util.Objects.requireNonNull;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
@@ -26,6 +27,11 @@ import org.minillm.core.model.TensorSlice;
  */
 public record CutTable(ImmutableMap<String, Cut> cuts) {
 
+  // Refuses nulls.
+  public CutTable {
+    requireNonNull(cuts, "cuts");
+  }
+
   /** Leaves every tensor whole. */
   static final CutTable NOTHING = new CutTable(ImmutableMap.of());
 
@@ -37,6 +43,11 @@ public record CutTable(ImmutableMap<String, Cut> cuts) {
    * @param kept the indices of that axis that stay, ascending
    */
   public record Cut(int axis, int size, ImmutableIntArray kept) {
+
+    // Refuses nulls.
+    public Cut {
+      requireNonNull(kept, "kept");
+    }
 
     /**
      * Describes a tensor after the cut.
@@ -112,6 +123,8 @@ public record CutTable(ImmutableMap<String, Cut> cuts) {
    *     the same tensor
    */
   public static CutTable of(PruningPlan plan, Iterable<PruningGroup> groups) {
+    requireNonNull(plan, "plan");
+    requireNonNull(groups, "groups");
     Map<String, Cut> cuts = new LinkedHashMap<>();
     for (PruningGroup group : groups) {
       ImmutableIntArray units = plan.kept(group.id(), group.units());

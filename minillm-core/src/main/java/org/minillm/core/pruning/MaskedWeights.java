@@ -1,5 +1,7 @@
 package org.minillm.core.pruning;
 
+import static java.util.Objects.requireNonNull;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import com.google.common.primitives.ImmutableIntArray;
@@ -15,6 +17,11 @@ import org.minillm.core.model.WeightTransform;
  * @param table what the plan removes
  */
 public record MaskedWeights(CutTable table) implements WeightTransform {
+
+  // Refuses nulls.
+  public MaskedWeights {
+    requireNonNull(table, "table");
+  }
 
   @Override
   public NDArray apply(String tensor, NDArray weight, NDManager owner) {

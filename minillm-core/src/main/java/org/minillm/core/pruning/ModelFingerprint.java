@@ -2,6 +2,7 @@ package org.minillm.core.pruning;
 
 import static com.google.common.base.Preconditions.checkArgument;
 import static com.google.common.collect.ImmutableList.toImmutableList;
+import static java.util.Objects.requireNonNull;
 
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableMap;
@@ -49,6 +50,9 @@ public record ModelFingerprint(
 
   // Checks that there are layers.
   public ModelFingerprint {
+    requireNonNull(modelType, "modelType");
+    requireNonNull(layers, "layers");
+    requireNonNull(tensorsSha256, "tensorsSha256");
     checkArgument(!layers.isEmpty(), "%s: 0 layers, expected at least 1", modelType);
   }
 
@@ -60,6 +64,8 @@ public record ModelFingerprint(
    * @return the fingerprint
    */
   public static ModelFingerprint of(ModelConfig config, String tensorsSha256) {
+    requireNonNull(config, "config");
+    requireNonNull(tensorsSha256, "tensorsSha256");
     return new ModelFingerprint(
         config.modelType(),
         config.hiddenSize(),
@@ -77,6 +83,7 @@ public record ModelFingerprint(
    * @throws IOException if the checkpoint cannot be read
    */
   public static ModelFingerprint of(CausalLm model) throws IOException {
+    requireNonNull(model, "model");
     return of(model.config(), model.checkpoint().sha256OfSamples());
   }
 

@@ -1,6 +1,7 @@
 package org.minillm.core.pruning;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static java.util.Objects.requireNonNull;
 
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableSortedMap;
@@ -44,6 +45,7 @@ public record PruningPlan(
 
     // Checks the unit numbers; the caller adds which group it is.
     public KeptUnits {
+      requireNonNull(kept, "kept");
       checkArgument(!kept.isEmpty(), "keeps none of %s units, expected at least one", units);
       int last = -1;
       for (int unit : kept.asList()) {
@@ -57,6 +59,9 @@ public record PruningPlan(
 
   // Checks every group against the model; natural order makes the bytes of equal plans equal.
   public PruningPlan {
+    requireNonNull(model, "model");
+    requireNonNull(groups, "groups");
+    requireNonNull(provenance, "provenance");
     groups = ImmutableSortedMap.copyOf(groups);
     provenance = ImmutableSortedMap.copyOf(provenance);
     for (Map.Entry<GroupId, KeptUnits> group : groups.entrySet()) {
@@ -80,7 +85,10 @@ public record PruningPlan(
    */
   public PruningPlan(
       ModelFingerprint model, Map<GroupId, KeptUnits> groups, Map<String, String> provenance) {
-    this(model, ImmutableSortedMap.copyOf(groups), ImmutableSortedMap.copyOf(provenance));
+    this(
+        model,
+        ImmutableSortedMap.copyOf(requireNonNull(groups, "groups")),
+        ImmutableSortedMap.copyOf(requireNonNull(provenance, "provenance")));
   }
 
   private static int units(ModelFingerprint model, GroupId group) {
@@ -101,6 +109,7 @@ public record PruningPlan(
    * @throws IOException if the file cannot be read or is not a valid plan; the message says where
    */
   public static PruningPlan read(Path file) throws IOException {
+    requireNonNull(file, "file");
     return JsonNode.read(file, PlanJson::plan);
   }
 
@@ -113,6 +122,8 @@ public record PruningPlan(
    * @throws IllegalArgumentException if it is not a valid plan; the message says where
    */
   public static PruningPlan fromJson(String json, String where) {
+    requireNonNull(json, "json");
+    requireNonNull(where, "where");
     try {
       return PlanJson.parse(json);
     } catch (IllegalArgumentException e) {

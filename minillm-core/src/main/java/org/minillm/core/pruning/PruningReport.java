@@ -1,5 +1,7 @@
 package org.minillm.core.pruning;
 
+import static java.util.Objects.requireNonNull;
+
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -31,6 +33,11 @@ public record PruningReport(
     long macsAfter,
     Optional<String> stockLoaderObstacle) {
 
+  // Refuses nulls.
+  public PruningReport {
+    requireNonNull(stockLoaderObstacle, "stockLoaderObstacle");
+  }
+
   /**
    * Adds up what a plan removes; nothing needs to be written for it.
    *
@@ -40,6 +47,9 @@ public record PruningReport(
    * @return the report
    */
   public static PruningReport of(CausalLm model, PruningPlan plan, Export export) {
+    requireNonNull(model, "model");
+    requireNonNull(plan, "plan");
+    requireNonNull(export, "export");
     List<PruningGroup> groups = model.groups(Arrays.asList(GroupKind.values()));
     long prunable = 0;
     long removed = 0;

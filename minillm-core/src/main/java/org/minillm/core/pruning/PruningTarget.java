@@ -1,5 +1,7 @@
 package org.minillm.core.pruning;
 
+import static java.util.Objects.requireNonNull;
+
 import com.google.common.collect.ImmutableSet;
 import com.google.common.collect.Sets;
 import java.util.Set;
@@ -25,6 +27,8 @@ public record PruningTarget(
 
   // Checks the ranges.
   public PruningTarget {
+    requireNonNull(kinds, "kinds");
+    requireNonNull(keepLayers, "keepLayers");
     if (!(ratio > 0 && ratio < 1)) {
       throw new IllegalArgumentException(
           "pruning ratio " + ratio + ": expected a number between 0 and 1, both excluded");
@@ -49,6 +53,7 @@ public record PruningTarget(
    * @return the target
    */
   public static PruningTarget of(double ratio, GroupKind... kinds) {
+    requireNonNull(kinds, "kinds");
     return new PruningTarget(ratio, ImmutableSet.copyOf(kinds), 1, 1, ImmutableSet.of());
   }
 

@@ -1,5 +1,7 @@
 package org.minillm.core.pruning;
 
+import static java.util.Objects.requireNonNull;
+
 import com.google.common.collect.ImmutableSortedMap;
 import java.util.Map;
 import java.util.TreeMap;
@@ -14,6 +16,13 @@ import org.minillm.core.journal.Journal;
  * @param journal where it goes on if it was interrupted
  */
 public record Refit(Restoration restoration, CalibrationSet data, Journal journal) {
+
+  // Refuses nulls.
+  public Refit {
+    requireNonNull(restoration, "restoration");
+    requireNonNull(data, "data");
+    requireNonNull(journal, "journal");
+  }
 
   /**
    * A restoration that begins anew whenever it is started.

@@ -1,5 +1,7 @@
 package org.minillm.core.pruning;
 
+import static java.util.Objects.requireNonNull;
+
 import ai.djl.ndarray.NDArray;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -92,7 +94,14 @@ public interface Restoration extends ConfigurablePlugin<Restoration> {
    *     that stay are as they were
    * @param intercept what a bias needs; null where the consumer has none
    */
-  record Moments(NDArray inputs, NDArray residuals, @Nullable Intercept intercept) {}
+  record Moments(NDArray inputs, NDArray residuals, @Nullable Intercept intercept) {
+
+    // Refuses nulls.
+    public Moments {
+      requireNonNull(inputs, "inputs");
+      requireNonNull(residuals, "residuals");
+    }
+  }
 
   /**
    * First moments, for a consumer with a bias.
@@ -101,7 +110,14 @@ public interface Restoration extends ConfigurablePlugin<Restoration> {
    * @param residuals FLOAT64, (1, out): the sums of what is missing
    * @param tokens the number of tokens, or the sum of their weights
    */
-  record Intercept(NDArray inputs, NDArray residuals, double tokens) {}
+  record Intercept(NDArray inputs, NDArray residuals, double tokens) {
+
+    // Refuses nulls.
+    public Intercept {
+      requireNonNull(inputs, "inputs");
+      requireNonNull(residuals, "residuals");
+    }
+  }
 
   /**
    * What is added to a consumer.
@@ -111,7 +127,13 @@ public interface Restoration extends ConfigurablePlugin<Restoration> {
    * @param freedom the effective degrees of freedom of an output, for {@link #noise}; 0 where that
    *     is 0
    */
-  record Correction(NDArray weight, @Nullable NDArray bias, double freedom) {}
+  record Correction(NDArray weight, @Nullable NDArray bias, double freedom) {
+
+    // Refuses nulls.
+    public Correction {
+      requireNonNull(weight, "weight");
+    }
+  }
 
   /**
    * Computes what to add.

@@ -198,7 +198,7 @@ final class RestorationPass {
         ArraySource wanted = streams.withNoise(targets.of(group));
         streams.showPruned(
             layer, weights, transform, (batch, any) -> tap.batch(wanted.read(batch, any)));
-        Restoration.Correction correction = restoration.correction(tap.moments());
+        Restoration.Correction correction = Corrections.of(restoration, tap.moments(), consumer);
         freedom += correction.freedom();
         changed.putAll(restore(consumer, cut, weights, correction, owner));
       }
@@ -231,7 +231,8 @@ final class RestorationPass {
           streams.showPruned(
               layer, weights, WeightTransform.NONE, (batch, any) -> tap.ofDenseInputs());
         }
-        restore(consumer, cut, weights, restoration.correction(tap.moments()), owner);
+        restore(
+            consumer, cut, weights, Corrections.of(restoration, tap.moments(), consumer), owner);
       }
     }
     streams.advancePruned(layer, weights, WeightTransform.NONE);

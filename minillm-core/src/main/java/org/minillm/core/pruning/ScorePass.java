@@ -1,5 +1,7 @@
 package org.minillm.core.pruning;
 
+import static com.google.common.base.Preconditions.checkState;
+
 import com.google.common.collect.ImmutableListMultimap;
 import com.google.common.collect.Multimaps;
 import com.google.common.collect.Streams;
@@ -74,7 +76,17 @@ final class ScorePass implements CalibrationEvidence.LayerVisitor {
   private ScoredGroup score(
       PruningGroup group, ImportanceCriterion criterion, BlockEvidence evidence)
       throws IOException {
-    return scored(group, ImmutableDoubleArray.copyOf(criterion.score(group, evidence)));
+    double[] scores = criterion.score(group, evidence);
+    checkState(
+        scores != null && scores.length == group.units(),
+        "criterion %s: %s scores of %s, expected %s, one a unit",
+        criterion.name(),
+        scores == null ? "no" : scores.length,
+        group.id(),
+        group.units());
+    ScoredGroup scored = scored(group, ImmutableDoubleArray.copyOf(scores));
+    UnitSelection.requireFinite("criterion " + criterion.name() + ": ", scored);
+    return scored;
   }
 
   private ScoredGroup scored(PruningGroup group, ImmutableDoubleArray scores) {

@@ -1,5 +1,7 @@
 package org.minillm.core.pruning;
 
+import static java.util.Objects.requireNonNull;
+
 import com.google.common.primitives.ImmutableDoubleArray;
 import org.minillm.core.model.GroupId;
 
@@ -11,6 +13,12 @@ import org.minillm.core.model.GroupId;
  * @param scores one a unit, higher is more worth keeping
  */
 public record ScoredGroup(GroupId id, long weightsPerUnit, ImmutableDoubleArray scores) {
+
+  // Refuses nulls.
+  public ScoredGroup {
+    requireNonNull(id, "id");
+    requireNonNull(scores, "scores");
+  }
 
   /**
    * Returns the number of units.

@@ -1,5 +1,7 @@
 package org.minillm.core.pruning;
 
+import static java.util.Objects.requireNonNull;
+
 import com.google.common.collect.ImmutableMap;
 import com.google.common.collect.ImmutableSetMultimap;
 import com.google.common.collect.ImmutableSortedMap;
@@ -79,6 +81,8 @@ public final class StructuredPruner implements Pruner {
    * @return a builder with the uniform allocation, no gradient (1 everywhere) and a silent listener
    */
   public static Builder builder(ImportanceCriterion criterion, PruningTarget target) {
+    requireNonNull(criterion, "criterion");
+    requireNonNull(target, "target");
     return new Builder(criterion, target);
   }
 
@@ -158,6 +162,7 @@ public final class StructuredPruner implements Pruner {
     } else {
       allocated = Allocated.of(allocation.unitsToKeep(pass.compared(), target));
     }
+    UnitSelection.requireCounts(allocation.name(), pass.scored(), allocated.unitsToKeep());
     allocated.findings().forEach((name, value) -> facts.put("allocation." + name, value));
     facts.put("forward_passes", Long.toString(passes));
     return new PruningPlan(
@@ -295,6 +300,8 @@ public final class StructuredPruner implements Pruner {
      * @return this
      */
     public Builder criterion(GroupKind kind, ImportanceCriterion chosen) {
+      requireNonNull(kind, "kind");
+      requireNonNull(chosen, "chosen");
       criteriaOfKinds.put(kind, chosen);
       return this;
     }
@@ -317,6 +324,7 @@ public final class StructuredPruner implements Pruner {
      * @return this
      */
     public Builder allocation(Allocation chosen) {
+      requireNonNull(chosen, "chosen");
       this.allocation = chosen;
       return this;
     }
@@ -328,6 +336,7 @@ public final class StructuredPruner implements Pruner {
      * @return this
      */
     public Builder backend(ScoreBackend chosen) {
+      requireNonNull(chosen, "chosen");
       this.backend = chosen;
       return this;
     }
@@ -339,6 +348,7 @@ public final class StructuredPruner implements Pruner {
      * @return this
      */
     public Builder listener(PassListener chosen) {
+      requireNonNull(chosen, "chosen");
       this.listener = chosen;
       return this;
     }
@@ -350,6 +360,7 @@ public final class StructuredPruner implements Pruner {
      * @return this
      */
     public Builder export(Export chosen) {
+      requireNonNull(chosen, "chosen");
       this.export = chosen;
       return this;
     }
@@ -387,6 +398,8 @@ public final class StructuredPruner implements Pruner {
      * @return this
      */
     public Builder journal(Path folder, Duration interval) {
+      requireNonNull(folder, "folder");
+      requireNonNull(interval, "interval");
       this.runJournal = new RunJournal(folder, interval);
       return this;
     }

@@ -1,6 +1,7 @@
 package org.minillm.core.pruning;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static java.util.Objects.requireNonNull;
 
 import com.google.common.collect.ImmutableSortedMap;
 import com.google.common.collect.ImmutableSortedSet;
@@ -253,6 +254,8 @@ public record UniformAllocation() implements Allocation {
    * @return removed weights over all weights of the groups; 0 where there are none
    */
   public static double reachedRatio(List<ScoredGroup> groups, Map<GroupId, Integer> kept) {
+    requireNonNull(groups, "groups");
+    requireNonNull(kept, "kept");
     long removed =
         groups.stream()
             .mapToLong(

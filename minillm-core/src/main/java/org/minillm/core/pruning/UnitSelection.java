@@ -1,12 +1,16 @@
 package org.minillm.core.pruning;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static com.google.common.base.Preconditions.checkState;
+import static java.util.Objects.requireNonNull;
 
 import com.google.common.primitives.ImmutableIntArray;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.stream.IntStream;
 import org.minillm.core.model.GroupId;
 
@@ -24,22 +28,14 @@ public final class UnitSelection {
    * @throws IllegalArgumentException if the count is out of range or a score is not finite
    */
   public static ImmutableIntArray keepHighest(ScoredGroup group, int count) {
+    requireNonNull(group, "group");
     checkArgument(
         count >= 1 && count <= group.units(),
         "%s: %s units to keep, expected 1 to %s",
         group.id(),
         count,
         group.units());
-    for (int unit = 0; unit < group.units(); unit++) {
-      double score = group.scores().get(unit);
-      checkArgument(
-          Double.isFinite(score),
-          "%s: the score of unit %s is %s, expected a finite number; look for NaN or overflow in"
-              + " the weights or the calibration statistics",
-          group.id(),
-          unit,
-          score);
-    }
+    requireFinite("", group);
     // + 0.0 turns -0.0 into 0.0, else the two would not be a tie; the sort is stable
     return ImmutableIntArray.copyOf(
         IntStream.range(0, group.units())
@@ -50,6 +46,44 @@ public final class UnitSelection {
             .limit(count)
             .mapToInt(Integer::intValue)
             .sorted());
+  }
+
+  /** Refuses scores that cannot be compared; {@code whose} begins the message. */
+  static void requireFinite(String whose, ScoredGroup group) {
+    for (int unit = 0; unit < group.units(); unit++) {
+      double score = group.scores().get(unit);
+      checkArgument(
+          Double.isFinite(score),
+          "%s%s: the score of unit %s is %s, expected a finite number; look for NaN or overflow in"
+              + " the weights or the calibration statistics",
+          whose,
+          group.id(),
+          unit,
+          score);
+    }
+  }
+
+  /** Refuses counts that are not one for each group, from 1 to all of its units. */
+  static void requireCounts(
+      String allocation, List<ScoredGroup> groups, Map<GroupId, Integer> counts) {
+    Set<GroupId> unknown = new TreeSet<>(counts.keySet());
+    for (ScoredGroup group : groups) {
+      unknown.remove(group.id());
+      Integer count = counts.get(group.id());
+      checkState(
+          count != null && count >= 1 && count <= group.units(),
+          "allocation %s: %s of the %s units of %s to keep, expected 1 to %s",
+          allocation,
+          count == null ? "no number" : count,
+          group.units(),
+          group.id(),
+          group.units());
+    }
+    checkState(
+        unknown.isEmpty(),
+        "allocation %s: units of %s to keep, which is none of the groups that it was given",
+        allocation,
+        unknown);
   }
 
   /** Spells out which units stay, of all groups. */

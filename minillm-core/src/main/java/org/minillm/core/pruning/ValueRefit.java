@@ -69,7 +69,8 @@ final class ValueRefit {
    * @return by name, in the dense model's shapes
    */
   ImmutableMap<String, NDArray> fitted(WeightSource weights, NDManager results) throws IOException {
-    Restoration.Correction correction = restoration.correction(sums.moments());
+    Restoration.Correction correction =
+        Corrections.of(restoration, sums.moments(), values.weight());
     NDArray rows = owner.create(values.rows().stream().asLongStream().toArray());
     ImmutableMap.Builder<String, NDArray> fitted = ImmutableMap.builder();
     try (NDScope scope = new NDScope()) {

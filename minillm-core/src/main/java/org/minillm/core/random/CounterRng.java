@@ -1,5 +1,7 @@
 package org.minillm.core.random;
 
+import static java.util.Objects.requireNonNull;
+
 import com.google.common.hash.Hashing;
 import java.nio.FloatBuffer;
 import java.nio.charset.StandardCharsets;
@@ -33,6 +35,7 @@ public final class CounterRng {
    * @return the first 8 bytes of the SHA-256 of its UTF-8 bytes, in little-endian order
    */
   public static long stream(String name) {
+    requireNonNull(name, "name");
     return Hashing.sha256().hashString(name, StandardCharsets.UTF_8).asLong();
   }
 
@@ -70,6 +73,7 @@ public final class CounterRng {
    * @param firstIndex index of the first number; the others follow
    */
   public static void fillNormal(FloatBuffer target, long seed, long stream, long firstIndex) {
+    requireNonNull(target, "target");
     long key = key(seed, stream);
     Draws draws = new Draws();
     ZigguratSampler.NormalizedGaussian gaussian = ZigguratSampler.NormalizedGaussian.of(draws);
@@ -92,6 +96,7 @@ public final class CounterRng {
    * @param firstIndex index of the first number; the others follow
    */
   public static void fillSigns(FloatBuffer target, long seed, long stream, long firstIndex) {
+    requireNonNull(target, "target");
     long key = key(seed, stream);
     int position = target.position();
     int count = target.remaining();
