@@ -46,6 +46,10 @@ public final class Strand {
     this.firstLayer = firstLayer;
   }
 
+  boolean readsStoredWeights() {
+    return transform == WeightTransform.NONE;
+  }
+
   boolean isFork() {
     return trunk != null;
   }

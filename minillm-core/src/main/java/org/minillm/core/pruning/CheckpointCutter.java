@@ -12,6 +12,7 @@ import com.google.gson.JsonElement;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
@@ -22,6 +23,7 @@ import org.minillm.core.checkpoint.CheckpointWriter;
 import org.minillm.core.checkpoint.ScratchTensors;
 import org.minillm.core.checkpoint.TensorInfo;
 import org.minillm.core.checkpoint.TensorOutput;
+import org.minillm.core.linalg.NotFiniteException;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.FloatView;
 import org.minillm.core.model.GroupId;
@@ -55,13 +57,15 @@ public final class CheckpointCutter {
    * @param refit restores what stays; null to leave it as it is, to the bit
    * @param export the form of the result
    * @param listener told of the progress, a step a byte
-   * @throws IOException if the checkpoint cannot be read
+   * @throws IOException if the checkpoint cannot be read, or has tensors in its layers that the
+   *     model does not compute with
    * @throws IllegalArgumentException if the plan was made for another model
    */
   public CheckpointCutter(
       CausalLm model, PruningPlan plan, @Nullable Refit refit, Export export, PassListener listener)
       throws IOException {
     plan.requireMadeFor(ModelFingerprint.of(model));
+    model.requireLayersRead();
     this.model = model;
     this.plan = plan;
     this.table = CutTable.of(plan, model.groups(Arrays.asList(GroupKind.values())));
@@ -97,9 +101,17 @@ public final class CheckpointCutter {
    */
   public PruningReport write(Path target, boolean overwrite) throws IOException {
     model.reserve(memoryForecast());
-    if (refit == null) {
-      return write(target, overwrite, name -> Optional.empty());
+    try {
+      return refit == null
+          ? write(target, overwrite, name -> Optional.empty())
+          : restoreAndWrite(refit, target, overwrite);
+    } catch (NotFiniteException e) {
+      throw model.diagnose(e, refit == null ? List.of() : refit.data().windows());
     }
+  }
+
+  private PruningReport restoreAndWrite(Refit refit, Path target, boolean overwrite)
+      throws IOException {
     // before the long work, and because the scratch file stands beside the target
     CheckpointWriter.checkTarget(target, overwrite, model.checkpoint().folder());
     // a plan that was edited meanwhile finds nothing of the old one
@@ -155,7 +167,9 @@ public final class CheckpointCutter {
     ImmutableList.Builder<TensorOutput> outputs = ImmutableList.builder();
     for (TensorInfo tensor : source.tensors().values()) {
       Optional<TensorOutput> ready = restored.apply(tensor.name());
-      outputs.add(ready.isPresent() ? ready.get() : cut(source, tensor));
+      TensorOutput output = ready.isPresent() ? ready.get() : cut(source, tensor);
+      outputs.add(
+          model.decoder().tensors().containsKey(tensor.name()) ? output.requiringFinite() : output);
     }
     ImmutableList<TensorOutput> all = outputs.build();
     listener.passStarted("write", all.stream().mapToLong(output -> output.info().bytes()).sum());

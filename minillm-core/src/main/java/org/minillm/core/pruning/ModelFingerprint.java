@@ -38,6 +38,9 @@ public record ModelFingerprint(
     ImmutableList<LayerShape> layers,
     String tensorsSha256) {
 
+  /** A plan has no tensors that would tell; published models have some hundred layers. */
+  private static final int MAX_LAYERS = 10_000;
+
   private static final String MODEL_TYPE = "model_type";
   private static final String LAYERS = "num_hidden_layers";
   private static final String HIDDEN_SIZE = "hidden_size";
@@ -153,7 +156,7 @@ public record ModelFingerprint(
         KEY_VALUE_HEADS,
         INTERMEDIATE_SIZE,
         TENSORS);
-    int layers = positive(json.get(LAYERS));
+    int layers = layers(json.get(LAYERS));
     List<Integer> heads = sizes(json.get(KEY_VALUE_HEADS), layers);
     List<Integer> channels = sizes(json.get(INTERMEDIATE_SIZE), layers);
     ImmutableList.Builder<LayerShape> shapes = ImmutableList.builder();
@@ -167,6 +170,14 @@ public record ModelFingerprint(
         positive(json.get(HEAD_DIM)),
         shapes.build(),
         json.get(TENSORS).text());
+  }
+
+  private static int layers(JsonNode json) {
+    int layers = positive(json);
+    if (layers > MAX_LAYERS) {
+      throw json.refuse(layers + ", expected at most " + MAX_LAYERS);
+    }
+    return layers;
   }
 
   private static List<Integer> sizes(JsonNode json, int layers) {

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
+import org.minillm.core.linalg.NotFiniteException;
 import org.minillm.core.model.GroupId;
 
 /** Chooses which units stay once an allocation has said how many. */
@@ -21,7 +22,8 @@ public final class UnitSelection {
    * @param group the scores
    * @param count how many units to keep, from 1 to all
    * @return their numbers, ascending
-   * @throws IllegalArgumentException if the count is out of range or a score is not finite
+   * @throws IllegalArgumentException if the count is out of range
+   * @throws NotFiniteException if a score is not finite
    */
   public static ImmutableIntArray keepHighest(ScoredGroup group, int count) {
     checkArgument(
@@ -32,13 +34,10 @@ public final class UnitSelection {
         group.units());
     for (int unit = 0; unit < group.units(); unit++) {
       double score = group.scores().get(unit);
-      checkArgument(
-          Double.isFinite(score),
-          "%s: the score of unit %s is %s, expected a finite number; look for NaN or overflow in"
-              + " the weights or the calibration statistics",
-          group.id(),
-          unit,
-          score);
+      if (!Double.isFinite(score)) {
+        throw new NotFiniteException(
+            "%s: the score of unit %s is %s".formatted(group.id(), unit, score));
+      }
     }
     // + 0.0 turns -0.0 into 0.0, else the two would not be a tie; the sort is stable
     return ImmutableIntArray.copyOf(
