@@ -21,6 +21,7 @@ import java.nio.file.Path;
 import java.util.OptionalLong;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.minillm.core.files.MalformedFileException;
 
 /**
  * A Hugging Face model folder, open for reading: config.json and safetensors weights, in one file
@@ -74,7 +75,7 @@ public final class Checkpoint implements Closeable {
    *
    * @param folder holds config.json and model.safetensors, or shards and their index
    * @return the open checkpoint
-   * @throws MalformedCheckpointException if a file is missing or not what its format prescribes
+   * @throws MalformedFileException if a file is missing or not what its format prescribes
    * @throws IOException if the folder or a file cannot be read
    */
   public static Checkpoint open(Path folder) throws IOException {

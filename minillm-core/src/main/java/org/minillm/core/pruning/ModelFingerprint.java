@@ -41,6 +41,9 @@ public record ModelFingerprint(
   /** A plan has no tensors that would tell; published models have some hundred layers. */
   private static final int MAX_LAYERS = 10_000;
 
+  /** Of a field, in a message: a digest is as long. */
+  private static final int MAX_QUOTED = 64;
+
   private static final String MODEL_TYPE = "model_type";
   private static final String LAYERS = "num_hidden_layers";
   private static final String HIDDEN_SIZE = "hidden_size";
@@ -110,8 +113,12 @@ public record ModelFingerprint(
 
   private static void compare(String field, Object mine, Object theirs, List<String> found) {
     if (!mine.equals(theirs)) {
-      found.add(field + " is " + mine + ", not " + theirs);
+      found.add(field + " is " + quoted(mine) + ", not " + quoted(theirs));
     }
+  }
+
+  private static String quoted(Object value) {
+    return JsonNode.shortened(value.toString(), MAX_QUOTED);
   }
 
   /** Writes one line; a size that all layers share is one number, else an array, one a layer. */
