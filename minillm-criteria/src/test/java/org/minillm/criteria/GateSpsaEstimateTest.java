@@ -112,7 +112,6 @@ class GateSpsaEstimateTest {
   void aSlopeThatIsNotFiniteNamesTheWindow() {
     assertThatThrownBy(() -> pair(7, 1, Double.NaN))
         .isInstanceOf(NotFiniteException.class)
-        .hasMessage(
-            "calibration window 1: slope NaN, the loss overflowed; take a smaller epsilon");
+        .hasMessage("calibration window 1: slope NaN, the loss overflowed; take a smaller epsilon");
   }
 }

@@ -17,9 +17,9 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.minillm.core.linalg.NotFiniteException;
 import org.minillm.criteria.Perturbation.Direction;
 import org.minillm.criteria.SpsaEstimate.Probe;
-import org.minillm.core.linalg.NotFiniteException;
 
 class SpsaEstimateTest {
 

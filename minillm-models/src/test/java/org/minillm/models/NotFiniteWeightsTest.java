@@ -78,8 +78,7 @@ class NotFiniteWeightsTest {
   void inGeneration() throws IOException {
     try (CausalLm model = with(UP, Float.NaN)) {
       Generation generation = new Generation(model, Sampling.GREEDY, 3, Set.of());
-      names(
-          UP, model, () -> generation.run(List.of(TEXT), Generation.TokenListener.NONE));
+      names(UP, model, () -> generation.run(List.of(TEXT), Generation.TokenListener.NONE));
     }
   }
 
@@ -127,7 +126,15 @@ class NotFiniteWeightsTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "obs", "fms", "wanda", "energy", "flap", "taylor", "gate", "gate-fisher", "magnitude",
+        "obs",
+        "fms",
+        "wanda",
+        "energy",
+        "flap",
+        "taylor",
+        "gate",
+        "gate-fisher",
+        "magnitude",
         "random"
       })
   void inPruningByAnyCriterion(String criterion) throws IOException {
@@ -163,8 +170,7 @@ class NotFiniteWeightsTest {
             .times("model.layers.1.mlp.down_proj.weight", 1e30f)
             .in(temp.resolve("large"));
     try (CausalLm model = CausalLm.open(folder)) {
-      assertThatThrownBy(
-              () -> Perplexity.measure(model, "t", TEXT, 16, 4, PassListener.SILENT))
+      assertThatThrownBy(() -> Perplexity.measure(model, "t", TEXT, 16, 4, PassListener.SILENT))
           .isInstanceOf(NotFiniteException.class)
           .hasMessageContainingAll(
               folder.toString(), "all weights are finite", "overflow float32 in layer 1");

@@ -36,8 +36,7 @@ class UnreadTensorsTest {
   }
 
   private static PruningPlan plan(CausalLm model) throws IOException {
-    return StructuredPruner.builder(
-            new Magnitude(), PruningTarget.of(0.2, GroupKind.MLP_CHANNELS))
+    return StructuredPruner.builder(new Magnitude(), PruningTarget.of(0.2, GroupKind.MLP_CHANNELS))
         .build()
         .plan(model, null);
   }
