@@ -36,9 +36,6 @@ final class Rotary implements PositionScheme {
   static Rotary of(ConfigReader config, int headDim) {
     Optional<ConfigReader> parameters = config.section("rope_parameters");
     ConfigReader scaling = parameters.or(() -> config.section("rope_scaling")).orElse(config);
-    if (scaling != config) {
-      scaling.requireFlat();
-    }
     double theta =
         parameters.isPresent() && scaling.has("rope_theta")
             ? scaling.positive("rope_theta")
@@ -57,6 +54,10 @@ final class Rotary implements PositionScheme {
     for (int i = 0; i < frequencies.length; i++) {
       double plain = 1.0 / Math.pow(theta, 2.0 * i / headDim);
       frequencies[i] = (float) scaled(type, plain, scaling);
+    }
+    // after the type, which says more where it is none of ours
+    if (scaling != config) {
+      scaling.requireFlat();
     }
     return new Rotary(frequencies);
   }

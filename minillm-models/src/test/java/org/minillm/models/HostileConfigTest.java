@@ -130,6 +130,8 @@ class HostileConfigTest {
         "{'rope_scaling': {'type': 'llama3', 'factor': 8, 'low_freq_factor': 4,"
             + " 'high_freq_factor': 1, 'original_max_position_embeddings': 64}} |"
             + " high_freq_factor is 1.0, expected more than low_freq_factor 4.0",
+        "{'rope_scaling': {'rope_type': 'longrope', 'long_factor': [1, 2]}} |"
+            + " rope_scaling: rope_type is \"longrope\", expected default, linear or llama3",
         "{'partial_rotary_factor': 0.5} | partial_rotary_factor is 0.5, expected 1",
         "{'attention_bias': 'no'} | attention_bias: expected true or false, found \"no\"",
         "{'tie_word_embeddings': 1} | tie_word_embeddings: expected true or false, found 1",
