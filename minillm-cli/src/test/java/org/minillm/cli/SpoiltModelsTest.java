@@ -79,7 +79,14 @@ class SpoiltModelsTest {
         List.of("logits", bad, "--ids", ids.toString(), "--out", temp + "/written"),
         List.of("prune", bad, "--samples", "8", "--out", temp + "/written"),
         List.of(
-            "prune", bad, "--criterion", "random", "--restore", "none", "--out", temp + "/written"),
+            "prune",
+            bad,
+            "--criterion",
+            "magnitude",
+            "--restore",
+            "none",
+            "--out",
+            temp + "/written"),
         List.of("bench", "passes", bad),
         List.of("bench", "speed", bad));
   }
