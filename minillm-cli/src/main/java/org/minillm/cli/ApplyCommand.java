@@ -80,6 +80,8 @@ final class ApplyCommand implements Callable<Integer> {
     try (CausalLm lm = CausalLm.open(model, memory.budget())) {
       PruningReport report =
           restoration == null ? write(lm, read) : writeRestored(lm, read, restoration);
+      UnreadTensors.words(lm)
+          .ifPresent(words -> spec.commandLine().getOut().println("note: copied, " + words));
       report(new CutSummary(read, report), cost);
     }
     return ExitCode.OK;

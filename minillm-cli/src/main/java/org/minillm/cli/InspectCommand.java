@@ -50,6 +50,7 @@ final class InspectCommand implements Callable<Integer> {
               .put("hidden_size", config.hiddenSize())
               .put("vocab_size", config.vocabSize())
               .put("parameters", lm.parameters())
+              .put("unread_tensors", lm.unreadTensors().size())
               .put("bytes", lm.checkpoint().bytes());
       out.printf(
           Locale.ROOT,
@@ -62,9 +63,11 @@ final class InspectCommand implements Callable<Integer> {
           config.vocabSize());
       out.printf(
           Locale.ROOT,
-          "%,d parameters, %,d bytes of weight files%n%n",
+          "%,d parameters, %,d bytes of weight files%n",
           lm.parameters(),
           lm.checkpoint().bytes());
+      UnreadTensors.words(lm).ifPresent(words -> out.println("note: " + words));
+      out.println();
       printGroups(lm, out, report);
       printForecast(lm, out, report);
       json.write(report);

@@ -39,6 +39,9 @@ public final class Main implements Runnable {
     // DJL reads both when its classes load: no call home, no download
     System.setProperty("ai.djl.offline", "true");
     System.setProperty("OPT_OUT_TRACKING", "true");
+    // a warning of the library is its words alone
+    System.setProperty("org.slf4j.simpleLogger.showThreadName", "false");
+    System.setProperty("org.slf4j.simpleLogger.showLogName", "false");
     PrintWriter out = new PrintWriter(System.out, true);
     PrintWriter err = new PrintWriter(System.err, true);
     System.exit(run(out, err, "1".equals(System.getenv("MINILLM_DEBUG")), args));

@@ -143,6 +143,8 @@ final class PruneCommand implements Callable<Integer> {
       long forecast = memory.announce(pruner.memoryForecast(lm, data), model);
       PruningPlan plan = pruner.plan(lm, data);
       write(pruner, lm, plan, data);
+      UnreadTensors.words(lm)
+          .ifPresent(words -> spec.commandLine().getOut().println("note: copied, " + words));
       return report(
           new CutSummary(plan, PruningReport.of(lm, plan, form.export())), cost, forecast);
     }

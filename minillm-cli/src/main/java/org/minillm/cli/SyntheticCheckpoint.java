@@ -10,12 +10,12 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import org.minillm.core.checkpoint.CheckpointWriter;
 import org.minillm.core.checkpoint.TensorContent;
 import org.minillm.core.checkpoint.TensorInfo;
 import org.minillm.core.checkpoint.TensorOutput;
 import org.minillm.core.checkpoint.TensorType;
+import org.minillm.core.files.JsonNode;
 import org.minillm.core.model.Architecture;
 import org.minillm.core.model.PassListener;
 import org.minillm.core.plugin.Plugins;
@@ -63,11 +63,8 @@ record SyntheticCheckpoint(JsonObject config, List<Path> companions, long seed) 
   }
 
   private Map<String, Shape> shapes() {
-    if (!config.has("model_type")) {
-      throw new IllegalArgumentException("no \"model_type\"");
-    }
-    String type = config.get("model_type").getAsString();
-    return Plugins.named(Architecture.class, type).decoder(config, Set.of()).tensors();
+    String type = new JsonNode("", config).get("model_type").text();
+    return Plugins.named(Architecture.class, type).decoder(config, Map.of()).tensors();
   }
 
   private TensorOutput output(String name, Shape shape) {

@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Optional;
 import org.minillm.core.calibration.GateGradient;
 import org.minillm.core.calibration.GradientEstimate;
+import org.minillm.core.linalg.NotFiniteException;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.PruningGroup;
 
@@ -41,11 +42,9 @@ record GateSpsaEstimate(
     Pair {
       for (int window = 0; window < slopes.length(); window++) {
         if (!Double.isFinite(slopes.get(window))) {
-          throw new IllegalArgumentException(
-              String.format(
-                  "calibration window %d: slope %s, expected a finite number; the loss overflowed,"
-                      + " take a smaller epsilon",
-                  window, slopes.get(window)));
+          throw new NotFiniteException(
+              "calibration window %s: slope %s, the loss overflowed; take a smaller epsilon"
+                  .formatted(window, slopes.get(window)));
         }
       }
     }

@@ -11,6 +11,7 @@ import com.google.common.collect.ImmutableMap;
 import java.nio.FloatBuffer;
 import java.util.Optional;
 import org.minillm.core.calibration.GradientEstimate;
+import org.minillm.core.linalg.NotFiniteException;
 import org.minillm.core.random.CounterRng;
 
 /**
@@ -49,11 +50,9 @@ public record SpsaEstimate(
     // A loss that overflowed would make every score NaN.
     public Probe {
       if (!Double.isFinite(coefficient)) {
-        throw new IllegalArgumentException(
-            String.format(
-                "probe of seed %d: slope %s, expected a finite number; the loss overflowed, take a"
-                    + " smaller eps",
-                seed, coefficient));
+        throw new NotFiniteException(
+            "probe of seed %s: slope %s, the loss overflowed; take a smaller eps"
+                .formatted(seed, coefficient));
       }
     }
   }

@@ -9,6 +9,7 @@ import org.minillm.core.calibration.BlockEvidence;
 import org.minillm.core.calibration.Evidence;
 import org.minillm.core.calibration.ScoreBackend.Reduction;
 import org.minillm.core.calibration.ScoreTerms;
+import org.minillm.core.linalg.NotFiniteException;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.TensorSlice;
 
@@ -63,11 +64,8 @@ record WeightScore(Set<Evidence> terms, int exponent, Aggregation aggregation) {
         .findFirst()
         .ifPresent(
             unit -> {
-              throw new IllegalStateException(
-                  String.format(
-                      "%s, unit %d: score %s, expected a finite number; a weight, a gradient or an"
-                          + " activation is NaN or infinite: check the checkpoint",
-                      group.id(), unit, scores[unit]));
+              throw new NotFiniteException(
+                  "%s: the score of unit %s is %s".formatted(group.id(), unit, scores[unit]));
             });
     return scores;
   }

@@ -11,6 +11,7 @@ import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
 import org.minillm.core.calibration.Evidence;
 import org.minillm.core.calibration.TokenWeights;
+import org.minillm.core.linalg.NotFiniteException;
 import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.PruningGroup;
@@ -310,9 +311,8 @@ class CriteriaTest {
       evidence.weight("up", new Shape(3, 2), 2, 1, 0, Float.NaN, 1, 1);
       // THEN
       assertThatThrownBy(() -> magnitude.score(MLP, evidence))
-          .isInstanceOf(IllegalStateException.class)
-          .hasMessageStartingWith(
-              "layer 3 mlp_channels, unit 1: score NaN, expected a finite number");
+          .isInstanceOf(NotFiniteException.class)
+          .hasMessage("layer 3 mlp_channels: the score of unit 1 is NaN");
     }
   }
 

@@ -17,6 +17,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.minillm.core.linalg.NotFiniteException;
 import org.minillm.criteria.Perturbation.Direction;
 import org.minillm.criteria.SpsaEstimate.Probe;
 
@@ -147,8 +148,8 @@ class SpsaEstimateTest {
   @Test
   void slopeThatIsNotFiniteIsRejected() {
     assertThatThrownBy(() -> new Probe(7, Double.NaN))
-        .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageStartingWith("probe of seed 7: slope NaN, expected a finite number");
+        .isInstanceOf(NotFiniteException.class)
+        .hasMessageStartingWith("probe of seed 7: slope NaN, the loss overflowed");
   }
 
   private static SpsaEstimate estimate(Direction direction, List<Probe> probes) {

@@ -1,8 +1,9 @@
 package org.minillm.examples;
 
+import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
-import java.util.Set;
+import java.util.Map;
 import org.minillm.core.model.Architecture;
 import org.minillm.core.model.Decoder;
 import org.minillm.models.LlamaArchitecture;
@@ -22,11 +23,11 @@ public final class MistralArchitecture implements Architecture {
   }
 
   @Override
-  public Decoder decoder(JsonObject config, Set<String> tensors) {
+  public Decoder decoder(JsonObject config, Map<String, Shape> tensors) {
     JsonElement window = config.get("sliding_window");
     if (window != null && !window.isJsonNull()) {
       throw new IllegalArgumentException(
-          "config.json: sliding_window is " + window + ", expected null: attention here sees all");
+          "sliding_window is " + window + ", expected null: attention here sees all");
     }
     return new LlamaArchitecture().decoder(config, tensors);
   }

@@ -14,7 +14,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Set;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.InputTap;
@@ -83,7 +83,7 @@ class MistralLogitsTest {
     config.addProperty("sliding_window", 4096);
 
     // THEN
-    assertThatThrownBy(() -> new MistralArchitecture().decoder(config, Set.of()))
+    assertThatThrownBy(() -> new MistralArchitecture().decoder(config, Map.of()))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("sliding_window is 4096");
   }

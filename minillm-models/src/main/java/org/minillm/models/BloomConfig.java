@@ -1,10 +1,11 @@
 package org.minillm.models;
 
+import ai.djl.ndarray.types.Shape;
 import com.google.common.collect.ImmutableList;
 import com.google.gson.JsonObject;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import org.minillm.core.model.LayerShape;
 import org.minillm.core.model.ModelConfig;
 
@@ -38,27 +39,28 @@ record BloomConfig(
 
   private static final int DENSE_MLP_FACTOR = 4;
 
-  static BloomConfig parse(JsonObject json, Set<String> stored) {
-    ConfigReader config = new ConfigReader(json);
+  static BloomConfig parse(JsonObject json, Map<String, Shape> stored) {
+    ConfigReader config = new ConfigReader(json, stored);
     config.refuseQuantised();
     int hiddenSize = config.size(config.firstOf(HIDDEN_SIZE));
+    int headDim = config.headDim(hiddenSize, headsKey(config));
     KeptHeads kept = KeptHeads.parse(config, headsKey(config));
     ModelConfig sizes =
         new ModelConfig(
             "bloom",
             hiddenSize,
             config.size("vocab_size"),
-            config.sizeOr("seq_length", 2048),
-            config.headDim(hiddenSize, headsKey(config)),
+            config.countOr("seq_length", 2048),
+            headDim,
             1,
             config.flagOr("tie_word_embeddings", true),
-            layers(config, hiddenSize, kept));
+            layers(config, hiddenSize, headDim, kept));
     return new BloomConfig(
         json.deepCopy(),
         sizes,
         ModelTable.prefix(stored, EMBEDDING + ".weight", "transformer.", ""),
         kept,
-        config.numberOr("layer_norm_epsilon", 1e-5),
+        config.positiveOr("layer_norm_epsilon", 1e-5),
         config.flagOr("apply_residual_connection_post_layernorm", false));
   }
 
@@ -67,17 +69,21 @@ record BloomConfig(
   }
 
   private static ImmutableList<LayerShape> layers(
-      ConfigReader config, int hiddenSize, KeptHeads kept) {
-    PerLayerConfig own = new PerLayerConfig(config);
-    ImmutableList.Builder<LayerShape> layers = ImmutableList.builder();
-    int count = config.size(config.firstOf(LAYERS));
+      ConfigReader config, int hiddenSize, int headDim, KeptHeads kept) {
+    String headsKey = headsKey(config);
+    int count = config.layers(config.firstOf(LAYERS));
+    PerLayerConfig own =
+        new PerLayerConfig(config, count, HEADS.get(0), HEADS.get(1), INTERMEDIATE_SIZE);
     kept.requireLayers(count);
+    ImmutableList.Builder<LayerShape> layers = ImmutableList.builder();
     for (int i = 0; i < count; i++) {
-      int heads = own.size(i, headsKey(config));
+      // of queries, keys and values
+      int heads = own.of(i, headsKey).size(headsKey, 3L * headDim);
       layers.add(
           new LayerShape(
               heads,
-              own.sizeOr(i, INTERMEDIATE_SIZE, DENSE_MLP_FACTOR * hiddenSize),
+              own.of(i, INTERMEDIATE_SIZE)
+                  .sizeOr(INTERMEDIATE_SIZE, (long) DENSE_MLP_FACTOR * hiddenSize),
               kept.inLayer(i, heads)));
     }
     return layers.build();

@@ -2,52 +2,91 @@ package org.minillm.models;
 
 import static com.google.common.collect.ImmutableList.toImmutableList;
 
+import ai.djl.ndarray.types.Shape;
 import com.google.common.base.Joiner;
 import com.google.common.collect.ImmutableList;
-import com.google.common.collect.Streams;
 import com.google.common.primitives.ImmutableIntArray;
-import com.google.gson.JsonArray;
-import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
-import java.util.function.Function;
+import java.util.Set;
+import org.minillm.core.files.JsonNode;
 
 /**
  * Reads config.json key by key; every complaint names the key, what it holds and what may be there.
+ * No count is returned that the tensors of the checkpoint cannot hold.
  */
 final class ConfigReader {
 
-  private final JsonObject config;
-  private final String path;
+  private final JsonNode config;
+  private final Capacity capacity;
 
-  ConfigReader(JsonObject config) {
-    this(config, "config.json");
+  ConfigReader(JsonObject config, Map<String, Shape> stored) {
+    this(new JsonNode("", config), Capacity.of(stored));
   }
 
-  private ConfigReader(JsonObject config, String path) {
+  private ConfigReader(JsonNode config, Capacity capacity) {
     this.config = config;
-    this.path = path;
+    this.capacity = capacity;
+  }
+
+  private Optional<JsonNode> find(String key) {
+    return config.find(key).filter(value -> !value.isNull());
+  }
+
+  private JsonNode get(String key) {
+    return find(key).orElseThrow(() -> config.refuse("key \"" + key + "\" is missing"));
   }
 
   boolean has(String key) {
-    return config.has(key) && !config.get(key).isJsonNull();
+    return find(key).isPresent();
   }
 
-  int sizeOr(String key, int otherwise) {
-    return has(key) ? size(key) : otherwise;
-  }
-
+  /** Reads a number of things that tensors have one row or column for, at least 1. */
   int size(String key) {
-    if (!has(key)) {
-      throw missing(key);
-    }
-    int value = read(key, "a whole number", element -> element.getAsBigDecimal().intValueExact());
-    if (value < 1) {
-      throw new IllegalArgumentException(
-          path + ": " + key + " is " + value + ", expected at least 1");
+    return bounded(key, count(key), capacity.size());
+  }
+
+  int sizeOr(String key, long otherwise) {
+    return has(key) ? size(key) : bounded(key, otherwise, capacity.size());
+  }
+
+  /** Reads a number of things that take several rows or columns each. */
+  int size(String key, long width) {
+    int value = size(key);
+    if (value * width > capacity.size()) {
+      throw unsupported(
+          key,
+          value + " of width " + width,
+          "at most " + capacity.size() + " together; " + capacity.reason());
     }
     return value;
+  }
+
+  /** Reads the number of layers. */
+  int layers(String key) {
+    return bounded(key, count(key), capacity.layers());
+  }
+
+  /** Reads a number of things that no tensor counts, at least 1. */
+  int count(String key) {
+    int value = get(key).integer();
+    if (value < 1) {
+      throw unsupported(key, value, "at least 1");
+    }
+    return value;
+  }
+
+  int countOr(String key, int otherwise) {
+    return has(key) ? count(key) : otherwise;
+  }
+
+  private int bounded(String key, long value, int most) {
+    if (value > most) {
+      throw unsupported(key, value, "at most " + most + "; " + capacity.reason());
+    }
+    return (int) value;
   }
 
   /** Returns the first key that is there, or the last one, to be complained about. */
@@ -67,25 +106,16 @@ final class ConfigReader {
 
   /** Reads lists of numbers from 0 to limit - 1, ascending in each list. */
   ImmutableList<ImmutableIntArray> ascendingLists(String key, int limit) {
-    if (!has(key)) {
-      throw missing(key);
-    }
-    return read(
-        key,
-        "lists of ascending numbers from 0 to " + (limit - 1),
-        lists ->
-            Streams.stream(lists.getAsJsonArray())
-                .map(list -> ascending(list.getAsJsonArray(), limit))
-                .collect(toImmutableList()));
+    return get(key).items().stream().map(list -> ascending(list, limit)).collect(toImmutableList());
   }
 
-  private static ImmutableIntArray ascending(JsonArray list, int limit) {
+  private static ImmutableIntArray ascending(JsonNode list, int limit) {
     ImmutableIntArray.Builder numbers = ImmutableIntArray.builder();
     int least = 0;
-    for (JsonElement element : list) {
-      int number = element.getAsBigDecimal().intValueExact();
+    for (JsonNode item : list.items()) {
+      int number = item.integer();
       if (number < least || number >= limit) {
-        throw new IllegalStateException(number + " is out of order");
+        throw item.expected("ascending numbers from 0 to " + (limit - 1));
       }
       numbers.add(number);
       least = number + 1;
@@ -93,80 +123,80 @@ final class ConfigReader {
     return numbers.build();
   }
 
-  double numberOr(String key, double otherwise) {
-    return has(key) ? read(key, "a number", JsonElement::getAsDouble) : otherwise;
+  /** Reads a number above 0 that float32 can tell from 0 and from infinity. */
+  double positive(String key) {
+    double value = get(key).number();
+    if (!((float) value > 0) || Float.isInfinite((float) value)) {
+      throw get(key).expected("a number above 0 within the range of float32");
+    }
+    return value;
   }
 
-  double number(String key) {
-    if (!has(key)) {
-      throw missing(key);
-    }
-    return numberOr(key, Double.NaN);
+  double positiveOr(String key, double otherwise) {
+    return has(key) ? positive(key) : otherwise;
   }
 
   boolean flagOr(String key, boolean otherwise) {
-    return has(key)
-        ? read(
-            key,
-            "true or false",
-            element -> {
-              if (!element.getAsJsonPrimitive().isBoolean()) {
-                throw new IllegalStateException("not a boolean");
-              }
-              return element.getAsBoolean();
-            })
-        : otherwise;
+    return find(key).map(JsonNode::flag).orElse(otherwise);
   }
 
   Optional<String> text(String key) {
-    return has(key) ? Optional.of(read(key, "a text", JsonElement::getAsString)) : Optional.empty();
+    return find(key).map(JsonNode::text);
   }
 
   Optional<ConfigReader> section(String key) {
-    return has(key)
-        ? Optional.of(
-            new ConfigReader(
-                read(key, "an object", JsonElement::getAsJsonObject), path + ": " + key))
-        : Optional.empty();
+    return find(key).map(section -> new ConfigReader(objectOf(section), capacity));
+  }
+
+  private static JsonNode objectOf(JsonNode node) {
+    node.object();
+    return node;
+  }
+
+  Set<String> keys() {
+    return config.keys();
+  }
+
+  /** Refuses keys beyond those named: what they ask for would not be done. */
+  void requireNoKeysBut(String... known) {
+    config.requireNoKeysBut(known);
+  }
+
+  /** Refuses objects and lists among the values. */
+  void requireFlat() {
+    keys().stream()
+        .flatMap(key -> find(key).stream())
+        .filter(value -> !value.element().isJsonPrimitive())
+        .findFirst()
+        .ifPresent(
+            value -> {
+              throw value.expected("a single value");
+            });
   }
 
   /** Reads a text that must be one of a few. */
   String choice(String key, String otherwise, List<String> choices) {
     String chosen = text(key).orElse(otherwise);
     if (!choices.contains(chosen)) {
-      throw unsupported(key, '"' + chosen + '"', '"' + Joiner.on("\" or \"").join(choices) + '"');
+      throw get(key).expected('"' + Joiner.on("\" or \"").join(choices) + '"');
     }
     return chosen;
   }
 
   void refuseQuantised() {
-    if (has("quantization_config")) {
-      throw new IllegalArgumentException(
-          path
-              + ": quantization_config is set; quantised weights cannot be pruned; use the"
-              + " unquantised model");
+    for (String key : List.of("quantization_config", "quantization")) {
+      if (has(key)) {
+        throw config.refuse(
+            key + " is set; quantised weights cannot be pruned; use the unquantised model");
+      }
     }
+  }
+
+  IllegalArgumentException refuse(String why) {
+    return config.refuse(why);
   }
 
   IllegalArgumentException unsupported(String key, Object found, String expected) {
-    return new IllegalArgumentException(
-        path + ": " + key + " is " + found + ", expected " + expected);
-  }
-
-  private IllegalArgumentException missing(String key) {
-    return new IllegalArgumentException(path + ": " + key + " is missing");
-  }
-
-  private <T> T read(String key, String expected, Function<JsonElement, T> as) {
-    try {
-      return as.apply(config.get(key));
-    } catch (IllegalStateException
-        | UnsupportedOperationException
-        | ArithmeticException
-        | NumberFormatException
-        | ClassCastException e) {
-      throw new IllegalArgumentException(
-          path + ": " + key + " is " + config.get(key) + ", expected " + expected, e);
-    }
+    return config.refuse(key + " is " + found + ", expected " + expected);
   }
 }

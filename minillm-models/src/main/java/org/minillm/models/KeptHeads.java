@@ -12,11 +12,11 @@ import org.minillm.core.model.LayerShape;
  * Which heads of the dense model are left, for positions that depend on it: {@code "minillm":
  * {"alibi": {"heads": n, "kept": [[…], …]}}} of config.json, absent where all are left.
  *
- * @param heads of the dense model, for which slopes are made
+ * @param all the places in the dense model, shared by all layers that have all heads
  * @param kept for every layer the places of its heads among them, ascending; empty where every
  *     layer has all
  */
-record KeptHeads(int heads, ImmutableList<ImmutableIntArray> kept) {
+record KeptHeads(ImmutableIntArray all, ImmutableList<ImmutableIntArray> kept) {
 
   private static final String SECTION = "minillm";
   private static final String ALIBI = "alibi";
@@ -32,15 +32,15 @@ record KeptHeads(int heads, ImmutableList<ImmutableIntArray> kept) {
     return config
         .section(SECTION)
         .flatMap(own -> own.section(ALIBI))
-        .map(own -> new KeptHeads(own.size(HEADS), own.ascendingLists(KEPT, own.size(HEADS))))
-        .orElseGet(() -> new KeptHeads(config.size(headsKey), ImmutableList.of()));
+        .map(own -> new KeptHeads(all(own.size(HEADS)), own.ascendingLists(KEPT, own.size(HEADS))))
+        .orElseGet(() -> new KeptHeads(all(config.size(headsKey)), ImmutableList.of()));
   }
 
   /** Refuses to serve another number of layers than it has lists for. */
   void requireLayers(int layers) {
     if (!kept.isEmpty() && kept.size() != layers) {
       throw new IllegalArgumentException(
-          "config.json: %s.%s.%s has %s lists, expected one a layer (%s)"
+          "%s.%s.%s has %s lists, expected one a layer (%s)"
               .formatted(SECTION, ALIBI, KEPT, kept.size(), layers));
     }
   }
@@ -53,10 +53,10 @@ record KeptHeads(int heads, ImmutableList<ImmutableIntArray> kept) {
    * @throws IllegalArgumentException if they are not so many
    */
   ImmutableIntArray inLayer(int layer, int count) {
-    ImmutableIntArray own = kept.isEmpty() ? all() : kept.get(layer);
+    ImmutableIntArray own = kept.isEmpty() ? all : kept.get(layer);
     if (own.length() != count) {
       throw new IllegalArgumentException(
-          "config.json: layer %s has %s heads, but %s.%s.%s names %s; every head needs its place in the dense model"
+          "layer %s has %s heads, but %s.%s.%s names %s; every head needs its place in the dense model"
               .formatted(layer, count, SECTION, ALIBI, KEPT, own.length()));
     }
     return own;
@@ -67,7 +67,6 @@ record KeptHeads(int heads, ImmutableList<ImmutableIntArray> kept) {
     JsonObject section =
         config.has(SECTION) ? config.getAsJsonObject(SECTION).deepCopy() : new JsonObject();
     section.remove(ALIBI);
-    ImmutableIntArray all = all();
     if (!layers.stream().allMatch(layer -> layer.keptHeads().equals(all))) {
       JsonArray lists = new JsonArray();
       for (LayerShape layer : layers) {
@@ -76,7 +75,7 @@ record KeptHeads(int heads, ImmutableList<ImmutableIntArray> kept) {
         lists.add(list);
       }
       JsonObject alibi = new JsonObject();
-      alibi.addProperty(HEADS, heads);
+      alibi.addProperty(HEADS, heads());
       alibi.add(KEPT, lists);
       section.add(ALIBI, alibi);
     }
@@ -86,7 +85,12 @@ record KeptHeads(int heads, ImmutableList<ImmutableIntArray> kept) {
     }
   }
 
-  private ImmutableIntArray all() {
+  /** Counts the heads of the dense model, for which slopes are made. */
+  int heads() {
+    return all.length();
+  }
+
+  private static ImmutableIntArray all(int heads) {
     return ImmutableIntArray.copyOf(IntStream.range(0, heads));
   }
 }

@@ -1,7 +1,8 @@
 package org.minillm.models;
 
+import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonObject;
-import java.util.Set;
+import java.util.Map;
 import org.minillm.core.model.Architecture;
 import org.minillm.core.model.Decoder;
 
@@ -20,8 +21,9 @@ public final class LlamaArchitecture implements Architecture {
   }
 
   @Override
-  public Decoder decoder(JsonObject config, Set<String> tensors) {
+  public Decoder decoder(JsonObject config, Map<String, Shape> tensors) {
     return new TransformerDecoder(
-        LlamaConfig.parse(config, tensors, LlamaConfig.Biases.asConfigured(config)));
+        LlamaConfig.parse(
+            config, tensors, LlamaConfig.Biases.asConfigured(new ConfigReader(config, tensors))));
   }
 }

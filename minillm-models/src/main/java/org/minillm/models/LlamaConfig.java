@@ -1,10 +1,11 @@
 package org.minillm.models;
 
+import ai.djl.ndarray.types.Shape;
 import com.google.common.collect.ImmutableList;
 import com.google.gson.JsonObject;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import org.minillm.core.model.LayerShape;
 import org.minillm.core.model.ModelConfig;
 
@@ -27,15 +28,14 @@ record LlamaConfig(
   /** Which linear layers have biases: queries, keys and values; the output; those of the MLP. */
   record Biases(boolean projections, boolean output, boolean mlp) {
 
-    static Biases asConfigured(JsonObject json) {
-      ConfigReader config = new ConfigReader(json);
+    static Biases asConfigured(ConfigReader config) {
       boolean attention = config.flagOr("attention_bias", false);
       return new Biases(attention, attention, config.flagOr("mlp_bias", false));
     }
   }
 
-  static LlamaConfig parse(JsonObject json, Set<String> stored, Biases biases) {
-    ConfigReader config = new ConfigReader(json);
+  static LlamaConfig parse(JsonObject json, Map<String, Shape> stored, Biases biases) {
+    ConfigReader config = new ConfigReader(json, stored);
     config.refuseQuantised();
     config.choice("hidden_act", "silu", ImmutableList.of("silu"));
     int hiddenSize = config.size("hidden_size");
@@ -54,27 +54,40 @@ record LlamaConfig(
             config.text("model_type").orElse("llama"),
             hiddenSize,
             config.size("vocab_size"),
-            config.sizeOr("max_position_embeddings", 2048),
+            config.countOr("max_position_embeddings", 2048),
             headDim,
             queryHeads / keyValueHeads,
             config.flagOr("tie_word_embeddings", false),
-            layers(config, queryHeads / keyValueHeads));
+            layers(config, queryHeads / keyValueHeads, headDim));
     return new LlamaConfig(
         json.deepCopy(),
         sizes,
         ModelTable.prefix(stored, EMBEDDING + ".weight", "model.", ""),
-        config.numberOr("rms_norm_eps", 1e-6),
+        config.positiveOr("rms_norm_eps", 1e-6),
         biases,
         Rotary.of(config, headDim));
   }
 
-  private static ImmutableList<LayerShape> layers(ConfigReader config, int queryHeadsPerKeyValue) {
-    PerLayerConfig own = new PerLayerConfig(config);
+  private static ImmutableList<LayerShape> layers(
+      ConfigReader config, int queryHeadsPerKeyValue, int headDim) {
+    int count = config.layers("num_hidden_layers");
+    PerLayerConfig own =
+        new PerLayerConfig(config, count, QUERY_HEADS, KEY_VALUE_HEADS, INTERMEDIATE_SIZE);
     ImmutableList.Builder<LayerShape> layers = ImmutableList.builder();
-    for (int i = 0; i < config.size("num_hidden_layers"); i++) {
+    for (int i = 0; i < count; i++) {
+      ConfigReader heads = own.of(i, QUERY_HEADS);
+      int queryHeads = heads.size(QUERY_HEADS, headDim);
+      int keyValueHeads = queryHeads / queryHeadsPerKeyValue;
+      // where a layer says both they must say the same
+      if (queryHeads % queryHeadsPerKeyValue != 0
+          || heads.sizeOr(KEY_VALUE_HEADS, keyValueHeads) != keyValueHeads) {
+        throw heads.unsupported(
+            QUERY_HEADS,
+            queryHeads,
+            queryHeadsPerKeyValue + " for each of num_key_value_heads, as in the other layers");
+      }
       layers.add(
-          new LayerShape(
-              own.size(i, QUERY_HEADS) / queryHeadsPerKeyValue, own.size(i, INTERMEDIATE_SIZE)));
+          new LayerShape(keyValueHeads, own.of(i, INTERMEDIATE_SIZE).size(INTERMEDIATE_SIZE)));
     }
     return layers.build();
   }

@@ -3,7 +3,7 @@ package org.minillm.models;
 import ai.djl.ndarray.types.Shape;
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableMap;
-import java.util.Set;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -47,14 +47,14 @@ record ModelTable(
    * Finds out under which prefix a checkpoint stores the model: with or without the name that the
    * model has within a class with a head.
    *
-   * @param stored names of the checkpoint's tensors
+   * @param stored the checkpoint's tensors
    * @param embedding the embedding's name without the prefix
    * @param prefixes those in use, the usual one first
    * @return the first under which the embedding is stored; the usual one where it is under none
    */
-  static String prefix(Set<String> stored, String embedding, String... prefixes) {
+  static String prefix(Map<String, Shape> stored, String embedding, String... prefixes) {
     return Stream.of(prefixes)
-        .filter(prefix -> stored.contains(prefix + embedding))
+        .filter(prefix -> stored.containsKey(prefix + embedding))
         .findFirst()
         .orElse(prefixes[0]);
   }
@@ -68,7 +68,7 @@ record ModelTable(
     if (learnedPositions != null) {
       all.put(
           learnedPositions.weight(),
-          new Shape(learnedPositions.length() + learnedPositions.offset(), hiddenSize));
+          new Shape((long) learnedPositions.length() + learnedPositions.offset(), hiddenSize));
     }
     if (embeddingNorm != null) {
       embeddingNorm.addTensors(all);

@@ -1,7 +1,8 @@
 package org.minillm.models;
 
+import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonObject;
-import java.util.Set;
+import java.util.Map;
 import org.minillm.core.model.Architecture;
 import org.minillm.core.model.Decoder;
 
@@ -19,7 +20,7 @@ public final class OptArchitecture implements Architecture {
   }
 
   @Override
-  public Decoder decoder(JsonObject config, Set<String> tensors) {
+  public Decoder decoder(JsonObject config, Map<String, Shape> tensors) {
     return new TransformerDecoder(OptConfig.parse(config, tensors));
   }
 }

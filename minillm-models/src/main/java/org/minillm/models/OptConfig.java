@@ -1,10 +1,11 @@
 package org.minillm.models;
 
+import ai.djl.ndarray.types.Shape;
 import com.google.common.collect.ImmutableList;
 import com.google.gson.JsonObject;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import org.minillm.core.model.LayerShape;
 import org.minillm.core.model.ModelConfig;
 
@@ -37,12 +38,13 @@ record OptConfig(
   /** Position p is row p + 2: fairseq kept the first rows for padding. */
   private static final int POSITION_OFFSET = 2;
 
-  static OptConfig parse(JsonObject json, Set<String> stored) {
-    ConfigReader config = new ConfigReader(json);
+  static OptConfig parse(JsonObject json, Map<String, Shape> stored) {
+    ConfigReader config = new ConfigReader(json, stored);
     config.refuseQuantised();
     String activation =
         config.choice("activation_function", "relu", ImmutableList.of("relu", "gelu"));
     int hiddenSize = config.size("hidden_size");
+    int headDim = config.headDim(hiddenSize, HEADS);
     boolean normBefore = config.flagOr("do_layer_norm_before", true);
     ModelConfig sizes =
         new ModelConfig(
@@ -50,10 +52,10 @@ record OptConfig(
             hiddenSize,
             config.size("vocab_size"),
             config.sizeOr("max_position_embeddings", 2048),
-            config.headDim(hiddenSize, HEADS),
+            headDim,
             1,
             config.flagOr("tie_word_embeddings", true),
-            layers(config));
+            layers(config, headDim));
     return new OptConfig(
         json.deepCopy(),
         sizes,
@@ -68,11 +70,15 @@ record OptConfig(
             : Norm.Kind.PLAIN_LAYER);
   }
 
-  private static ImmutableList<LayerShape> layers(ConfigReader config) {
-    PerLayerConfig own = new PerLayerConfig(config);
+  private static ImmutableList<LayerShape> layers(ConfigReader config, int headDim) {
+    int count = config.layers("num_hidden_layers");
+    PerLayerConfig own = new PerLayerConfig(config, count, HEADS, INTERMEDIATE_SIZE);
     ImmutableList.Builder<LayerShape> layers = ImmutableList.builder();
-    for (int i = 0; i < config.size("num_hidden_layers"); i++) {
-      layers.add(new LayerShape(own.size(i, HEADS), own.size(i, INTERMEDIATE_SIZE)));
+    for (int i = 0; i < count; i++) {
+      layers.add(
+          new LayerShape(
+              own.of(i, HEADS).size(HEADS, headDim),
+              own.of(i, INTERMEDIATE_SIZE).size(INTERMEDIATE_SIZE)));
     }
     return layers.build();
   }

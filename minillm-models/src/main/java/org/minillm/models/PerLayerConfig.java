@@ -1,9 +1,12 @@
 package org.minillm.models;
 
+import com.google.common.collect.ImmutableMap;
+import com.google.common.primitives.Ints;
 import com.google.gson.JsonObject;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.BiConsumer;
+import org.minillm.core.files.JsonNode;
 import org.minillm.core.model.LayerShape;
 import org.minillm.core.model.ModelConfig;
 
@@ -16,26 +19,44 @@ final class PerLayerConfig {
   static final String KEY = "per_layer_config";
 
   private final ConfigReader config;
+  private final ImmutableMap<Integer, ConfigReader> own;
 
-  PerLayerConfig(ConfigReader config) {
+  /**
+   * Reads what layers have of their own.
+   *
+   * @param config the whole
+   * @param layers how many there are
+   * @param keys that a layer may have of its own: those of what pruning changes
+   * @throws IllegalArgumentException if there is more, which nobody would do
+   */
+  PerLayerConfig(ConfigReader config, int layers, String... keys) {
     this.config = config;
+    this.own = config.section(KEY).map(all -> own(all, layers, keys)).orElse(ImmutableMap.of());
   }
 
-  /** Reads a size of one layer: its own, else that of all layers. */
-  int size(int layer, String key) {
-    return own(layer, key).orElse(config).size(key);
+  private static ImmutableMap<Integer, ConfigReader> own(
+      ConfigReader all, int layers, String... keys) {
+    ImmutableMap.Builder<Integer, ConfigReader> own = ImmutableMap.builder();
+    for (String number : all.keys()) {
+      Integer layer = Ints.tryParse(number);
+      if (layer == null || layer < 0 || layer >= layers || !number.equals(layer.toString())) {
+        throw all.refuse(
+            "layer \"%s\", expected 0 to %s".formatted(JsonNode.shortened(number, 60), layers - 1));
+      }
+      all.section(number)
+          .ifPresent(
+              section -> {
+                section.requireNoKeysBut(keys);
+                own.put(layer, section);
+              });
+    }
+    return own.buildOrThrow();
   }
 
-  /** Reads a size of one layer where it may be missing altogether. */
-  int sizeOr(int layer, String key, int otherwise) {
-    return own(layer, key).orElse(config).sizeOr(key, otherwise);
-  }
-
-  private Optional<ConfigReader> own(int layer, String key) {
-    return config
-        .section(KEY)
-        .flatMap(all -> all.section(Integer.toString(layer)))
-        .filter(own -> own.has(key));
+  /** Returns where a key of one layer stands: in what it has of its own, else in the whole. */
+  ConfigReader of(int layer, String key) {
+    ConfigReader section = own.get(layer);
+    return section != null && section.has(key) ? section : config;
   }
 
   /**

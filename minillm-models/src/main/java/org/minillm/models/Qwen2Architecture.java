@@ -1,7 +1,8 @@
 package org.minillm.models;
 
+import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonObject;
-import java.util.Set;
+import java.util.Map;
 import org.minillm.core.model.Architecture;
 import org.minillm.core.model.Decoder;
 
@@ -22,8 +23,8 @@ public final class Qwen2Architecture implements Architecture {
   }
 
   @Override
-  public Decoder decoder(JsonObject config, Set<String> tensors) {
-    ConfigReader reader = new ConfigReader(config);
+  public Decoder decoder(JsonObject config, Map<String, Shape> tensors) {
+    ConfigReader reader = new ConfigReader(config, tensors);
     if (reader.flagOr(SLIDING_WINDOW, false)) {
       throw reader.unsupported(SLIDING_WINDOW, true, "false: attention here sees the whole text");
     }

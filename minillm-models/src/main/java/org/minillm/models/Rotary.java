@@ -19,6 +19,8 @@ import org.minillm.core.model.TokenLayout;
  */
 final class Rotary implements PositionScheme {
 
+  private static final String ROTATED_PART = "partial_rotary_factor";
+
   /** Of (rows, heads, time, head_dim). */
   private static final int HEAD_DIM_AXIS = 3;
 
@@ -36,8 +38,14 @@ final class Rotary implements PositionScheme {
     ConfigReader scaling = parameters.or(() -> config.section("rope_scaling")).orElse(config);
     double theta =
         parameters.isPresent() && scaling.has("rope_theta")
-            ? scaling.number("rope_theta")
-            : config.numberOr("rope_theta", 10000.0);
+            ? scaling.positive("rope_theta")
+            : config.positiveOr("rope_theta", 10000.0);
+    for (ConfigReader section : List.of(config, scaling)) {
+      if (section.positiveOr(ROTATED_PART, 1) != 1) {
+        throw section.unsupported(
+            ROTATED_PART, section.positive(ROTATED_PART), "1: whole heads are rotated here");
+      }
+    }
     String type =
         scaling == config
             ? "default"
@@ -47,13 +55,17 @@ final class Rotary implements PositionScheme {
       double plain = 1.0 / Math.pow(theta, 2.0 * i / headDim);
       frequencies[i] = (float) scaled(type, plain, scaling);
     }
+    // after the type, which says more where it is none of ours
+    if (scaling != config) {
+      scaling.requireFlat();
+    }
     return new Rotary(frequencies);
   }
 
   private static double scaled(String type, double plain, ConfigReader scaling) {
     return switch (type) {
       case "default" -> plain;
-      case "linear" -> plain / scaling.number("factor");
+      case "linear" -> plain / scaling.positive("factor");
       case "llama3" -> llama3(plain, scaling);
       default ->
           throw scaling.unsupported("rope_type", '"' + type + '"', "default, linear or llama3");
@@ -62,10 +74,13 @@ final class Rotary implements PositionScheme {
 
   /** Low frequencies are divided by the factor, high ones stay, those between are interpolated. */
   private static double llama3(double frequency, ConfigReader scaling) {
-    double factor = scaling.number("factor");
-    double low = scaling.number("low_freq_factor");
-    double high = scaling.number("high_freq_factor");
-    double original = scaling.number("original_max_position_embeddings");
+    double factor = scaling.positive("factor");
+    double low = scaling.positive("low_freq_factor");
+    double high = scaling.positive("high_freq_factor");
+    double original = scaling.positive("original_max_position_embeddings");
+    if (high <= low) {
+      throw scaling.unsupported("high_freq_factor", high, "more than low_freq_factor " + low);
+    }
     double turns = original * frequency / (2 * Math.PI);
     if (turns < low) {
       return frequency / factor;

@@ -10,6 +10,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.GradientCollector;
 import com.google.gson.JsonObject;
+import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.minillm.core.model.Positions;
@@ -23,7 +24,7 @@ class RotaryTest {
   private static final int HEAD_DIM = 6;
 
   private final NDManager manager = NDManager.newBaseManager();
-  private final Rotary rotary = Rotary.of(new ConfigReader(new JsonObject()), HEAD_DIM);
+  private final Rotary rotary = Rotary.of(new ConfigReader(new JsonObject(), Map.of()), HEAD_DIM);
 
   @AfterEach
   void free() {

@@ -19,8 +19,10 @@ import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.OptionalLong;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.minillm.core.files.MalformedFileException;
 
 /**
  * A Hugging Face model folder, open for reading: config.json and safetensors weights, in one file
@@ -75,7 +77,7 @@ public final class Checkpoint implements Closeable {
    *
    * @param folder holds config.json and model.safetensors, or shards and their index
    * @return the open checkpoint
-   * @throws MalformedCheckpointException if a file is missing or not what its format prescribes
+   * @throws MalformedFileException if a file is missing or not what its format prescribes
    * @throws IOException if the folder or a file cannot be read
    */
   public static Checkpoint open(Path folder) throws IOException {
@@ -91,7 +93,13 @@ public final class Checkpoint implements Closeable {
     Path config = folder.resolve(CONFIG);
     if (!Files.isRegularFile(config)) {
       throw new MalformedCheckpointException(
-          folder + ": no " + CONFIG + ", expected a Hugging Face model folder");
+          folder
+              + ": no "
+              + CONFIG
+              + (Files.isRegularFile(folder.resolve("adapter_config.json"))
+                  ? ", only the adapter of another model: merge it, in Python with"
+                      + " model.merge_and_unload().save_pretrained(…)"
+                  : ", expected a Hugging Face model folder"));
     }
     return new Checkpoint(folder, JsonFiles.read(config), WeightFiles.open(folder));
   }
@@ -320,6 +328,18 @@ public final class Checkpoint implements Closeable {
   }
 
   private ArrayReader readable(String name) throws MalformedCheckpointException {
+    requireReadable(name);
+    return new ArrayReader(stored(name), buffers);
+  }
+
+  /**
+   * Refuses a tensor that cannot be computed with.
+   *
+   * @param name its name
+   * @throws MalformedCheckpointException if there is no such tensor, or its type is one of
+   *     quantised weights
+   */
+  public void requireReadable(String name) throws MalformedCheckpointException {
     StoredTensor tensor = stored(name);
     TensorType type = tensor.info().type();
     if (!type.isReadable()) {
@@ -329,6 +349,28 @@ public final class Checkpoint implements Closeable {
                   + " start from the one it was made of",
               tensor.file().path(), name, type));
     }
-    return new ArrayReader(tensor, buffers);
+  }
+
+  /**
+   * Looks through tensors for numbers that are NaN or infinite. Reads them whole.
+   *
+   * @param names of tensors of a readable type
+   * @throws MalformedCheckpointException if there is one; the message names file, tensor and place
+   * @throws IOException if a file cannot be read
+   */
+  public void requireFinite(Iterable<String> names) throws IOException {
+    FiniteScan scan = new FiniteScan();
+    for (String name : names) {
+      requireReadable(name);
+      StoredTensor tensor = stored(name);
+      OptionalLong found = scan.first(tensor, buffers);
+      if (found.isPresent()) {
+        throw new MalformedCheckpointException(
+            String.format(
+                "%s: %s%s is NaN or infinite, expected finite weights; the file is damaged, or was"
+                    + " so when it was made: download or convert the model again",
+                tensor.file().path(), name, tensor.info().place(found.getAsLong())));
+      }
+    }
   }
 }

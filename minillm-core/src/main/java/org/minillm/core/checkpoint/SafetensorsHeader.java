@@ -22,6 +22,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
+import org.minillm.core.files.JsonNode;
 
 /**
  * The JSON at the head of a safetensors file, read by the rules of the format: no key twice, and
@@ -36,6 +37,14 @@ final class SafetensorsHeader {
   static final long MAX_BYTES = 100_000_000;
 
   private static final String METADATA = "__metadata__";
+
+  /** No engine has tensors of more. */
+  private static final int MAX_AXES = 64;
+
+  /** What a message quotes of a word that is not of the format, and how long a message gets. */
+  private static final int MAX_WORD = 40;
+
+  private static final int MAX_MESSAGE = 600;
 
   /**
    * Where a tensor lies.
@@ -79,7 +88,7 @@ final class SafetensorsHeader {
     } catch (MalformedCheckpointException e) {
       throw e;
     } catch (IOException | IllegalStateException e) {
-      throw header.malformed("the header is not valid JSON in UTF-8: " + e.getMessage(), e);
+      throw header.malformed("the header is not valid JSON in UTF-8: " + JsonNode.position(e), e);
     }
     header.checkCoverage(entries, dataBytes);
     return ImmutableList.copyOf(entries);
@@ -175,7 +184,10 @@ final class SafetensorsHeader {
       return TensorType.valueOf(type);
     } catch (IllegalArgumentException e) {
       throw malformed(
-          name + ": unknown dtype '" + type + "', expected one of " + List.of(TensorType.values()),
+          String.format(
+              "%s: unknown dtype '%s', expected one of %s; if the weights are quantised, start from"
+                  + " the model that they were made of",
+              name, JsonNode.shortened(type, MAX_WORD), List.of(TensorType.values())),
           e);
     }
   }
@@ -191,9 +203,16 @@ final class SafetensorsHeader {
       Long value = Longs.tryParse(literal);
       if (value == null || value < 0) {
         throw malformed(
-            where + ": " + literal + ", expected a whole number from 0 to 2^63 - 1", null);
+            where
+                + ": "
+                + JsonNode.shortened(literal, MAX_WORD)
+                + ", expected a whole number from 0 to 2^63 - 1",
+            null);
       }
       values.add(value);
+      if (values.size() > MAX_AXES) {
+        throw malformed(where + ": more than " + MAX_AXES + " numbers", null);
+      }
     }
     reader.endArray();
     return Longs.toArray(values);
@@ -243,7 +262,7 @@ final class SafetensorsHeader {
   }
 
   private MalformedCheckpointException malformed(String what, @Nullable Throwable cause) {
-    String message = file + ": " + what;
+    String message = file + ": " + JsonNode.shortened(what, MAX_MESSAGE);
     return cause == null
         ? new MalformedCheckpointException(message)
         : new MalformedCheckpointException(message, cause);

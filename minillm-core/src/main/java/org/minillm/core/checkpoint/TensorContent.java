@@ -8,8 +8,8 @@ import java.nio.channels.WritableByteChannel;
 public interface TensorContent {
 
   /**
-   * Writes the tensor: its elements in row-major order, little-endian. Called once for every
-   * writing.
+   * Writes the tensor: its elements in row-major order, little-endian, whole ones at a time. Called
+   * once for every writing.
    *
    * @param out takes all bytes it is given; not to be closed
    * @throws IOException if the source cannot be read or the target not written

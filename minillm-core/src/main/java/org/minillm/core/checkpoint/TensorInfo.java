@@ -4,6 +4,7 @@ import static com.google.common.base.Preconditions.checkArgument;
 import static java.util.Objects.requireNonNull;
 
 import ai.djl.ndarray.types.Shape;
+import java.util.Arrays;
 
 /**
  * What a checkpoint says of one tensor, its numbers aside.
@@ -47,5 +48,16 @@ public record TensorInfo(String name, TensorType type, Shape shape) {
    */
   public long bytes() {
     return elements() * type.bytes();
+  }
+
+  /** Spells the place of an element out, such as {@code [3, 17]}. */
+  String place(long element) {
+    long[] place = new long[shape.dimension()];
+    long rest = element;
+    for (int axis = place.length - 1; axis >= 0; axis--) {
+      place[axis] = rest % shape.get(axis);
+      rest /= shape.get(axis);
+    }
+    return Arrays.toString(place);
   }
 }

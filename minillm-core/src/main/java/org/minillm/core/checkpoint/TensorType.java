@@ -35,7 +35,15 @@ public enum TensorType {
   /** 8 bits: sign, 4 of exponent, 3 of mantissa. */
   F8_E4M3(1),
   /** 8 bits: sign, 5 of exponent, 2 of mantissa. */
-  F8_E5M2(1);
+  F8_E5M2(1),
+  /** As F8_E4M3, without infinities and negative zero. */
+  F8_E4M3FNUZ(1),
+  /** As F8_E5M2, without infinities and negative zero. */
+  F8_E5M2FNUZ(1),
+  /** 8 bits of exponent: the scale of a block of quantised weights. */
+  F8_E8M0(1),
+  /** A complex number, two IEEE binary32. */
+  C64(8);
 
   private final int bytes;
 

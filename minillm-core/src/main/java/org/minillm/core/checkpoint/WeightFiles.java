@@ -1,9 +1,6 @@
 package org.minillm.core.checkpoint;
 
 import com.google.common.collect.ImmutableList;
-import com.google.gson.JsonElement;
-import com.google.gson.JsonObject;
-import com.google.gson.JsonPrimitive;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -15,12 +12,16 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
+import org.minillm.core.files.JsonNode;
 
 /** Finds and opens the weight files of a folder: one, or the shards that an index names. */
 final class WeightFiles {
 
   static final String SINGLE = "model.safetensors";
   static final String INDEX = "model.safetensors.index.json";
+
+  /** What a message quotes of a name. */
+  private static final int MAX_NAME = 200;
 
   private WeightFiles() {}
 
@@ -39,7 +40,7 @@ final class WeightFiles {
         Path path = folder.resolve(shard);
         if (!Files.isRegularFile(path)) {
           throw new MalformedCheckpointException(
-              index + ": names " + shard + ", which is not in the folder: download it");
+              index + ": names " + shortened(shard) + ", which is not in the folder: download it");
         }
         files.add(SafetensorsFile.open(path));
       }
@@ -70,27 +71,20 @@ final class WeightFiles {
   }
 
   private static Map<String, String> weightMap(Path index) throws IOException {
-    JsonElement map = JsonFiles.read(index).get("weight_map");
-    if (map == null || !map.isJsonObject()) {
-      throw new MalformedCheckpointException(index + ": no object weight_map");
-    }
-    JsonObject entries = map.getAsJsonObject();
-    if (entries.isEmpty()) {
-      throw new MalformedCheckpointException(index + ": weight_map is empty");
-    }
+    return JsonNode.read(index, root -> weightMap(root.get("weight_map")));
+  }
+
+  private static Map<String, String> weightMap(JsonNode json) {
     Map<String, String> weightMap = new LinkedHashMap<>();
-    for (Map.Entry<String, JsonElement> entry : entries.entrySet()) {
-      if (!(entry.getValue() instanceof JsonPrimitive shard) || !shard.isString()) {
-        throw new MalformedCheckpointException(
-            index + ": " + entry.getKey() + ": " + entry.getValue() + ", expected a file name");
+    for (String tensor : json.keys()) {
+      JsonNode shard = json.get(tensor);
+      if (!isPlainName(shard.text())) {
+        throw shard.expected("the plain name of a file in the same folder");
       }
-      if (!isPlainName(shard.getAsString())) {
-        throw new MalformedCheckpointException(
-            String.format(
-                "%s: %s lies in '%s', expected the plain name of a file in the same folder",
-                index, entry.getKey(), shard.getAsString()));
-      }
-      weightMap.put(entry.getKey(), shard.getAsString());
+      weightMap.put(tensor, shard.text());
+    }
+    if (weightMap.isEmpty()) {
+      throw json.refuse("it is empty");
     }
     return weightMap;
   }
@@ -120,7 +114,7 @@ final class WeightFiles {
           throw new MalformedCheckpointException(
               String.format(
                   "%s: %s stands in two shards, %s and %s",
-                  index, tensor.info().name(), other, shard));
+                  index, shortened(tensor.info().name()), other, shard));
         }
       }
     }
@@ -130,8 +124,15 @@ final class WeightFiles {
         throw new MalformedCheckpointException(
             String.format(
                 "%s: %s should be in %s, but is in %s; index and shards do not belong together",
-                index, entry.getKey(), entry.getValue(), shard == null ? "no shard" : shard));
+                index,
+                shortened(entry.getKey()),
+                entry.getValue(),
+                shard == null ? "no shard" : shard));
       }
     }
+  }
+
+  private static String shortened(String name) {
+    return JsonNode.shortened(name, MAX_NAME);
   }
 }

@@ -5,9 +5,11 @@ import ai.djl.ndarray.NDArrays;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.types.Shape;
+import com.google.common.primitives.Ints;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import org.minillm.core.linalg.NotFiniteException;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.LanguageHead;
 import org.minillm.core.model.PassListener;
@@ -45,7 +47,7 @@ final class ContinuationScores {
               for (int i = 0; i < losses.size(); i++) {
                 List<PackedBatch.Prediction> read = positions.get(i);
                 for (int p = 0; p < read.size(); p++) {
-                  scores[read.get(p).asker()] -= losses.get(i)[p];
+                  scores[read.get(p).asker()] -= requireFinite(losses.get(i)[p]);
                 }
               }
             });
@@ -72,6 +74,13 @@ final class ContinuationScores {
               }
             });
     return chosen;
+  }
+
+  private static double requireFinite(double loss) {
+    if (!Double.isFinite(loss)) {
+      throw new NotFiniteException("the loss of a token is " + loss);
+    }
+    return loss;
   }
 
   /** Takes what the language head is to read, and for whom. */
@@ -112,8 +121,20 @@ final class ContinuationScores {
       }
       gathered.finish();
       reader.read(gathered.positions, gathered.predictions);
+    } catch (NotFiniteException e) {
+      throw model.diagnose(e, texts(batches));
     }
     batches.forEach(batch -> listener.stepsDone(batch.requests()));
+  }
+
+  private List<int[]> texts(List<PackedBatch> batches) {
+    return batches.stream()
+        .flatMap(batch -> batch.predictions().stream())
+        .map(PackedBatch.Prediction::asker)
+        .distinct()
+        .map(requests::get)
+        .map(request -> Ints.concat(request.context(), request.continuation()))
+        .toList();
   }
 
   /** What the language head is to read of many small batches, put together into few large ones. */

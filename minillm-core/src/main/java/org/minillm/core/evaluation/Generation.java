@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import org.minillm.core.linalg.NotFiniteException;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.TokenReader;
 
@@ -103,6 +104,10 @@ public final class Generation {
       this.number = number;
       this.prompt = prompt;
     }
+
+    int[] tokens() {
+      return Ints.concat(prompt, Ints.toArray(added));
+    }
   }
 
   private void extend(List<Text> texts, TokenListener listener) throws IOException {
@@ -122,6 +127,8 @@ public final class Generation {
         }
         logits = reader.read(next);
       }
+    } catch (NotFiniteException e) {
+      throw model.diagnose(e, texts.stream().map(Text::tokens).toList());
     }
   }
 

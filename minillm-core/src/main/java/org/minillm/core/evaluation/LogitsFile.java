@@ -16,6 +16,7 @@ import org.minillm.core.checkpoint.TensorInfo;
 import org.minillm.core.checkpoint.TensorOutput;
 import org.minillm.core.checkpoint.TensorType;
 import org.minillm.core.files.TargetFile;
+import org.minillm.core.linalg.NotFiniteException;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.FloatView;
 import org.minillm.core.model.InputTap;
@@ -65,13 +66,16 @@ public final class LogitsFile {
           target,
           List.of(
               new TensorOutput(
-                  new TensorInfo("logits", TensorType.F32, shape),
-                  out -> {
-                    for (NDArray batch : batches) {
-                      writeBatch(model, batch, out);
-                    }
-                  })));
+                      new TensorInfo("logits", TensorType.F32, shape),
+                      out -> {
+                        for (NDArray batch : batches) {
+                          writeBatch(model, batch, out);
+                        }
+                      })
+                  .requiringFinite()));
       listener.passDone();
+    } catch (NotFiniteException e) {
+      throw model.diagnose(e, ids);
     }
   }
 

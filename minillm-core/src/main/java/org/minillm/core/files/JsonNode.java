@@ -136,10 +136,15 @@ public record JsonNode(String path, JsonElement element) {
     return json.isBlank() ? "(it is empty)" : position(problem);
   }
 
-  /** Gson's advice is for programmers, the position behind it is for all. */
-  private static String position(IOException problem) {
+  /**
+   * Takes from what Gson says what is for all: its advice is for programmers.
+   *
+   * @param problem what its reader threw
+   * @return where in the text it stopped, or what it says where it does not tell
+   */
+  public static String position(Exception problem) {
     String message = String.valueOf(problem.getMessage()).lines().findFirst().orElse("");
-    return message.substring(Math.max(message.indexOf("at line"), 0));
+    return shortened(message.substring(Math.max(message.indexOf("at line"), 0)));
   }
 
   private static JsonElement read(JsonReader in) throws IOException {
@@ -214,7 +219,8 @@ public record JsonNode(String path, JsonElement element) {
     JsonElement member = object().get(key);
     return member == null
         ? Optional.empty()
-        : Optional.of(new JsonNode(path.isEmpty() ? key : path + "." + key, member));
+        : Optional.of(
+            new JsonNode(path.isEmpty() ? shortened(key) : path + "." + shortened(key), member));
   }
 
   /**
@@ -401,8 +407,19 @@ public record JsonNode(String path, JsonElement element) {
     return refuse("expected " + what + ", found " + found);
   }
 
-  /** A message is for a person, whatever the file holds. */
+  /**
+   * Cuts off what a file holds where a message quotes it: that is for a person, whatever the file
+   * holds.
+   *
+   * @param text of any length
+   * @param most characters that stay
+   * @return the text, or its beginning and an ellipsis
+   */
+  public static String shortened(String text, int most) {
+    return text.length() <= most ? text : text.substring(0, most) + "…";
+  }
+
   private static String shortened(String text) {
-    return text.length() <= MAX_QUOTED ? text : text.substring(0, MAX_QUOTED) + "…";
+    return shortened(text, MAX_QUOTED);
   }
 }

@@ -91,15 +91,14 @@ public final class Cholesky implements AutoCloseable {
    * @param matrix A, FLOAT64, (n, n), symmetric and positive semidefinite; left as it is
    * @param ridge n numbers, none negative
    * @return the factor, to be closed
-   * @throws ArithmeticException if the matrix holds a number that is not finite
+   * @throws NotFiniteException if the matrix holds a number that is not finite
    */
   public static Cholesky ofRidged(NDArray matrix, double[] ridge) {
     requireNonNull(matrix, "matrix");
     requireNonNull(ridge, "ridge");
     double mean = matrix.diagonal().mean().getDouble();
     if (!Double.isFinite(mean)) {
-      throw new ArithmeticException(
-          "second moments of the activations are not finite; check the checkpoint");
+      throw new NotFiniteException("the second moments of the activations are not finite");
     }
     double[] rising = ridge.clone();
     // a matrix of zeros alone has the factor 1

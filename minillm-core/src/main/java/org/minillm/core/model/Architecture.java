@@ -1,7 +1,8 @@
 package org.minillm.core.model;
 
+import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonObject;
-import java.util.Set;
+import java.util.Map;
 import org.minillm.core.plugin.Plugin;
 
 /** A family of models, found under the {@code model_type} of config.json. */
@@ -19,11 +20,12 @@ public interface Architecture extends Plugin {
    * Reads a model's configuration.
    *
    * @param config the parsed config.json
-   * @param tensors the names of the tensors that the checkpoint has: some families are published
-   *     with and without a prefix, and config.json does not tell
+   * @param tensors what the checkpoint has: some families are published with and without a prefix,
+   *     and config.json does not tell; and a count that is larger than any tensor is to be refused
+   *     before something is made of it. Empty where the checkpoint is still to be made
    * @return the model that it describes
    * @throws IllegalArgumentException if a key is missing, has the wrong type, or asks for something
    *     that the family cannot compute; the message names the key
    */
-  Decoder decoder(JsonObject config, Set<String> tensors);
+  Decoder decoder(JsonObject config, Map<String, Shape> tensors);
 }

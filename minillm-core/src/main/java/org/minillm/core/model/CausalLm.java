@@ -9,11 +9,12 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import com.google.common.collect.ImmutableList;
+import com.google.common.collect.ImmutableMap;
 import com.google.common.collect.ImmutableSet;
-import com.google.common.collect.Streams;
-import com.google.gson.JsonElement;
+import com.google.common.collect.Maps;
+import com.google.common.primitives.Ints;
+import com.google.gson.JsonObject;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Collection;
@@ -23,9 +24,13 @@ import java.util.Map;
 import java.util.OptionalLong;
 import java.util.stream.IntStream;
 import org.minillm.core.checkpoint.Checkpoint;
-import org.minillm.core.checkpoint.JsonFiles;
 import org.minillm.core.checkpoint.MalformedCheckpointException;
+import org.minillm.core.checkpoint.TensorInfo;
+import org.minillm.core.files.JsonNode;
+import org.minillm.core.linalg.NotFiniteException;
 import org.minillm.core.plugin.Plugins;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A causal language model: a checkpoint, the decoder that its config.json describes, and the layers
@@ -38,10 +43,15 @@ import org.minillm.core.plugin.Plugins;
  */
 public final class CausalLm implements AutoCloseable {
 
+  private static final Logger LOG = LoggerFactory.getLogger(CausalLm.class);
+
   /** The name of the engine that computes. */
   public static final String ENGINE = "PyTorch";
 
-  private static final String END_TOKEN = "eos_token_id";
+  private static final String MODEL_TYPE = "model_type";
+
+  /** What a message quotes of a name. */
+  private static final int MAX_NAME = 60;
 
   private final Checkpoint checkpoint;
   private final Decoder decoder;
@@ -52,6 +62,7 @@ public final class CausalLm implements AutoCloseable {
   private int residentLayers;
   private boolean readsAhead;
   private boolean spillsStreams;
+  private boolean warned;
   private final Map<Integer, LayerWeights> resident = new HashMap<>();
   private volatile boolean closed;
 
@@ -90,9 +101,8 @@ public final class CausalLm implements AutoCloseable {
     requireNonNull(budget, "budget");
     Checkpoint checkpoint = Checkpoint.open(folder);
     try {
-      Decoder decoder =
-          architecture(checkpoint).decoder(checkpoint.config(), checkpoint.tensors().keySet());
-      requireTensors(checkpoint, decoder);
+      Decoder decoder = decoder(checkpoint);
+      new TensorMatch(checkpoint, decoder).requireAll();
       return new CausalLm(checkpoint, decoder, budget);
     } catch (IOException | RuntimeException e) {
       checkpoint.close();
@@ -100,35 +110,17 @@ public final class CausalLm implements AutoCloseable {
     }
   }
 
-  private static Architecture architecture(Checkpoint checkpoint)
-      throws MalformedCheckpointException {
-    JsonElement modelType = checkpoint.config().get("model_type");
-    Path config = checkpoint.folder().resolve("config.json");
-    if (modelType == null || !modelType.isJsonPrimitive()) {
-      throw new MalformedCheckpointException(config + ": no \"model_type\"");
-    }
+  private static Decoder decoder(Checkpoint checkpoint) throws MalformedCheckpointException {
+    Path file = checkpoint.folder().resolve("config.json");
     try {
-      return Plugins.named(Architecture.class, modelType.getAsString());
+      JsonObject config = checkpoint.config();
+      String family = JsonNode.shortened(new JsonNode("", config).get(MODEL_TYPE).text(), MAX_NAME);
+      return Plugins.named(Architecture.class, family)
+          .decoder(
+              config,
+              ImmutableMap.copyOf(Maps.transformValues(checkpoint.tensors(), TensorInfo::shape)));
     } catch (IllegalArgumentException e) {
-      throw new MalformedCheckpointException(config + ": " + e.getMessage(), e);
-    }
-  }
-
-  private static void requireTensors(Checkpoint checkpoint, Decoder decoder)
-      throws MalformedCheckpointException {
-    for (Map.Entry<String, Shape> expected : decoder.tensors().entrySet()) {
-      Shape found = checkpoint.tensor(expected.getKey()).shape();
-      if (!found.equals(expected.getValue())) {
-        throw new MalformedCheckpointException(
-            checkpoint.folder()
-                + ": "
-                + expected.getKey()
-                + " has the shape "
-                + found
-                + ", expected "
-                + expected.getValue()
-                + "; config.json and the weights disagree");
-      }
+      throw new MalformedCheckpointException(file + ": " + e.getMessage(), e);
     }
   }
 
@@ -230,22 +222,54 @@ public final class CausalLm implements AutoCloseable {
    */
   public ImmutableSet<Integer> endTokens() throws IOException {
     requireOpen();
-    Path generation = checkpoint.folder().resolve("generation_config.json");
-    JsonElement ids = null;
-    if (Files.isRegularFile(generation)) {
-      ids = JsonFiles.read(generation).get(END_TOKEN);
-    }
-    if (ids == null) {
-      ids = checkpoint.config().get(END_TOKEN);
-    }
-    if (ids == null || ids.isJsonNull()) {
-      return ImmutableSet.of();
-    }
-    return ids.isJsonArray()
-        ? Streams.stream(ids.getAsJsonArray())
-            .map(JsonElement::getAsInt)
-            .collect(ImmutableSet.toImmutableSet())
-        : ImmutableSet.of(ids.getAsInt());
+    return EndTokens.of(checkpoint);
+  }
+
+  /**
+   * Names the tensors of the checkpoint that the model does not compute with, but for constants
+   * that every loader makes anew. They are no parameters of the model; a cut copies them as they
+   * are.
+   *
+   * @return the names in the order of the files
+   */
+  public ImmutableSet<String> unreadTensors() {
+    return new TensorMatch(checkpoint, decoder).unread();
+  }
+
+  /**
+   * Refuses a model whose layers have tensors that it does not compute with. Such a model can be
+   * run, but not pruned: they would not fit what a cut leaves, and were they to be read, it would
+   * be another model.
+   *
+   * @throws MalformedCheckpointException if there is one; the message names it and the remedies
+   */
+  public void requireLayersRead() throws MalformedCheckpointException {
+    new TensorMatch(checkpoint, decoder).requireLayersRead();
+  }
+
+  /**
+   * Finds out where numbers that are not finite come from. Reads all weights; only where these are
+   * finite, the windows too.
+   *
+   * @param symptom what was noticed
+   * @param windows token ids that the model was reading; none where it read no text
+   * @return to be thrown: the symptom, and the layer in which numbers overflow if they do so in
+   *     this model as it is stored
+   * @throws MalformedCheckpointException if a weight is NaN or infinite; the message names the file
+   *     and the tensor
+   * @throws IOException if a file cannot be read
+   */
+  public NotFiniteException diagnose(NotFiniteException symptom, List<int[]> windows)
+      throws IOException {
+    checkpoint.requireFinite(decoder.tensors().keySet());
+    return new OverflowSearch(this)
+        .place(windows)
+        .map(
+            place ->
+                new NotFiniteException(
+                    "%s: %s; all weights are finite, but numbers overflow float32 %s: the weights are too large, or not of this config.json"
+                        .formatted(checkpoint.folder(), symptom.getMessage(), place)))
+        .orElse(symptom);
   }
 
   /**
@@ -372,7 +396,23 @@ public final class CausalLm implements AutoCloseable {
             vocabulary - 1);
       }
     }
-    return decoder.embed(source, weights, rows.toArray(int[][]::new), layout, owner);
+    NDArray embedded = decoder.embed(source, weights, rows.toArray(int[][]::new), layout, owner);
+    warnOfLongTexts(layout);
+    return embedded;
+  }
+
+  /** A table of learned positions has refused them; others go on, as in transformers. */
+  private void warnOfLongTexts(TokenLayout layout) {
+    int tokens = Ints.max(Ints.concat(layout.positions())) + 1;
+    if (tokens > config().maxPositions() && !warned) {
+      warned = true;
+      LOG.warn(
+          "{}: {} tokens in a row, but the model was made for {} (max_position_embeddings); what it"
+              + " computes of those beyond says little",
+          checkpoint.folder(),
+          tokens,
+          config().maxPositions());
+    }
   }
 
   NDManager newManager() {

@@ -14,6 +14,7 @@ import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import org.minillm.core.linalg.NotFiniteException;
 
 /**
  * Turns the last hidden states into logits, a chunk of the vocabulary at a time, so that neither
@@ -96,6 +97,7 @@ public final class LanguageHead {
    * @param hidden FLOAT32, (positions, width): what the head reads
    * @return token ids, one a position; of equally likely ones the lowest
    * @throws IOException if the head cannot be read
+   * @throws NotFiniteException if a logit is not finite
    */
   public int[] mostLikely(NDArray hidden) throws IOException {
     int positions = Math.toIntExact(hidden.getShape().get(0));
@@ -109,6 +111,9 @@ public final class LanguageHead {
           int chunk = values.length / positions;
           for (int i = 0; i < values.length; i++) {
             int position = i / chunk;
+            if (!Float.isFinite(values[i])) {
+              throw new NotFiniteException("a logit is " + values[i]);
+            }
             if (values[i] > largest[position]) {
               largest[position] = values[i];
               best[position] = firstId + i % chunk;

@@ -10,7 +10,8 @@ import com.google.common.collect.ImmutableList;
  * @param modelType {@code model_type} of config.json
  * @param hiddenSize width of the residual stream
  * @param vocabSize rows of the embedding
- * @param maxPositions {@code max_position_embeddings}: the longest sequence the model was made for
+ * @param maxPositions {@code max_position_embeddings}: the longest sequence the model was made for.
+ *     A longer one is refused where positions are learned; else it is computed, with a warning
  * @param headDim width of one attention head
  * @param queryHeadsPerKeyValueHead 1 for multi-head attention, more for grouped-query attention
  * @param tiedHead true where the language head shares the embedding's weights

@@ -48,6 +48,10 @@ public final class Strand {
     this.firstLayer = firstLayer;
   }
 
+  boolean readsStoredWeights() {
+    return transform == WeightTransform.NONE;
+  }
+
   boolean isFork() {
     return trunk != null;
   }

@@ -19,6 +19,7 @@ import org.minillm.core.journal.ArraySource;
 import org.minillm.core.journal.Findings;
 import org.minillm.core.journal.Journal;
 import org.minillm.core.journal.PassState;
+import org.minillm.core.linalg.NotFiniteException;
 
 /**
  * One walk through the decoder, a block at a time: each block is opened once and every strand goes
@@ -322,7 +323,9 @@ public final class Sweep implements AutoCloseable {
    * @param scored some of this sweep's
    * @return for every strand, for every window the mean over its length - 1 predicted tokens of
    *     -log P, in nats
-   * @throws IOException if the language head cannot be read
+   * @throws IOException if the language head cannot be read, or a loss of the weights as they are
+   *     stored is not finite because a weight is not
+   * @throws NotFiniteException if such a loss is not finite although all weights are
    */
   public List<double[]> windowNegativeLogLikelihoods(List<Strand> scored) throws IOException {
     return new WindowLosses(model).of(scored);

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import org.minillm.core.linalg.NotFiniteException;
 
 /**
  * Reads sequences a few tokens at a time and says what comes next. Keys and values of the tokens
@@ -71,6 +72,7 @@ public final class TokenReader implements AutoCloseable {
    * @return the logits of the token after, (batch) times (vocabulary)
    * @throws IOException if a layer cannot be read
    * @throws IllegalArgumentException if an id is not in the vocabulary or the capacity is exceeded
+   * @throws NotFiniteException if a logit is not finite
    */
   public float[][] read(int[][] ids) throws IOException {
     for (int[] row : ids) {
@@ -115,13 +117,22 @@ public final class TokenReader implements AutoCloseable {
     head.logits(
         hidden,
         (logits, firstId) -> {
-          float[] values = logits.toFloatArray();
+          float[] values = requireFinite(logits.toFloatArray());
           int chunk = values.length / batch;
           for (int row = 0; row < batch; row++) {
             System.arraycopy(values, row * chunk, result[row], firstId, chunk);
           }
         });
     return result;
+  }
+
+  private static float[] requireFinite(float[] logits) {
+    for (float logit : logits) {
+      if (!Float.isFinite(logit)) {
+        throw new NotFiniteException("a logit is " + logit);
+      }
+    }
+    return logits;
   }
 
   /** Frees the keys and values. */

@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
+import org.minillm.core.linalg.NotFiniteException;
 
 /** Scores every next token of the windows of strands that have passed all layers. */
 final class WindowLosses {
@@ -48,7 +49,21 @@ final class WindowLosses {
             });
         stream.close();
       }
-      return means(strands, alone ? tokens : head.negativeLogLikelihoods(batches));
+      List<double[]> means = means(strands, alone ? tokens : head.negativeLogLikelihoods(batches));
+      for (int i = 0; i < means.size(); i++) {
+        requireFinite(strands.get(i), means.get(i));
+      }
+      return means;
+    }
+  }
+
+  /** Who changed the weights looks at the losses himself: they may be too much changed. */
+  private void requireFinite(Strand strand, double[] losses) throws IOException {
+    for (double loss : losses) {
+      if (strand.readsStoredWeights() && !Double.isFinite(loss)) {
+        throw model.diagnose(
+            new NotFiniteException("the loss of a window is " + loss), strand.windows());
+      }
     }
   }
 

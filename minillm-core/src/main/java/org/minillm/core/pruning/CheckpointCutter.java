@@ -14,6 +14,7 @@ import com.google.gson.JsonElement;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
@@ -25,6 +26,7 @@ import org.minillm.core.checkpoint.ScratchTensors;
 import org.minillm.core.checkpoint.TensorInfo;
 import org.minillm.core.checkpoint.TensorOutput;
 import org.minillm.core.files.JsonNode;
+import org.minillm.core.linalg.NotFiniteException;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.FloatView;
 import org.minillm.core.model.GroupId;
@@ -58,7 +60,8 @@ public final class CheckpointCutter {
    * @param refit restores what stays; null to leave it as it is, to the bit
    * @param export the form of the result
    * @param listener told of the progress, a step a byte
-   * @throws IOException if the checkpoint cannot be read
+   * @throws IOException if the checkpoint cannot be read, or has tensors in its layers that the
+   *     model does not compute with
    * @throws IllegalArgumentException if the plan was made for another model
    */
   public CheckpointCutter(
@@ -69,6 +72,7 @@ public final class CheckpointCutter {
     requireNonNull(export, "export");
     requireNonNull(listener, "listener");
     plan.requireMadeFor(ModelFingerprint.of(model));
+    model.requireLayersRead();
     this.model = model;
     this.plan = plan;
     this.table = CutTable.of(plan, model.groups(Arrays.asList(GroupKind.values())));
@@ -104,9 +108,17 @@ public final class CheckpointCutter {
    */
   public PruningReport write(Path target, boolean overwrite) throws IOException {
     model.reserve(memoryForecast());
-    if (refit == null) {
-      return write(target, overwrite, name -> Optional.empty());
+    try {
+      return refit == null
+          ? write(target, overwrite, name -> Optional.empty())
+          : restoreAndWrite(refit, target, overwrite);
+    } catch (NotFiniteException e) {
+      throw model.diagnose(e, refit == null ? List.of() : refit.data().windows());
     }
+  }
+
+  private PruningReport restoreAndWrite(Refit refit, Path target, boolean overwrite)
+      throws IOException {
     // before the long work, and because the scratch file stands beside the target
     CheckpointWriter.checkTarget(target, overwrite, model.checkpoint().folder());
     // a plan that was edited meanwhile finds nothing of the old one
@@ -165,7 +177,9 @@ public final class CheckpointCutter {
     ImmutableList.Builder<TensorOutput> outputs = ImmutableList.builder();
     for (TensorInfo tensor : source.tensors().values()) {
       Optional<TensorOutput> ready = restored.apply(tensor.name());
-      outputs.add(ready.isPresent() ? ready.get() : cut(source, tensor));
+      TensorOutput output = ready.isPresent() ? ready.get() : cut(source, tensor);
+      outputs.add(
+          model.decoder().tensors().containsKey(tensor.name()) ? output.requiringFinite() : output);
     }
     CheckpointWriter writer =
         new CheckpointWriter(target, overwrite)

@@ -1,7 +1,5 @@
 package org.minillm.core.pruning;
 
-import static com.google.common.base.Preconditions.checkArgument;
-
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.Lists;
 import com.google.common.primitives.ImmutableDoubleArray;
@@ -20,6 +18,7 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.journal.Journal;
+import org.minillm.core.linalg.NotFiniteException;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
@@ -184,11 +183,9 @@ final class MaskedLosses implements CandidateLosses {
 
   private static double mean(double[] ofWindows) {
     double mean = Arrays.stream(ofWindows).average().orElseThrow();
-    checkArgument(
-        Double.isFinite(mean),
-        "the loss of a candidate is %s, expected a finite number; look for NaN or overflow in the"
-            + " weights",
-        mean);
+    if (!Double.isFinite(mean)) {
+      throw new NotFiniteException("the loss of a candidate is " + mean);
+    }
     return mean;
   }
 }

@@ -39,6 +39,12 @@ public record ModelFingerprint(
     ImmutableList<LayerShape> layers,
     String tensorsSha256) {
 
+  /** A plan has no tensors that would tell; published models have some hundred layers. */
+  private static final int MAX_LAYERS = 10_000;
+
+  /** Of a field, in a message: a digest is as long. */
+  private static final int MAX_QUOTED = 64;
+
   private static final String MODEL_TYPE = "model_type";
   private static final String LAYERS = "num_hidden_layers";
   private static final String HIDDEN_SIZE = "hidden_size";
@@ -114,8 +120,12 @@ public record ModelFingerprint(
 
   private static void compare(String field, Object mine, Object theirs, List<String> found) {
     if (!mine.equals(theirs)) {
-      found.add(field + " is " + mine + ", not " + theirs);
+      found.add(field + " is " + quoted(mine) + ", not " + quoted(theirs));
     }
+  }
+
+  private static String quoted(Object value) {
+    return JsonNode.shortened(value.toString(), MAX_QUOTED);
   }
 
   /** Writes one line; a size that all layers share is one number, else an array, one a layer. */
@@ -160,7 +170,7 @@ public record ModelFingerprint(
         KEY_VALUE_HEADS,
         INTERMEDIATE_SIZE,
         TENSORS);
-    int layers = positive(json.get(LAYERS));
+    int layers = layers(json.get(LAYERS));
     List<Integer> heads = sizes(json.get(KEY_VALUE_HEADS), layers);
     List<Integer> channels = sizes(json.get(INTERMEDIATE_SIZE), layers);
     ImmutableList.Builder<LayerShape> shapes = ImmutableList.builder();
@@ -174,6 +184,14 @@ public record ModelFingerprint(
         positive(json.get(HEAD_DIM)),
         shapes.build(),
         json.get(TENSORS).text());
+  }
+
+  private static int layers(JsonNode json) {
+    int layers = positive(json);
+    if (layers > MAX_LAYERS) {
+      throw json.refuse(layers + ", expected at most " + MAX_LAYERS);
+    }
+    return layers;
   }
 
   private static List<Integer> sizes(JsonNode json, int layers) {

@@ -19,6 +19,9 @@ final class PlanJson {
   private static final String FORMAT = "minillm-plan";
   private static final int VERSION = 1;
 
+  /** Of a word of the file, in a message. */
+  private static final int MAX_QUOTED = 60;
+
   private PlanJson() {}
 
   static String render(PruningPlan plan) {
@@ -84,7 +87,7 @@ final class PlanJson {
   private static void requireFormat(JsonNode root) {
     String format = root.get("format").text();
     if (!format.equals(FORMAT)) {
-      throw root.refuse("format \"%s\", expected \"%s\"".formatted(format, FORMAT));
+      throw root.get("format").expected("\"" + FORMAT + "\"");
     }
     int version = root.get("version").integer();
     if (version != VERSION) {
@@ -115,7 +118,7 @@ final class PlanJson {
                 json.refuse(
                     "unknown kind \"%s\"; the kinds are %s"
                         .formatted(
-                            name,
+                            JsonNode.shortened(name, MAX_QUOTED),
                             Arrays.stream(GroupKind.values())
                                 .map(GroupKind::id)
                                 .collect(Collectors.joining(", ")))));

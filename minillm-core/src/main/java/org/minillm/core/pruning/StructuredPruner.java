@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.EnumMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
@@ -24,6 +25,7 @@ import org.minillm.core.calibration.JavaScoreBackend;
 import org.minillm.core.calibration.ScoreBackend;
 import org.minillm.core.journal.Journal;
 import org.minillm.core.journal.JournalFolder;
+import org.minillm.core.linalg.NotFiniteException;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.EngineThreads;
 import org.minillm.core.model.GroupKind;
@@ -111,25 +113,30 @@ public final class StructuredPruner implements Pruner {
     if (data == null && allocation.measuresLosses()) {
       throw noCalibrationSet(allocation.name());
     }
+    model.requireLayersRead();
     model.reserve(memoryForecast(model, data));
-    return runJournal.during(
-        run(model, data),
-        listener,
-        journal -> {
-          ModelFingerprint fingerprint = ModelFingerprint.of(model);
-          Optional<PruningPlan> earlier =
-              journal.findings(PLAN, json -> planned(json.text(), fingerprint));
-          if (earlier.isPresent()) {
-            return earlier.get();
-          }
-          try (CalibrationEvidence evidence =
-              CalibrationEvidence.prepare(
-                  model, data, requires(), gradientEstimator, backend, listener, journal)) {
-            PruningPlan plan = plan(model, data, evidence, journal);
-            journal.finish(PLAN, new JsonPrimitive(plan.toJson()));
-            return plan;
-          }
-        });
+    try {
+      return runJournal.during(run(model, data), listener, journal -> plan(model, data, journal));
+    } catch (NotFiniteException e) {
+      throw model.diagnose(e, data == null ? List.of() : data.windows());
+    }
+  }
+
+  private PruningPlan plan(CausalLm model, @Nullable CalibrationSet data, Journal journal)
+      throws IOException {
+    ModelFingerprint fingerprint = ModelFingerprint.of(model);
+    Optional<PruningPlan> earlier =
+        journal.findings(PLAN, json -> planned(json.text(), fingerprint));
+    if (earlier.isPresent()) {
+      return earlier.get();
+    }
+    try (CalibrationEvidence evidence =
+        CalibrationEvidence.prepare(
+            model, data, requires(), gradientEstimator, backend, listener, journal)) {
+      PruningPlan plan = plan(model, data, evidence, journal);
+      journal.finish(PLAN, new JsonPrimitive(plan.toJson()));
+      return plan;
+    }
   }
 
   private static PruningPlan planned(String json, ModelFingerprint fingerprint) {

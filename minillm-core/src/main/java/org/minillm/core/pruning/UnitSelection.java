@@ -12,6 +12,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.IntStream;
+import org.minillm.core.linalg.NotFiniteException;
 import org.minillm.core.model.GroupId;
 
 /** Chooses which units stay once an allocation has said how many. */
@@ -25,7 +26,8 @@ public final class UnitSelection {
    * @param group the scores
    * @param count how many units to keep, from 1 to all
    * @return their numbers, ascending
-   * @throws IllegalArgumentException if the count is out of range or a score is not finite
+   * @throws IllegalArgumentException if the count is out of range
+   * @throws NotFiniteException if a score is not finite
    */
   public static ImmutableIntArray keepHighest(ScoredGroup group, int count) {
     requireNonNull(group, "group");
@@ -52,14 +54,10 @@ public final class UnitSelection {
   static void requireFinite(String whose, ScoredGroup group) {
     for (int unit = 0; unit < group.units(); unit++) {
       double score = group.scores().get(unit);
-      checkArgument(
-          Double.isFinite(score),
-          "%s%s: the score of unit %s is %s, expected a finite number; look for NaN or overflow in"
-              + " the weights or the calibration statistics",
-          whose,
-          group.id(),
-          unit,
-          score);
+      if (!Double.isFinite(score)) {
+        throw new NotFiniteException(
+            "%s%s: the score of unit %s is %s".formatted(whose, group.id(), unit, score));
+      }
     }
   }
 

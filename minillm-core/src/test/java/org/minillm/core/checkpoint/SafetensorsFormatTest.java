@@ -226,6 +226,27 @@ class SafetensorsFormatTest {
   }
 
   @Test
+  void whatIsLongIsQuotedByItsBeginning() {
+    String word = "x".repeat(20_000);
+    for (String header :
+        List.of(
+            one(word, "[1]", "[0,1]"),
+            one("U8", "[" + "9".repeat(20_000) + "]", "[0,1]"),
+            one("U8", "[1" + ",1".repeat(20_000) + "]", "[0,1]"),
+            one("U8", "[1]", "[0,2]").replace("\"x\"", "\"" + word + "\""))) {
+      assertThatMalformed(header, 1)
+          .satisfies(e -> assertThat(e.getMessage()).hasSizeLessThan(1_000));
+    }
+  }
+
+  @Test
+  void aHeaderThatIsNoJsonIsToldWithItsPlaceAlone() {
+    assertThatMalformed("{\"x\":{\"dtype\":U8}}", 1)
+        .withMessageEndingWith(
+            "the header is not valid JSON in UTF-8: at line 1 column 15 path $.x.dtype");
+  }
+
+  @Test
   void offsetsHoldTheShapeExactly() {
     assertThatMalformed(one("F32", "[2,3]", "[0,20]"), 20)
         .withMessageContaining("x: data_offsets [0, 20] hold 20 bytes, but shape [2, 3] of F32")

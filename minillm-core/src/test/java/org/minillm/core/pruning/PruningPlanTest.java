@@ -231,7 +231,7 @@ class PruningPlanTest {
 
   static List<Arguments> malformed() {
     return List.of(
-        bad("\"minillm-plan\"", "\"gguf\"", "format \"gguf\", expected \"minillm-plan\""),
+        bad("\"minillm-plan\"", "\"gguf\"", "format: expected \"minillm-plan\", found \"gguf\""),
         bad("\"version\": 1", "\"version\": 2", "version 2 of the format, but this release reads"),
         bad("\"version\": 1,\n", "", "key \"version\" is missing"),
         bad("\"groups\"", "\"group\"", "unknown key \"group\"; the keys are format, version,"),
@@ -243,6 +243,10 @@ class PruningPlanTest {
             "\"hidden_size\": 8",
             "\"hidden_size\": 0",
             "model.hidden_size: 0, expected at least 1"),
+        bad(
+            "_layers\": 2",
+            "_layers\": 2147483647",
+            "model.num_hidden_layers: 2147483647, expected at most 10000"),
         bad("_size\": 4", "_size\": [4]", "intermediate_size: 1 sizes, expected one a layer (2)"),
         bad(
             "\"layer\": 0",
