@@ -48,7 +48,9 @@ public record TensorOutput(TensorInfo info, TensorContent content) {
       while (source.position() < end) {
         source.limit(Math.min(end, source.position() + TransferBuffers.BYTES));
         if (scan.first(info.type(), source) >= 0) {
-          throw new NotFiniteException(info.name() + ": a number is NaN or infinite");
+          throw new NotFiniteException(
+              "%s: a number is NaN, or too large to be written as %s"
+                  .formatted(info.name(), info.type()));
         }
         while (source.hasRemaining()) {
           written += out.write(source);
