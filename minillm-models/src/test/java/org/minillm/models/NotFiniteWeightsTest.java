@@ -97,7 +97,10 @@ class NotFiniteWeightsTest {
   void inLogitsOfWhichNoFileIsLeft() throws IOException {
     try (CausalLm model = with(UP, Float.NaN)) {
       Path file = temp.resolve("logits.safetensors");
-      names(UP, model, () -> LogitsFile.write(model, List.of(TEXT), file, PassListener.SILENT));
+      names(
+          UP,
+          model,
+          () -> LogitsFile.write(model, List.of(TEXT), file, false, PassListener.SILENT));
       assertThat(temp.toFile().list()).containsExactly("m");
     }
   }

@@ -16,6 +16,7 @@ import org.minillm.core.checkpoint.SafetensorsWriter;
 import org.minillm.core.checkpoint.TensorInfo;
 import org.minillm.core.checkpoint.TensorOutput;
 import org.minillm.core.checkpoint.TensorType;
+import org.minillm.core.files.TargetFile;
 import org.minillm.core.random.CounterRng;
 
 /** A tiny model of random weights, to be spoilt and written. */
@@ -105,7 +106,7 @@ final class SpoiltModel {
     tensors.forEach(
         (name, info) ->
             outputs.add(new TensorOutput(info, out -> out.write(bytes(info, numbers.get(name))))));
-    SafetensorsWriter.write(folder.resolve("model.safetensors"), outputs);
+    SafetensorsWriter.write(new TargetFile(folder.resolve("model.safetensors"), false), outputs);
     return folder;
   }
 
