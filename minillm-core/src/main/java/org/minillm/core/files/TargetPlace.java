@@ -88,7 +88,8 @@ public final class TargetPlace {
       throw refusal(there, "a file, expected a folder, needed to write " + name);
     }
     if (!there.equals(folder)) {
-      throw refusal(folder, "no such folder, needed to write " + name + "; create it");
+      String why = Files.notExists(folder) ? "no such folder" : "not readable by this user";
+      throw refusal(folder, why + ", needed to write " + name + "; create it or name another");
     }
     if (!Files.isWritable(folder)) {
       String why =
