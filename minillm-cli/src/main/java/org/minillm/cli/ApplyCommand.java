@@ -101,9 +101,7 @@ final class ApplyCommand implements Callable<Integer> {
       throws IOException {
     try (CliProgress progress = CliProgress.on(spec.commandLine().getErr())) {
       CheckpointCutter cutter = new CheckpointCutter(lm, read, refit, form.export(), progress);
-      if (refit != null) { // a cut alone streams from file to file
-        memory.announce(cutter.memoryForecast(), model);
-      }
+      memory.announce(cutter.memoryForecast(), model);
       return cutter.write(out, force);
     }
   }

@@ -122,8 +122,9 @@ final class BenchQualityCommand implements Callable<Integer> {
             options.suite(),
             new QualityBenchmark.CalibrationText(calibration, samples, options.window(), seed),
             out.resolve("scratch"));
-    List<QualityRow> rows =
-        measure(benchmark, results, QualityBenchmark.cells(chosen, ratios, groups));
+    List<QualityBenchmark.Cell> cells = QualityBenchmark.cells(chosen, ratios, groups);
+    memory.announce(benchmark.memoryForecasts(cells), model);
+    List<QualityRow> rows = measure(benchmark, results, cells);
     results.writeTable(benchmark.settings());
     print(rows);
     return ExitCode.OK;

@@ -8,6 +8,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.MemoryForecast;
 import org.minillm.core.model.PassListener;
 import org.minillm.core.model.Tokenizer;
 
@@ -43,10 +44,41 @@ public record MultipleChoice(String task, ImmutableList<Answered> items) {
    * @param listener told of the progress, a step a choice
    * @return the answers
    * @throws IOException if the checkpoint cannot be read
+   * @throws IllegalArgumentException if the memory budget of the model cannot be kept
    */
   public static MultipleChoice measure(
       CausalLm model, Tokenizer tokenizer, String task, List<TaskItem> items, PassListener listener)
       throws IOException {
+    List<Continuation> requests = requests(tokenizer, task, items);
+    listener.passStarted(task, requests.size());
+    double[] scores = ContinuationScores.logLikelihoods(model, requests, listener);
+    listener.passDone();
+    ImmutableList.Builder<Answered> answered = ImmutableList.builder();
+    int first = 0;
+    for (TaskItem item : items) {
+      int choices = item.contexts().size();
+      answered.add(answered(item, Arrays.copyOfRange(scores, first, first + choices)));
+      first += choices;
+    }
+    return new MultipleChoice(task, answered.build());
+  }
+
+  /**
+   * Forecasts what {@link #measure} needs in memory; it reserves it.
+   *
+   * @param model the model
+   * @param tokenizer the model's tokenizer
+   * @param task a name for messages
+   * @param items the questions
+   * @return the forecast of the model, with the hidden states of a sweep
+   */
+  public static MemoryForecast memoryForecast(
+      CausalLm model, Tokenizer tokenizer, String task, List<TaskItem> items) {
+    return ContinuationScores.memoryForecast(model, requests(tokenizer, task, items));
+  }
+
+  private static List<Continuation> requests(
+      Tokenizer tokenizer, String task, List<TaskItem> items) {
     List<Continuation> requests = new ArrayList<>();
     for (int i = 0; i < items.size(); i++) {
       TaskItem item = items.get(i);
@@ -59,17 +91,7 @@ public record MultipleChoice(String task, ImmutableList<Answered> items) {
                 task + ", item " + (i + 1)));
       }
     }
-    listener.passStarted(task, requests.size());
-    double[] scores = ContinuationScores.logLikelihoods(model, requests, listener);
-    listener.passDone();
-    ImmutableList.Builder<Answered> answered = ImmutableList.builder();
-    int first = 0;
-    for (TaskItem item : items) {
-      int choices = item.contexts().size();
-      answered.add(answered(item, Arrays.copyOfRange(scores, first, first + choices)));
-      first += choices;
-    }
-    return new MultipleChoice(task, answered.build());
+    return requests;
   }
 
   private static Answered answered(TaskItem item, double[] scores) {

@@ -14,6 +14,9 @@ import org.minillm.core.files.TextFile;
  */
 public final class Tokenizer implements AutoCloseable {
 
+  /** A byte of text leaves that many, as measured on texts of 1 to 10 MB. */
+  private static final long BYTES_LEFT = 32;
+
   private final HuggingFaceTokenizer tokenizer;
 
   private Tokenizer(HuggingFaceTokenizer tokenizer) {
@@ -48,6 +51,16 @@ public final class Tokenizer implements AutoCloseable {
   }
 
   /**
+   * Forecasts what the process has grown by when a text was tokenised, mostly of Java's heap.
+   *
+   * @param text its bytes
+   * @return bytes
+   */
+  public static long bytesLeftBy(long text) {
+    return BYTES_LEFT * text;
+  }
+
+  /**
    * Tokenises a file as a whole.
    *
    * @param file UTF-8 text; line ends of Windows read as {@code \n}
@@ -55,7 +68,9 @@ public final class Tokenizer implements AutoCloseable {
    * @throws IOException if it cannot be read
    */
   public int[] encodeFile(Path file) throws IOException {
-    return encode(TextFile.read(file));
+    int[] ids = encode(TextFile.read(file));
+    NativeHeap.trim();
+    return ids;
   }
 
   /**

@@ -73,11 +73,12 @@ public final class CheckpointCutter {
   /**
    * Forecasts what {@link #write} needs in memory; it reserves it.
    *
-   * @return the forecast of the model, with the streams and second moments of the restoration
+   * @return the forecast of the model, with the streams and second moments of the restoration; of
+   *     the process alone where nothing is restored
    */
   public MemoryForecast memoryForecast() {
     return refit == null
-        ? model.memoryForecast()
+        ? MemoryForecast.ofTheProcess()
         : PruningMemory.ofARestoration(
             model,
             refit.data(),
@@ -96,10 +97,11 @@ public final class CheckpointCutter {
    * @throws IOException if the checkpoint cannot be read or the target cannot be written
    */
   public PruningReport write(Path target, boolean overwrite) throws IOException {
-    model.reserve(memoryForecast());
     if (refit == null) {
+      model.requireBudget(memoryForecast());
       return write(target, overwrite, name -> Optional.empty());
     }
+    model.reserve(memoryForecast());
     // before the long work, and because the scratch file stands beside the target
     CheckpointWriter.checkTarget(target, overwrite, model.checkpoint().folder());
     // a plan that was edited meanwhile finds nothing of the old one

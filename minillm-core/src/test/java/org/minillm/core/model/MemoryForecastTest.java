@@ -11,7 +11,7 @@ class MemoryForecastTest {
 
   /** Ten layers of 100 MB at most, 950 MB in all, and 250 MB to work with. */
   private static final MemoryForecast FORECAST =
-      new MemoryForecast(100 * MB, 950 * MB, 250 * MB, 0);
+      new MemoryForecast(100 * MB, 950 * MB, 0, 250 * MB, 0);
 
   private static int resident(MemoryForecast forecast, long megabytes) {
     return forecast.residentLayers(new MemoryBudget(megabytes * MB), OptionalLong.of(400 * MB));
