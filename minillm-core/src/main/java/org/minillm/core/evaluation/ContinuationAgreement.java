@@ -96,7 +96,9 @@ public record ContinuationAgreement(ImmutableList<OfPrompt> prompts) {
    */
   public static MemoryForecast memoryForecast(
       CausalLm model, List<int[]> prompts, int maxNewTokens) {
-    long longest = maxNewTokens + prompts.stream().mapToLong(ids -> ids.length).max().orElse(1);
+    // the last token of a continuation is not read
+    long longest =
+        maxNewTokens - 1L + prompts.stream().mapToLong(ids -> ids.length).max().orElse(1);
     return ContinuationScores.memoryForecast(model, longest, prompts.size() * longest);
   }
 

@@ -4,6 +4,8 @@ import static com.google.common.collect.ImmutableSet.toImmutableSet;
 
 import ai.djl.ndarray.types.Shape;
 import com.google.common.collect.ImmutableSet;
+import com.google.common.math.LongMath;
+import java.math.RoundingMode;
 import java.util.Collection;
 import java.util.Locale;
 import java.util.Optional;
@@ -234,7 +236,7 @@ public record MemoryForecast(
    * @return whole mebibytes, rounded up
    */
   public String smallestBudgetInWords() {
-    return (smallestBudget() >> BITS_PER_MEBIBYTE) + 1 + "m";
+    return LongMath.divide(smallestBudget(), 1L << BITS_PER_MEBIBYTE, RoundingMode.CEILING) + "m";
   }
 
   /**
