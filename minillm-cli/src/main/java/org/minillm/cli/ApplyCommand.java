@@ -108,7 +108,9 @@ final class ApplyCommand implements Callable<Integer> {
   /** A cut alone streams from file to file. */
   private PruningReport write(CausalLm lm, PruningPlan read) throws IOException {
     try (CliProgress progress = CliProgress.on(spec.commandLine().getErr())) {
-      return new CheckpointCutter(lm, read, null, form.export(), progress).write(out, force);
+      CheckpointCutter cutter = new CheckpointCutter(lm, read, null, form.export(), progress);
+      memory.announce(cutter.memoryForecast(), model);
+      return cutter.write(out, force);
     }
   }
 

@@ -97,8 +97,7 @@ final class BenchEstimatesCommand implements Callable<Integer> {
     List<EstimateRow> rows = new ArrayList<>();
     try (CliProgress progress = CliProgress.on(spec.commandLine().getErr());
         CausalLm lm = CausalLm.open(model, memory.budget());
-        EstimateBenchmark benchmark =
-            new EstimateBenchmark(lm, calibrationSet(lm), chosen, progress)) {
+        EstimateBenchmark benchmark = benchmark(lm, chosen, progress)) {
       for (EstimateBenchmark.Estimator estimator : chosen) {
         rows.addAll(benchmark.measure(estimator));
         // so that nothing measured is lost
@@ -122,6 +121,14 @@ final class BenchEstimatesCommand implements Callable<Integer> {
       throw new ParameterException(
           spec.commandLine(), "Invalid value for option '--estimators': " + e.getMessage());
     }
+  }
+
+  private EstimateBenchmark benchmark(
+      CausalLm lm, List<EstimateBenchmark.Estimator> chosen, CliProgress progress)
+      throws IOException {
+    CalibrationSet data = calibrationSet(lm);
+    memory.announce(EstimateBenchmark.memoryForecast(lm, data), model);
+    return new EstimateBenchmark(lm, data, chosen, progress);
   }
 
   private CalibrationSet calibrationSet(CausalLm lm) throws IOException {

@@ -81,6 +81,7 @@ final class BenchPassesCommand implements Callable<Integer> {
           new PassBenchmark(model, calibration.read(model), temporary.resolve("pruned"));
       PruningTarget target = new PruningTarget(0.2, groups.kinds(), 1, 1, ImmutableSet.of());
       chosen.forEach(method -> benchmark.add(method, target));
+      memory.announce(benchmark.memoryForecast(), folder);
       report(benchmark, measure(benchmark));
     } finally {
       MoreFiles.deleteRecursively(temporary, RecursiveDeleteOption.ALLOW_INSECURE);

@@ -128,6 +128,7 @@ final class BenchQualityCommand implements Callable<Integer> {
             new QualityBenchmark.CalibrationText(calibration, samples, options.window(), seed),
             scratch);
     ImmutableList<QualityBenchmark.Cell> cells = QualityBenchmark.cells(chosen, ratios, groups);
+    memory.announce(benchmark.memoryForecasts(cells), model);
     List<QualityRow> rows =
         Interruption.during(
             spec.commandLine().getErr(),

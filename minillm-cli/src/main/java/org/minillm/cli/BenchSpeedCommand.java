@@ -55,6 +55,8 @@ final class BenchSpeedCommand implements Callable<Integer> {
       for (Path folder : folders) {
         models.add(CausalLm.open(folder, memory.budget().sharedBy(folders.size())));
       }
+      memory.announceTogether(
+          models.stream().map(SpeedBenchmark::memoryForecast).toList(), folders);
       report(models, measure(models));
     } finally {
       for (CausalLm model : models) {

@@ -1,5 +1,6 @@
 package org.minillm.cli;
 
+import com.google.common.collect.Iterables;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -9,6 +10,7 @@ import org.jspecify.annotations.Nullable;
 import org.minillm.core.evaluation.ContinuationAgreement;
 import org.minillm.core.evaluation.EvaluationSuite;
 import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.MemoryForecast;
 import org.minillm.core.model.Tokenizer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -65,6 +67,7 @@ final class CompareCommand implements Callable<Integer> {
     RunCost cost = RunCost.start();
     ModelComparison comparison = new ModelComparison();
     try (CliProgress progress = CliProgress.on(spec.commandLine().getErr())) {
+      announce(suite);
       ModelComparison.Column reference = measure(dense, suite, null, progress);
       comparison.add(reference);
       for (Path model : pruned) {
@@ -75,6 +78,28 @@ final class CompareCommand implements Callable<Integer> {
     spec.commandLine().getOut().println(cost);
     json.write(cost.addTo(comparison.addTo(new JsonReport())));
     return ExitCode.OK;
+  }
+
+  /** Before the first model is measured: what the last one needs is to be known by then. */
+  private void announce(EvaluationSuite suite) throws IOException {
+    List<MemoryForecast> forecasts = new ArrayList<>();
+    for (Path folder : Iterables.concat(List.of(dense), pruned)) {
+      try (CausalLm model = CausalLm.open(folder, memory.budget())) {
+        forecasts.addAll(suite.memoryForecasts(model));
+        if (prompts.isGiven()) {
+          List<int[]> ids = promptIds(model);
+          forecasts.add(Continuations.memoryForecast(model, ids, prompts.maxNewTokens()));
+          forecasts.add(ContinuationAgreement.memoryForecast(model, ids, prompts.maxNewTokens()));
+        }
+      }
+    }
+    memory.announce(forecasts, dense);
+  }
+
+  private List<int[]> promptIds(CausalLm model) throws IOException {
+    try (Tokenizer tokenizer = model.tokenizer()) {
+      return prompts.read().stream().map(tokenizer::encode).toList();
+    }
   }
 
   private ModelComparison.Column measure(

@@ -7,6 +7,7 @@ import java.util.Set;
 import org.minillm.core.evaluation.Generation;
 import org.minillm.core.evaluation.Sampling;
 import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.MemoryForecast;
 
 /**
  * The continuations of some prompts, and how fast they came.
@@ -30,6 +31,12 @@ record Continuations(List<int[]> tokens, double perSecond) {
         new Generation(model, Sampling.GREEDY, maxNewTokens, model.endTokens()),
         prompts,
         Generation.TokenListener.NONE);
+  }
+
+  /** Forecasts what {@link #greedy} needs in memory. */
+  static MemoryForecast memoryForecast(CausalLm model, List<int[]> prompts, int maxNewTokens) {
+    return new Generation(model, Sampling.GREEDY, Math.max(WARM_UP_TOKENS, maxNewTokens), Set.of())
+        .memoryForecast(prompts);
   }
 
   static Continuations of(

@@ -30,6 +30,7 @@ import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.FloatView;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.LayerWeights;
+import org.minillm.core.model.MemoryForecast;
 import org.minillm.core.model.PassListener;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.TensorSlice;
@@ -43,6 +44,9 @@ import org.minillm.criteria.Backprop;
 final class EstimateBenchmark implements AutoCloseable {
 
   private static final double NANOS_PER_SECOND = Duration.ofSeconds(1).toNanos();
+
+  /** Two perturbed ones, and of each what the language head reads. */
+  private static final int STREAMS = 4;
 
   private final CausalLm model;
   private final CalibrationSet data;
@@ -79,7 +83,16 @@ final class EstimateBenchmark implements AutoCloseable {
       estimator.provides().forEach(evidence -> wanted.putAll(evidence, GroupKind.values()));
     }
     GradientRequest request = new GradientRequest(wanted.build());
+    model.reserve(memoryForecast(model, data));
     truth = new Backprop().estimate(model, data, request, listener, Journal.NONE);
+  }
+
+  /** Forecasts the truth, and beside it the streams of an estimate. */
+  static MemoryForecast memoryForecast(CausalLm model, CalibrationSet data) {
+    return model
+        .memoryForecast(data.window())
+        .withStreams(STREAMS * data.tokens() * model.config().hiddenSize() * Float.BYTES)
+        .plus(new Backprop().memoryBytes(model, data));
   }
 
   /** Measures all that an estimator estimates: weights of all groups, gates of each kind. */

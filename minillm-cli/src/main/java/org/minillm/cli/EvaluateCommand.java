@@ -55,6 +55,8 @@ final class EvaluateCommand implements Callable<Integer> {
     JsonReport report = new JsonReport().put("model", model.toString());
     try (CliProgress progress = CliProgress.on(spec.commandLine().getErr());
         CausalLm lm = CausalLm.open(model, memory.budget())) {
+      long forecast = memory.announce(suite.memoryForecasts(lm), model);
+      report.put("forecast_peak_bytes", forecast);
       EvaluationSuite.Result result = suite.measure(lm, progress);
       for (int i = 0; i < suite.texts().size(); i++) {
         // the keys of the usual case, one text, are short

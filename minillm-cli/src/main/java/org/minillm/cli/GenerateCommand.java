@@ -97,6 +97,7 @@ final class GenerateCommand implements Callable<Integer> {
         Tokenizer tokenizer = lm.tokenizer()) {
       Generation generation = new Generation(lm, sampling, prompts.maxNewTokens(), lm.endTokens());
       List<int[]> ids = texts.stream().map(tokenizer::encode).toList();
+      memory.announce(generation.memoryForecast(ids), model);
       Continuations continued =
           texts.size() == 1
               ? streamed(generation, texts.get(0), ids, tokenizer)

@@ -57,6 +57,7 @@ final class LogitsCommand implements Callable<Integer> {
     List<int[]> windows = readIds();
     try (CliProgress progress = CliProgress.on(spec.commandLine().getErr());
         CausalLm lm = CausalLm.open(model, memory.budget())) {
+      memory.announce(LogitsFile.memoryForecast(lm, windows), model);
       LogitsFile.write(lm, windows, out, force, progress);
     }
     spec.commandLine().getOut().println("logits written to " + out);

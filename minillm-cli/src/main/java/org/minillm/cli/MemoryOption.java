@@ -2,7 +2,12 @@ package org.minillm.cli;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.model.MemoryBudget;
 import org.minillm.core.model.MemoryForecast;
@@ -32,22 +37,53 @@ final class MemoryOption {
   /**
    * Tells what memory the work will take.
    *
+   * @param forecasts of its steps, one after the other, at least 1
+   * @param model what the work is on
    * @return the peak in bytes
    * @throws IOException if the budget cannot be kept
    */
+  long announce(Collection<MemoryForecast> forecasts, Path model) throws IOException {
+    require(hungriest(forecasts), model.toString());
+    return print(
+        forecasts.stream().mapToLong(each -> each.peakBytes(budget())).max().orElseThrow());
+  }
+
+  /** The same for a single step. */
   long announce(MemoryForecast forecast, Path model) throws IOException {
-    if (budget().bytes() < forecast.smallestBudget()) {
+    return announce(List.of(forecast), model);
+  }
+
+  /**
+   * Tells what memory models take that are open together, each with an equal part of the budget.
+   *
+   * @param forecasts one a model
+   * @param models their folders
+   * @return the peak in bytes
+   * @throws IOException if the budget cannot be kept
+   */
+  long announceTogether(List<MemoryForecast> forecasts, List<Path> models) throws IOException {
+    MemoryForecast hungriest = hungriest(forecasts);
+    require(
+        hungriest.plus((models.size() - 1) * hungriest.workingBytes()),
+        models.stream().map(Path::toString).collect(Collectors.joining(", ")));
+    return print(MemoryForecast.peakBytesTogether(forecasts, budget()));
+  }
+
+  private static MemoryForecast hungriest(Collection<MemoryForecast> forecasts) {
+    return forecasts.stream()
+        .max(Comparator.comparingLong(MemoryForecast::smallestBudget))
+        .orElseThrow();
+  }
+
+  private void require(MemoryForecast forecast, String model) throws IOException {
+    Optional<String> shortfall = forecast.shortfall(budget(), model);
+    if (shortfall.isPresent()) {
       throw new IOException(
-          String.format(
-              Locale.ROOT,
-              "memory budget %s: pruning %s this way takes about %,d MB with one layer in memory at"
-                  + " a time; give --memory %dm or more",
-              budget(),
-              model,
-              forecast.smallestBudget() / 1_000_000,
-              (forecast.smallestBudget() >> 20) + 1));
+          shortfall.get() + "; give --memory " + forecast.smallestBudgetInWords() + " or more");
     }
-    long peak = forecast.peakBytes(budget());
+  }
+
+  private long print(long peak) {
     spec.commandLine()
         .getErr()
         .printf(Locale.ROOT, "forecast: about %,d MB at the peak%n", peak / 1_000_000);

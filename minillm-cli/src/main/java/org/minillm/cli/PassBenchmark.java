@@ -93,7 +93,15 @@ final class PassBenchmark {
     this.model = model;
     this.calibration = calibration;
     this.scratch = scratch;
-    this.reserved = model.memoryForecast();
+    this.reserved =
+        model
+            .memoryForecast(calibration.window())
+            .withStreams(2 * calibration.tokens() * model.config().hiddenSize() * Float.BYTES);
+  }
+
+  /** Forecasts the hungriest of the steps. */
+  MemoryForecast memoryForecast() {
+    return reserved;
   }
 
   /** Adds the two steps of a method: to plan, and to restore and write. */

@@ -154,7 +154,7 @@ final class PruneCommand implements Callable<Integer> {
     PrintWriter printer = spec.commandLine().getOut();
     printer.flush();
     try (CliProgress progress = CliProgress.on(spec.commandLine().getErr())) {
-      SpeedGain gain = SpeedGain.measure(model, pruned, memory.budget(), progress);
+      SpeedGain gain = SpeedGain.measure(model, pruned, memory, progress);
       gain.print(printer);
       return gain.addTo(report);
     }

@@ -21,6 +21,7 @@ import org.minillm.core.evaluation.MultipleChoice;
 import org.minillm.core.evaluation.Perplexity;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.MemoryBudget;
+import org.minillm.core.model.MemoryForecast;
 import org.minillm.core.model.PassListener;
 import org.minillm.core.model.Tokenizer;
 import org.minillm.core.pruning.PruningPlan;
@@ -114,6 +115,18 @@ final class QualityBenchmark {
 
   QualityRow.Key key(Cell cell) {
     return new QualityRow.Key(settings, cell.method.spec(), cell.ratio, cell.groups.toString());
+  }
+
+  /** Forecasts all steps of all cells; each reserves its own. */
+  List<MemoryForecast> memoryForecasts(List<Cell> cells) throws IOException {
+    try (CausalLm lm = CausalLm.open(model, memory)) {
+      List<MemoryForecast> forecasts = new ArrayList<>(suite.memoryForecasts(lm));
+      for (Cell cell : cells) {
+        StructuredPruner pruner = cell.method.pruner(cell.target()).build();
+        forecasts.add(pruner.memoryForecast(lm, pruner.readsText() ? calibration : null));
+      }
+      return forecasts;
+    }
   }
 
   QualityRow measureDense() throws IOException {

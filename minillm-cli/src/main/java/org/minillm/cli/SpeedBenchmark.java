@@ -12,7 +12,9 @@ import org.minillm.core.evaluation.Generation;
 import org.minillm.core.evaluation.Sampling;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.InputTap;
+import org.minillm.core.model.MemoryForecast;
 import org.minillm.core.model.Sweep;
+import org.minillm.core.model.TokenReader;
 import org.minillm.core.model.WeightTransform;
 
 /**
@@ -58,6 +60,22 @@ final class SpeedBenchmark {
     return benchmarks;
   }
 
+  /** Forecasts the steps of a round; each reserves its own. */
+  static MemoryForecast memoryForecast(CausalLm model) {
+    MemoryForecast writing = TokenReader.memoryForecast(model, 1, PROMPT, PROMPT + NEW_TOKENS + 1L);
+    MemoryForecast reading = readingForecast(model);
+    // what both keep in memory, and the larger of what they need besides
+    return writing
+        .plus(Math.max(0, reading.smallestBudget() - writing.smallestBudget()))
+        .withStreams(reading.streamBytes());
+  }
+
+  private static MemoryForecast readingForecast(CausalLm model) {
+    return model
+        .memoryForecast(WINDOW)
+        .withStreams((long) WINDOWS * WINDOW * model.config().hiddenSize() * Float.BYTES);
+  }
+
   private void round() throws IOException {
     prompt.add(readsPerSecond());
     generation.add(writesPerSecond());
@@ -76,6 +94,7 @@ final class SpeedBenchmark {
   }
 
   private double readsPerSecond() throws IOException {
+    model.reserve(readingForecast(model));
     try (Sweep sweep = new Sweep(model)) {
       sweep.add(
           IntStream.range(0, WINDOWS).mapToObj(this::text).toList(),

@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.ToDoubleFunction;
+import java.util.stream.Stream;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.MemoryBudget;
 
@@ -19,10 +20,14 @@ record SpeedGain(SpeedBenchmark before, SpeedBenchmark after) {
 
   private static final int ROUNDS = 3;
 
-  static SpeedGain measure(Path dense, Path pruned, MemoryBudget budget, CliProgress progress)
+  static SpeedGain measure(Path dense, Path pruned, MemoryOption memory, CliProgress progress)
       throws IOException {
-    try (CausalLm before = CausalLm.open(dense, budget.sharedBy(2));
-        CausalLm after = CausalLm.open(pruned, budget.sharedBy(2))) {
+    MemoryBudget part = memory.budget().sharedBy(2);
+    try (CausalLm before = CausalLm.open(dense, part);
+        CausalLm after = CausalLm.open(pruned, part)) {
+      memory.announceTogether(
+          Stream.of(before, after).map(SpeedBenchmark::memoryForecast).toList(),
+          List.of(dense, pruned));
       List<SpeedBenchmark> measured =
           SpeedBenchmark.inTurns(List.of(before, after), ROUNDS, progress);
       return new SpeedGain(measured.get(0), measured.get(1));

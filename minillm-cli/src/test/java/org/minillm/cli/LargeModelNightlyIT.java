@@ -9,8 +9,6 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
-import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -35,15 +33,6 @@ class LargeModelNightlyIT {
 
   private static final long BUDGET = 4L << 30;
 
-  /** What the launcher sets. */
-  private static final Map<String, String> LAUNCHER =
-      Map.of(
-          "MALLOC_ARENA_MAX", "2",
-          "MALLOC_MMAP_THRESHOLD_", "16777216",
-          "MALLOC_TRIM_THRESHOLD_", "67108864",
-          "GLIBC_TUNABLES", "glibc.malloc.hugetlb=1",
-          "OMP_WAIT_POLICY", "PASSIVE");
-
   /** The Java runtime reads its own files too: 1% of one reading of the model. */
   private static final double READINGS = 3.01;
 
@@ -61,7 +50,8 @@ class LargeModelNightlyIT {
 
     // WHEN
     Process process =
-        start(
+        LaunchedProcess.start(
+            temp.resolve("messages"),
             "prune",
             model,
             "--criterion",
@@ -94,27 +84,6 @@ class LargeModelNightlyIT {
     assertThat(peak).isLessThanOrEqualTo(BUDGET);
     // less than two would mean that they were not counted
     assertThat((double) read / json.get("bytes_before").getAsLong()).isBetween(2.0, READINGS);
-  }
-
-  private Process start(Object... arguments) throws IOException {
-    Stream<String> java =
-        Stream.of(
-            ProcessHandle.current().info().command().orElse("java"),
-            "-XX:+UseSerialGC",
-            "-Xms32m",
-            "-XX:MinHeapFreeRatio=10",
-            "-XX:MaxHeapFreeRatio=25",
-            "-cp",
-            System.getProperty("java.class.path"),
-            Main.class.getName());
-    List<String> line = Stream.concat(java, Stream.of(arguments).map(Object::toString)).toList();
-    ProcessBuilder builder =
-        new ProcessBuilder(line)
-            .redirectErrorStream(true)
-            .redirectOutput(temp.resolve("messages").toFile());
-    builder.environment().putAll(LAUNCHER);
-    builder.environment().remove("OMP_NUM_THREADS");
-    return builder.start();
   }
 
   private static long bytesReadUntilTheEndOf(Process process)

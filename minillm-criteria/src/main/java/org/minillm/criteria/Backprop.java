@@ -12,6 +12,9 @@ import org.minillm.core.calibration.GradientEstimator;
 import org.minillm.core.calibration.GradientRequest;
 import org.minillm.core.journal.Journal;
 import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.LayerShape;
+import org.minillm.core.model.MemoryForecast;
+import org.minillm.core.model.ModelConfig;
 import org.minillm.core.model.PassListener;
 import org.minillm.core.model.Sweep;
 
@@ -38,6 +41,27 @@ public record Backprop() implements GradientEstimator {
     return Sets.immutableEnumSet(Evidence.GRADIENT, Evidence.GATE_GRADIENT);
   }
 
+  /** All of the streams, the sums and the graph of the largest block, for gradients of weights. */
+  @Override
+  public long memoryBytes(CausalLm model, CalibrationSet data) {
+    ModelConfig config = model.config();
+    MemoryForecast forward = model.memoryForecast(data.window());
+    long tokens = (long) rowsPerBatch(data) * data.window();
+    long heads =
+        (long) config.layers().stream().mapToInt(LayerShape::keyValueHeads).max().orElse(0)
+            * config.queryHeadsPerKeyValueHead();
+    long streams = (config.layers().size() + 1L) * tokens * config.hiddenSize();
+    long scores = 2 * tokens * heads * data.window();
+    return (streams + scores) * Float.BYTES
+        + forward.allBlocksBytes()
+        + forward.largestBlockBytes()
+        + forward.workingBytes();
+  }
+
+  private static int rowsPerBatch(CalibrationSet data) {
+    return Math.max(1, Sweep.TOKENS_PER_BATCH / data.window());
+  }
+
   @Override
   public GradientEstimate estimate(
       CausalLm model,
@@ -46,8 +70,7 @@ public record Backprop() implements GradientEstimator {
       PassListener listener,
       Journal journal)
       throws IOException {
-    int rows = Math.max(1, Sweep.TOKENS_PER_BATCH / data.window());
-    List<List<int[]>> batches = Lists.partition(data.windows(), rows);
+    List<List<int[]>> batches = Lists.partition(data.windows(), rowsPerBatch(data));
     listener.passStarted(name(), 2L * model.config().layers().size() * batches.size());
     GradientSums sums = new GradientSums(model, request);
     try {

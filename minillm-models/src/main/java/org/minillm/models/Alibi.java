@@ -61,6 +61,11 @@ record Alibi(int heads) implements PositionScheme {
   }
 
   @Override
+  public long tableBytes(long rows, long length) {
+    return rows * length * Float.BYTES;
+  }
+
+  @Override
   public PositionScheme inLayer(LayerShape shape, NDManager owner) {
     float[] all = slopes();
     ImmutableIntArray kept = shape.keptHeads();
@@ -83,7 +88,7 @@ record Alibi(int heads) implements PositionScheme {
       Shape shape = scores.getShape();
       return scores
           .reshape(-1, slopes.getShape().get(0), shape.get(1), shape.get(2))
-          .addi(positions.tables().get(1).mul(slopes))
+          .addi(positions.tables().get(0).mul(slopes))
           .reshape(shape);
     }
   }

@@ -5,9 +5,14 @@ import ai.djl.ndarray.NDArrays;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
+import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import com.google.common.math.LongMath;
+import java.nio.FloatBuffer;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.model.AttentionCache;
+import org.minillm.core.model.FloatView;
 import org.minillm.core.model.InputTap;
 import org.minillm.core.model.Positions;
 import org.minillm.core.model.TokenLayout;
@@ -40,23 +45,66 @@ record Attention(
    */
   static final long SCORE_BYTES = 64L << 20;
 
-  /** The table of {@link Positions} that {@link #mask} makes. */
-  private static final int MASK = 0;
+  /** A larger mask is made anew for every tile, one tile at a time. */
+  private static final long MASK_BYTES = 16L << 20;
 
-  /** 0 where a token may look, minus infinity elsewhere: (rows, 1, 1, length, before + length). */
-  static NDArray mask(TokenLayout layout, NDManager owner) {
+  /** The mask of all queries of a layout, for all layers; null where it would be too large. */
+  static @Nullable NDArray sharedMask(TokenLayout layout, NDManager owner) {
     int length = layout.length();
-    int columns = layout.before() + length;
-    float[] mask = new float[layout.rows() * length * columns];
-    int at = 0;
+    return isShared(layout.rows(), length, (long) layout.before() + length)
+        ? mask(layout, 0, length, owner)
+        : null;
+  }
+
+  /**
+   * 0 where a token may look, minus infinity elsewhere, for the queries from {@code first} to
+   * {@code end}: (rows, 1, 1, end - first, before + length).
+   */
+  private static NDArray mask(TokenLayout layout, int first, int end, NDManager owner) {
+    int columns = layout.before() + layout.length();
+    NDArray mask =
+        owner.create(new Shape(layout.rows(), 1, 1, end - first, columns), DataType.FLOAT32);
+    FloatBuffer target = FloatView.of(mask);
+    float[] line = new float[columns];
     for (int row = 0; row < layout.rows(); row++) {
-      for (int step = 0; step < length; step++) {
-        for (int key = 0; key < columns; key++) {
-          mask[at++] = layout.sees(row, step, key) ? 0 : Float.NEGATIVE_INFINITY;
+      for (int step = first; step < end; step++) {
+        int own = layout.before() + step;
+        for (int key = 0; key <= own; key++) {
+          line[key] = layout.sees(row, step, key) ? 0 : Float.NEGATIVE_INFINITY;
         }
+        Arrays.fill(line, own + 1, columns, Float.NEGATIVE_INFINITY);
+        target.put(line);
       }
     }
-    return owner.create(mask, new Shape(layout.rows(), 1, 1, length, columns));
+    return mask;
+  }
+
+  /** Forecasts {@link #sharedMask}. */
+  static long bytesOfSharedMask(long rows, long length) {
+    return isShared(rows, length, length) ? bytesOfMask(rows, length, length) : 0;
+  }
+
+  /**
+   * Forecasts the scores of a layer, before and after the softmax, and their mask if it is not
+   * shared.
+   *
+   * @param rows texts that run together
+   * @param length tokens of each
+   * @param heads query heads
+   */
+  static long bytes(long rows, long length, long heads) {
+    long ofAQuery = Math.max(1, rows * heads * length * Float.BYTES);
+    long queries = Math.min(length, Math.max(1, SCORE_BYTES / ofAQuery));
+    return 2 * queries * ofAQuery
+        + (isShared(rows, length, length) ? 0 : bytesOfMask(rows, queries, length));
+  }
+
+  private static boolean isShared(long rows, long queries, long keys) {
+    return bytesOfMask(rows, queries, keys) <= MASK_BYTES;
+  }
+
+  private static long bytesOfMask(long rows, long queries, long keys) {
+    return LongMath.saturatedMultiply(rows * queries, keys * Float.BYTES);
   }
 
   NDArray forward(NDArray input, Positions positions, AttentionCache cache, InputTap tap) {
@@ -84,22 +132,21 @@ record Attention(
     }
     long bytesPerQuery = shape.get(0) * keys.getShape().get(1) * Float.BYTES;
     long perTile = Math.max(1, scoreBytes / bytesPerQuery);
-    NDArray mask = positions.tables().get(MASK);
     if (time <= perTile) {
-      return attend(queries, keys, values, mask, positions, batch);
+      return attend(queries, keys, values, mask(positions, 0, time, queries), positions, batch);
     }
     try (NDList tiles = new NDList()) {
       for (long from = 0; from < time; from += perTile) {
-        String range = from + ":" + Math.min(time, from + perTile);
+        long to = Math.min(time, from + perTile);
         // the scores of a tile go before those of the next are made
         try (NDScope scope = new NDScope()) {
           scope.suppressNotUsedWarning();
           NDArray tile =
               attend(
-                  queries.get(":, " + range),
+                  queries.get(":, " + from + ":" + to),
                   keys,
                   values,
-                  mask.get(":, :, :, " + range),
+                  mask(positions, from, to, queries),
                   positions,
                   batch);
           NDScope.unregister(tile);
@@ -108,6 +155,17 @@ record Attention(
       }
       return NDArrays.concat(tiles, 1);
     }
+  }
+
+  private static NDArray mask(Positions positions, long from, long to, NDArray queries) {
+    NDArray shared = positions.mask();
+    if (shared == null) {
+      return mask(
+          positions.layout(), Math.toIntExact(from), Math.toIntExact(to), queries.getManager());
+    }
+    return to - from == positions.layout().length()
+        ? shared
+        : shared.get(":, :, :, " + from + ":" + to);
   }
 
   /**

@@ -7,10 +7,7 @@ import org.minillm.core.model.LayerShape;
 import org.minillm.core.model.Positions;
 import org.minillm.core.model.TokenLayout;
 
-/**
- * How attention learns of positions. The tables of {@link Positions} are the causal mask and, after
- * it, those of the scheme.
- */
+/** How attention learns of positions. The tables of {@link Positions} are those of the scheme. */
 interface PositionScheme {
 
   /** Attention knows only which tokens came before: positions were added to the embedding. */
@@ -19,6 +16,11 @@ interface PositionScheme {
   /** Makes the tables that all layers share. */
   default List<NDArray> tables(TokenLayout layout, NDManager owner) {
     return List.of();
+  }
+
+  /** Forecasts the bytes of the tables for some rows of one length. */
+  default long tableBytes(long rows, long length) {
+    return 0;
   }
 
   /** Returns this scheme for one layer; what it adds for the layer hangs on {@code owner}. */

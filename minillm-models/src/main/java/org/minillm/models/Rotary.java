@@ -101,27 +101,34 @@ final class Rotary implements PositionScheme {
     return List.of(table(layout, owner, false), table(layout, owner, true));
   }
 
+  @Override
+  public long tableBytes(long rows, long length) {
+    return 2 * rows * length * 2 * inverseFrequencies.length * Float.BYTES;
+  }
+
   private NDArray table(TokenLayout layout, NDManager owner, boolean signedSine) {
     int half = inverseFrequencies.length;
-    float[] table = new float[layout.rows() * layout.length() * 2 * half];
-    int first = 0;
+    NDArray table =
+        owner.create(new Shape(layout.rows(), 1, layout.length(), 2L * half), DataType.FLOAT32);
+    FloatBuffer target = FloatView.of(table);
+    float[] line = new float[2 * half];
     for (int[] row : layout.positions()) {
       for (int position : row) {
         for (int i = 0; i < half; i++) {
           float angle = position * inverseFrequencies[i];
-          table[first + i] = (float) (signedSine ? -Math.sin(angle) : Math.cos(angle));
-          table[first + i + half] = (float) (signedSine ? Math.sin(angle) : Math.cos(angle));
+          line[i] = (float) (signedSine ? -Math.sin(angle) : Math.cos(angle));
+          line[i + half] = (float) (signedSine ? Math.sin(angle) : Math.cos(angle));
         }
-        first += 2 * half;
+        target.put(line);
       }
     }
-    return owner.create(table, new Shape(layout.rows(), 1, layout.length(), 2L * half));
+    return table;
   }
 
   @Override
   public NDArray turn(NDArray heads, Positions positions) {
-    NDArray cosines = positions.tables().get(1);
-    NDArray signedSines = positions.tables().get(2);
+    NDArray cosines = positions.tables().get(0);
+    NDArray signedSines = positions.tables().get(1);
     Shape shape = heads.getShape();
     if (cosines.size() == shape.get(2) && !heads.hasGradient()) {
       return turnOneToken(heads, cosines, signedSines);

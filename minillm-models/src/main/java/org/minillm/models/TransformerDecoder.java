@@ -112,9 +112,23 @@ final class TransformerDecoder implements Decoder {
 
   @Override
   public Positions positions(TokenLayout layout, NDManager owner) {
-    NDList tables = new NDList(Attention.mask(layout, owner));
-    tables.addAll(family.positions().tables(layout, owner));
-    return new Positions(tables);
+    return new Positions(
+        layout,
+        Attention.sharedMask(layout, owner),
+        new NDList(family.positions().tables(layout, owner)));
+  }
+
+  @Override
+  public long positionBytes(long rows, long length) {
+    return Attention.bytesOfSharedMask(rows, length) + family.positions().tableBytes(rows, length);
+  }
+
+  @Override
+  public long attentionBytes(long rows, long length) {
+    long heads =
+        (long) config.layers().stream().mapToInt(LayerShape::keyValueHeads).max().orElse(0)
+            * config.queryHeadsPerKeyValueHead();
+    return Attention.bytes(rows, length, heads);
   }
 
   @Override

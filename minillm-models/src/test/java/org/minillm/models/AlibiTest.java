@@ -60,12 +60,12 @@ class AlibiTest {
       // GIVEN a layer that kept the heads 1 and 4 of six, with slopes 1/16 and 1/2
       Alibi alibi = new Alibi(6);
       LayerShape shape = new LayerShape(2, 8, ImmutableIntArray.of(1, 4));
-      NDList tables = new NDList(manager.zeros(new Shape(3, 3)));
-      tables.addAll(alibi.tables(TokenLayout.following(0, 3), manager));
+      TokenLayout layout = TokenLayout.following(0, 3);
+      Positions positions = new Positions(layout, null, new NDList(alibi.tables(layout, manager)));
 
       // WHEN it adds to scores of 0: (batch * heads, time, time)
       NDArray scores = manager.zeros(new Shape(2, 3, 3));
-      NDArray biased = alibi.inLayer(shape, manager).bias(scores, new Positions(tables));
+      NDArray biased = alibi.inLayer(shape, manager).bias(scores, positions);
 
       // THEN every row of a head has slope * position of the key
       assertThat(biased.toFloatArray())

@@ -123,7 +123,22 @@ class AttentionTilesTest {
       for (int i = 0; i < expected.length; i++) {
         assertThat(actual[i]).isCloseTo(expected[i], within((float) ROUNDING));
       }
+
+      // AND they are the same to the bit where the mask is made for every tile
+      Positions withoutMask = new Positions(layout, null, positions.tables());
+      assertThat(
+              bounded(whole, whole.scheme(), bound)
+                  .forward(input, withoutMask, cache, InputTap.NONE)
+                  .toFloatArray())
+          .isEqualTo(actual);
     }
+  }
+
+  @Test
+  void aLargeMaskIsMadeInPartsAndASmallOneOnce() {
+    assertThat(Attention.sharedMask(TokenLayout.following(0, 2048), manager).getShape())
+        .isEqualTo(new Shape(1, 1, 1, 2048, 2048));
+    assertThat(Attention.sharedMask(TokenLayout.following(0, 2049), manager)).isNull();
   }
 
   private NDArray firstKeys(Attention attention, NDArray input, int before) {

@@ -245,8 +245,11 @@ class CandidateLossesTest {
       String all = plan(tinyLlama, allocation, data).toJson();
 
       // WHEN it is made with memory for one
+      long smallest =
+          pruner(allocation, PassListener.SILENT).memoryForecast(tinyLlama, data).smallestBudget();
       try (CausalLm small =
-          CausalLm.open(TestModels.folder("tiny-llama", folder), new MemoryBudget(1))) {
+          CausalLm.open(TestModels.folder("tiny-llama", folder), new MemoryBudget(smallest))) {
+        assertThat(small.residentLayers()).isZero();
         // THEN it is the same
         assertThat(plan(small, allocation, data).toJson()).isEqualTo(all);
       }

@@ -132,7 +132,8 @@ class ResumeTest {
       throws IOException {
     Path folder = TestModels.folder(MODEL, temp);
     try (CausalLm roomy = CausalLm.open(folder);
-        CausalLm tight = CausalLm.open(folder, new MemoryBudget(1))) {
+        CausalLm tight =
+            CausalLm.open(folder, smallestBudget(roomy, pruner(criterion, settings).build()))) {
       // GIVEN a run that nothing disturbs
       Mortal immortal = new Mortal(Integer.MAX_VALUE);
       Path whole = temp.resolve("whole");
@@ -371,6 +372,17 @@ class ResumeTest {
     Files.deleteIfExists(journal.resolve("plan.state"));
   }
 
+  private static StructuredPruner.Builder pruner(
+      ImportanceCriterion criterion, UnaryOperator<StructuredPruner.Builder> settings) {
+    return settings.apply(
+        StructuredPruner.builder(criterion, PruningTarget.of(0.3, MLP_CHANNELS, ATTENTION_HEADS)));
+  }
+
+  private static MemoryBudget smallestBudget(CausalLm model, StructuredPruner pruner)
+      throws IOException {
+    return new MemoryBudget(pruner.memoryForecast(model, Passes.windows(model)).smallestBudget());
+  }
+
   private void prune(
       CausalLm model,
       ImportanceCriterion criterion,
@@ -379,11 +391,8 @@ class ResumeTest {
       Path target)
       throws IOException {
     StructuredPruner pruner =
-        settings
-            .apply(
-                StructuredPruner.builder(
-                        criterion, PruningTarget.of(0.3, MLP_CHANNELS, ATTENTION_HEADS))
-                    .journal(temp.resolve(target.getFileName() + ".journal"), Duration.ZERO))
+        pruner(criterion, settings)
+            .journal(temp.resolve(target.getFileName() + ".journal"), Duration.ZERO)
             .listener(listener)
             .build();
     CalibrationSet data = Passes.windows(model);

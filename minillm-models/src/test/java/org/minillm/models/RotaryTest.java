@@ -40,9 +40,7 @@ class RotaryTest {
   }
 
   private Positions positions(TokenLayout layout) {
-    NDList tables = new NDList(manager.zeros(new Shape(1)));
-    tables.addAll(rotary.tables(layout, manager));
-    return new Positions(tables);
+    return new Positions(layout, null, new NDList(rotary.tables(layout, manager)));
   }
 
   @Test

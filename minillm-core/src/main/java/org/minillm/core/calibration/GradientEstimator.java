@@ -21,6 +21,17 @@ public interface GradientEstimator extends ConfigurablePlugin<GradientEstimator>
   }
 
   /**
+   * Forecasts what the estimate holds in memory beside the residual streams of forward passes.
+   *
+   * @param model the model
+   * @param data the text on which the loss is measured
+   * @return bytes; 0 by default
+   */
+  default long memoryBytes(CausalLm model, CalibrationSet data) {
+    return 0;
+  }
+
+  /**
    * Runs the passes of the estimate. The result is lazy: a tensor is materialised when its block is
    * scored.
    *

@@ -10,6 +10,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.function.ToDoubleFunction;
 import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.MemoryForecast;
 import org.minillm.core.model.PassListener;
 
 /**
@@ -94,6 +95,22 @@ public record ContinuationAgreement(ImmutableList<OfPrompt> prompts) {
       compared.add(OfPrompt.of(references.get(i), forced.get(i), own.get(i)));
     }
     return new ContinuationAgreement(compared.build());
+  }
+
+  /**
+   * Forecasts what {@link #measure} needs in memory; it reserves it.
+   *
+   * @param model the model
+   * @param prompts token ids, at least one each
+   * @param maxNewTokens tokens of a reference's continuation at most
+   * @return the forecast of the model, with the hidden states of a sweep
+   */
+  public static MemoryForecast memoryForecast(
+      CausalLm model, List<int[]> prompts, int maxNewTokens) {
+    // the last token of a continuation is not read
+    long longest =
+        maxNewTokens - 1L + prompts.stream().mapToLong(ids -> ids.length).max().orElse(1);
+    return ContinuationScores.memoryForecast(model, longest, prompts.size() * longest);
   }
 
   /**

@@ -12,6 +12,7 @@ import java.util.List;
 import org.minillm.core.linalg.NotFiniteException;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.LanguageHead;
+import org.minillm.core.model.MemoryForecast;
 import org.minillm.core.model.PassListener;
 import org.minillm.core.model.Strand;
 import org.minillm.core.model.Sweep;
@@ -22,6 +23,12 @@ import org.minillm.core.model.Sweep;
  * its own tokens but the last. Logits are computed at the scored positions only.
  */
 final class ContinuationScores {
+
+  /**
+   * Hidden states, and of the positions that are scored what is gathered of them, put together and
+   * normed: of as many as there are tokens, at most.
+   */
+  private static final int STREAMS = 4;
 
   private final CausalLm model;
   private final List<Continuation> requests;
@@ -90,20 +97,78 @@ final class ContinuationScores {
         throws IOException;
   }
 
+  /** Forecasts what reading some requests needs in memory; it is reserved when they are read. */
+  static MemoryForecast memoryForecast(CausalLm model, List<Continuation> requests) {
+    List<PackedBatch> batches = PackedBatch.of(requests);
+    long longest = batches.stream().mapToLong(PackedBatch::length).max().orElse(1);
+    List<List<PackedBatch>> sweeps = sweeps(model, batches);
+    return forecast(
+        model,
+        longest,
+        sweeps.stream().mapToLong(ContinuationScores::tokens).max().orElse(0),
+        sweeps.stream().mapToLong(sweep -> positionBytes(model, sweep)).max().orElse(0));
+  }
+
+  private static long positionBytes(CausalLm model, List<PackedBatch> sweep) {
+    return sweep.stream()
+        .mapToLong(batch -> model.decoder().positionBytes(batch.rows().size(), batch.length()))
+        .sum();
+  }
+
+  /**
+   * Forecasts the same of requests that are not known yet.
+   *
+   * @param longest tokens of the longest context with its continuations
+   * @param all tokens of all of them
+   */
+  static MemoryForecast memoryForecast(CausalLm model, long longest, long all) {
+    long rows = rowsPerBatch(longest);
+    long tokens = Math.min(all, Math.max(Sweep.tokensPerSweep(model), rows * longest));
+    long batches = 1 + tokens / (rows * longest);
+    return forecast(model, longest, tokens, batches * model.decoder().positionBytes(rows, longest));
+  }
+
+  private static MemoryForecast forecast(
+      CausalLm model, long longest, long tokens, long positionBytes) {
+    long rows = rowsPerBatch(longest);
+    return model
+        .memoryForecast(rows, longest)
+        // what the head reads is gathered of batches until it is one, and then is almost two
+        .plus(
+            STREAMS * tokens * model.config().hiddenSize() * Float.BYTES
+                + positionBytes
+                + LanguageHead.workingBytes(rows * longest));
+  }
+
+  private static long rowsPerBatch(long longest) {
+    return Math.max(1, Sweep.TOKENS_PER_BATCH / longest);
+  }
+
   private void read(Reader reader) throws IOException {
+    model.reserve(memoryForecast(model, requests));
+    for (List<PackedBatch> sweep : sweeps(model, PackedBatch.of(requests))) {
+      sweep(sweep, reader);
+    }
+  }
+
+  /** As many batches together as a sweep should carry, at least one. */
+  private static List<List<PackedBatch>> sweeps(CausalLm model, List<PackedBatch> batches) {
     long tokensPerSweep = Sweep.tokensPerSweep(model);
+    List<List<PackedBatch>> sweeps = new ArrayList<>();
     List<PackedBatch> sweep = new ArrayList<>();
-    long tokens = 0;
-    for (PackedBatch batch : PackedBatch.of(requests)) {
-      if (!sweep.isEmpty() && tokens + batch.tokens() > tokensPerSweep) {
-        sweep(sweep, reader);
+    for (PackedBatch batch : batches) {
+      if (!sweep.isEmpty() && tokens(sweep) + batch.tokens() > tokensPerSweep) {
+        sweeps.add(sweep);
         sweep = new ArrayList<>();
-        tokens = 0;
       }
       sweep.add(batch);
-      tokens += batch.tokens();
     }
-    sweep(sweep, reader);
+    sweeps.add(sweep);
+    return sweeps;
+  }
+
+  private static long tokens(List<PackedBatch> sweep) {
+    return sweep.stream().mapToLong(PackedBatch::tokens).sum();
   }
 
   private void sweep(List<PackedBatch> batches, Reader reader) throws IOException {

@@ -8,12 +8,14 @@ import com.google.common.collect.ImmutableList;
 import com.google.common.collect.Streams;
 import com.google.common.io.MoreFiles;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.MemoryForecast;
 import org.minillm.core.model.PassListener;
 import org.minillm.core.model.Tokenizer;
 
@@ -109,6 +111,32 @@ public record EvaluationSuite(
       tokens.add(Arrays.copyOf(whole, (int) Math.min(whole.length, read)));
     }
     return tokens.build();
+  }
+
+  /**
+   * Forecasts what the measurements need in memory, one after the other; each reserves its own.
+   *
+   * @param model the model
+   * @return one a file of the suite
+   * @throws IOException if a file cannot be read
+   */
+  public ImmutableList<MemoryForecast> memoryForecasts(CausalLm model) throws IOException {
+    ImmutableList.Builder<MemoryForecast> forecasts = ImmutableList.builder();
+    for (Path text : texts) {
+      forecasts.add(
+          Perplexity.memoryForecast(model, window, maxWindows)
+              .plus(Tokenizer.bytesLeftBy(Files.size(text))));
+    }
+    if (!tasks.isEmpty()) {
+      try (Tokenizer tokenizer = model.tokenizer()) {
+        for (Path task : tasks) {
+          forecasts.add(
+              MultipleChoice.memoryForecast(
+                  model, tokenizer, nameOf(task), TaskItem.read(task, limit)));
+        }
+      }
+    }
+    return forecasts.build();
   }
 
   /**

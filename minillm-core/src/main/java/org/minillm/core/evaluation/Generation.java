@@ -7,12 +7,14 @@ import com.google.common.collect.ImmutableList;
 import com.google.common.primitives.Ints;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import org.minillm.core.linalg.NotFiniteException;
 import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.MemoryForecast;
 import org.minillm.core.model.TokenReader;
 
 /**
@@ -69,9 +71,40 @@ public final class Generation {
    * @param listener shown every new token as it comes
    * @return the new tokens of every prompt
    * @throws IOException if the checkpoint cannot be read
-   * @throws IllegalArgumentException if a prompt has no token, or more than the model has positions
+   * @throws IllegalArgumentException if a prompt has no token, or more than the model has
+   *     positions, or the memory budget of the model cannot be kept
    */
   public ImmutableList<int[]> run(List<int[]> prompts, TokenListener listener) throws IOException {
+    model.reserve(memoryForecast(prompts));
+    int[][] results = new int[prompts.size()][];
+    for (List<Integer> numbers : byLength(prompts).values()) {
+      List<Text> texts = numbers.stream().map(i -> new Text(i, prompts.get(i))).toList();
+      extend(texts, listener);
+      texts.forEach(text -> results[text.number] = Ints.toArray(text.added));
+    }
+    return ImmutableList.copyOf(results);
+  }
+
+  /**
+   * Forecasts what {@link #run} needs in memory; it reserves it.
+   *
+   * @param prompts at least one token id each
+   * @return the forecast of the model, with keys and values of the prompts that run together
+   */
+  public MemoryForecast memoryForecast(List<int[]> prompts) {
+    return byLength(prompts).entrySet().stream()
+        .map(
+            together -> {
+              long length = together.getKey();
+              return TokenReader.memoryForecast(
+                  model, together.getValue().size(), length, capacity(together.getKey()));
+            })
+        .max(Comparator.comparingLong(MemoryForecast::smallestBudget))
+        .orElseGet(model::memoryForecast);
+  }
+
+  /** The numbers of the prompts of each length. */
+  private Map<Integer, List<Integer>> byLength(List<int[]> prompts) {
     Map<Integer, List<Integer>> byLength = new TreeMap<>();
     for (int i = 0; i < prompts.size(); i++) {
       checkArgument(prompts.get(i).length > 0, "prompt %s has no token", i + 1);
@@ -84,13 +117,7 @@ public final class Generation {
           model.config().maxPositions());
       byLength.computeIfAbsent(prompts.get(i).length, any -> new ArrayList<>()).add(i);
     }
-    int[][] results = new int[prompts.size()][];
-    for (List<Integer> numbers : byLength.values()) {
-      List<Text> texts = numbers.stream().map(i -> new Text(i, prompts.get(i))).toList();
-      extend(texts, listener);
-      texts.forEach(text -> results[text.number] = Ints.toArray(text.added));
-    }
-    return ImmutableList.copyOf(results);
+    return byLength;
   }
 
   /** One prompt and what was added to it. */

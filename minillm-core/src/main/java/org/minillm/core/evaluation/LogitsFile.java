@@ -21,6 +21,7 @@ import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.FloatView;
 import org.minillm.core.model.InputTap;
 import org.minillm.core.model.LanguageHead;
+import org.minillm.core.model.MemoryForecast;
 import org.minillm.core.model.PassListener;
 import org.minillm.core.model.Strand;
 import org.minillm.core.model.Sweep;
@@ -31,6 +32,9 @@ public final class LogitsFile {
 
   /** Logits that are gathered before they are written. */
   private static final int BUFFER_BYTES = 32 << 20;
+
+  /** The one at work, the one before, and what the system makes of one to write it. */
+  private static final int BUFFERS = 3;
 
   private LogitsFile() {}
 
@@ -45,6 +49,7 @@ public final class LogitsFile {
    * @param listener told of the progress
    * @throws IOException if the checkpoint cannot be read, or the file is refused or cannot be
    *     written; what stood there before is then as it was
+   * @throws IllegalArgumentException if the memory budget of the model cannot be kept
    */
   public static void write(
       CausalLm model, List<int[]> ids, Path file, boolean overwrite, PassListener listener)
@@ -56,6 +61,7 @@ public final class LogitsFile {
     TargetFile target =
         new TargetFile(file, overwrite).apartFrom(List.of(model.checkpoint().folder()));
     target.check();
+    model.reserve(memoryForecast(model, ids));
     try (Sweep sweep = new Sweep(model)) {
       Strand strand = sweep.add(ids, WeightTransform.NONE, InputTap.NONE);
       listener.passStarted("logits", model.config().layers().size());
@@ -77,6 +83,21 @@ public final class LogitsFile {
     } catch (NotFiniteException e) {
       throw model.diagnose(e, ids);
     }
+  }
+
+  /**
+   * Forecasts what {@link #write} needs in memory; it reserves it.
+   *
+   * @param model the model
+   * @param ids token ids, (batch, time)
+   * @return the forecast of the model, with the hidden states and the logits that are gathered
+   */
+  public static MemoryForecast memoryForecast(CausalLm model, List<int[]> ids) {
+    int length = ids.get(0).length;
+    long stream = (long) ids.size() * length * model.config().hiddenSize() * Float.BYTES;
+    long rows = Math.max(BUFFER_BYTES, (long) model.config().vocabSize() * Float.BYTES);
+    // what the head reads is in memory whole
+    return model.memoryForecast(length).withStreams(stream).plus(stream + BUFFERS * rows);
   }
 
   private static void writeBatch(CausalLm model, NDArray batch, WritableByteChannel out)

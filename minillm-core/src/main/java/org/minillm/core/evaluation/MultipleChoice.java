@@ -10,6 +10,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.MemoryForecast;
 import org.minillm.core.model.PassListener;
 import org.minillm.core.model.Tokenizer;
 
@@ -64,6 +65,7 @@ public record MultipleChoice(String task, ImmutableList<Answered> items) {
    * @param listener told of the progress, a step a choice
    * @return the answers
    * @throws IOException if the checkpoint cannot be read
+   * @throws IllegalArgumentException if the memory budget of the model cannot be kept
    */
   public static MultipleChoice measure(
       CausalLm model, Tokenizer tokenizer, String task, List<TaskItem> items, PassListener listener)
@@ -89,6 +91,20 @@ public record MultipleChoice(String task, ImmutableList<Answered> items) {
       first += choices;
     }
     return new MultipleChoice(task, answered.build());
+  }
+
+  /**
+   * Forecasts what {@link #measure} needs in memory; it reserves it.
+   *
+   * @param model the model
+   * @param tokenizer the model's tokenizer
+   * @param task a name for messages
+   * @param items the questions
+   * @return the forecast of the model, with the hidden states of a sweep
+   */
+  public static MemoryForecast memoryForecast(
+      CausalLm model, Tokenizer tokenizer, String task, List<TaskItem> items) {
+    return ContinuationScores.memoryForecast(model, requests(model, tokenizer, task, items));
   }
 
   private static List<Continuation> requests(

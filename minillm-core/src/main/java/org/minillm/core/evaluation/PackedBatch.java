@@ -70,6 +70,11 @@ record PackedBatch(List<int[]> rows, TokenLayout layout, List<Prediction> predic
         predictions);
   }
 
+  /** Counts the tokens of a row, padding included. */
+  int length() {
+    return layout.length();
+  }
+
   /** Counts what goes through the decoder, padding included. */
   long tokens() {
     return (long) rows.size() * layout.length();

@@ -4,12 +4,14 @@ import static com.google.common.base.Preconditions.checkArgument;
 import static java.util.Objects.requireNonNull;
 
 import com.google.common.primitives.ImmutableDoubleArray;
+import com.google.common.primitives.Ints;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.InputTap;
+import org.minillm.core.model.MemoryForecast;
 import org.minillm.core.model.PassListener;
 import org.minillm.core.model.Strand;
 import org.minillm.core.model.Sweep;
@@ -46,7 +48,8 @@ public record Perplexity(
    * @param listener told of the progress
    * @return the measurement
    * @throws IOException if the checkpoint cannot be read
-   * @throws IllegalArgumentException if the text does not fill one window
+   * @throws IllegalArgumentException if the text does not fill one window, or the memory budget of
+   *     the model cannot be kept
    */
   public static Perplexity measure(
       CausalLm model,
@@ -74,9 +77,31 @@ public record Perplexity(
     return new Perplexity(source, window, measure(model, windows, listener));
   }
 
+  /**
+   * Forecasts what {@link #measure} needs in memory; it reserves it.
+   *
+   * @param model the model
+   * @param window tokens a window, at least 2
+   * @param maxWindows windows that are read at most
+   * @return the forecast of the model, with the hidden states of a sweep and what the language head
+   *     reads of them
+   */
+  public static MemoryForecast memoryForecast(CausalLm model, int window, int maxWindows) {
+    long tokens = (long) Math.min(maxWindows, windowsPerSweep(model, window)) * window;
+    return model
+        .memoryForecast(window)
+        .withStreams(2 * tokens * model.config().hiddenSize() * Float.BYTES);
+  }
+
+  private static int windowsPerSweep(CausalLm model, int window) {
+    return Ints.saturatedCast(Math.max(1, Sweep.tokensPerSweep(model) / window));
+  }
+
   private static ImmutableDoubleArray measure(
       CausalLm model, List<int[]> windows, PassListener listener) throws IOException {
-    int perSweep = (int) Math.max(1, Sweep.tokensPerSweep(model) / windows.get(0).length);
+    int window = windows.get(0).length;
+    model.reserve(memoryForecast(model, window, windows.size()));
+    int perSweep = windowsPerSweep(model, window);
     int sweeps = (windows.size() + perSweep - 1) / perSweep;
     listener.passStarted("perplexity", (long) sweeps * model.config().layers().size());
     ImmutableDoubleArray.Builder results = ImmutableDoubleArray.builder(windows.size());

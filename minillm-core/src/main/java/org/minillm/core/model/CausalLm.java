@@ -53,16 +53,19 @@ public final class CausalLm implements AutoCloseable {
   /** What a message quotes of a name. */
   private static final int MAX_NAME = 60;
 
+  /** Of the texts that a pass reads of which nothing else is known. */
+  private static final int WINDOW = 128;
+
   private final Checkpoint checkpoint;
   private final Decoder decoder;
   private final NDManager manager;
-  private final MemoryForecast forecast;
   private final MemoryBudget budget;
   private final OptionalLong processBytes;
   private int residentLayers;
   private boolean readsAhead;
   private boolean spillsStreams;
   private boolean warned;
+  private boolean keepsHead;
   private final Map<Integer, LayerWeights> resident = new HashMap<>();
   private volatile boolean closed;
 
@@ -70,10 +73,9 @@ public final class CausalLm implements AutoCloseable {
     this.checkpoint = checkpoint;
     this.decoder = decoder;
     this.manager = NativeLibraries.newManager();
-    this.forecast = MemoryForecast.of(decoder);
     this.budget = budget;
     this.processBytes = ProcessMemory.ofThisProcess().residentBytes();
-    reserve(forecast);
+    makeRoom(memoryForecast(WINDOW));
   }
 
   /**
@@ -308,18 +310,43 @@ public final class CausalLm implements AutoCloseable {
   }
 
   /**
-   * Makes room for a pass that holds more than blocks and micro-batches: of the layers only as many
-   * stay in memory as the budget has left, and residual streams that have no room at all wait in a
-   * scratch file beside the model. The next call counts anew.
+   * Makes room for a pass: of the layers only as many stay in memory as the budget has left, and
+   * residual streams that have no room at all wait in a scratch file beside the model. The next
+   * call counts anew. Every measurement and every pruner does this before it begins.
    *
    * @param pass the {@link #memoryForecast} of this model and what the pass holds besides
+   * @throws IllegalArgumentException if the memory budget cannot be kept, whatever leaves
    */
   public void reserve(MemoryForecast pass) {
     requireOpen();
+    requireBudget(pass);
+    makeRoom(pass);
+  }
+
+  /**
+   * Checks that the memory budget of this model can be kept.
+   *
+   * @param pass what is to be done
+   * @throws IllegalArgumentException if not even one layer at a time keeps it
+   */
+  public void requireBudget(MemoryForecast pass) {
+    pass.shortfall(budget, checkpoint.folder().toString())
+        .ifPresent(
+            shortfall -> {
+              throw new IllegalArgumentException(
+                  shortfall
+                      + "; open the model with a budget of "
+                      + pass.smallestBudgetInWords()
+                      + " or more");
+            });
+  }
+
+  private void makeRoom(MemoryForecast pass) {
     int layers = config().layers().size();
     residentLayers = Math.min(layers, pass.residentLayers(budget, processBytes));
     readsAhead = pass.readsAhead(budget, processBytes);
     spillsStreams = pass.spillsStreams(budget, processBytes);
+    keepsHead = pass.keepsHead(budget, processBytes);
     for (int layer = residentLayers; layer < layers; layer++) {
       LayerWeights leaving = resident.remove(layer);
       if (leaving != null) {
@@ -329,12 +356,34 @@ public final class CausalLm implements AutoCloseable {
   }
 
   /**
-   * Returns what a pass over this model needs in memory.
+   * Returns what a pass over weights, or over short texts, needs in memory.
    *
-   * @return the forecast, without what a pass {@linkplain #reserve reserves}
+   * @return the forecast, without what the pass holds besides
    */
   public MemoryForecast memoryForecast() {
-    return forecast;
+    return memoryForecast(WINDOW);
+  }
+
+  /**
+   * Returns what a pass over windows needs in memory. As many go through a layer together as a
+   * micro-batch has room for, at least one.
+   *
+   * @param window tokens of each
+   * @return the forecast, without what the pass holds besides
+   */
+  public MemoryForecast memoryForecast(int window) {
+    return memoryForecast(Sweep.rowsPerBatch(window), window);
+  }
+
+  /**
+   * Returns what a pass over texts needs in memory.
+   *
+   * @param rows that go through a layer together
+   * @param length tokens of each
+   * @return the forecast, without what the pass holds besides
+   */
+  public MemoryForecast memoryForecast(long rows, long length) {
+    return MemoryForecast.of(decoder, rows, length);
   }
 
   /**
@@ -353,6 +402,11 @@ public final class CausalLm implements AutoCloseable {
    */
   public boolean readsAhead() {
     return readsAhead;
+  }
+
+  /** Tells whether the language head stays in memory with all layers. */
+  boolean keepsHead() {
+    return keepsHead;
   }
 
   /**

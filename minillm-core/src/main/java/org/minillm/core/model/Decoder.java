@@ -91,6 +91,25 @@ public interface Decoder {
   Positions positions(TokenLayout layout, NDManager owner);
 
   /**
+   * Forecasts what {@link #positions} makes.
+   *
+   * @param rows texts that go through a layer together, each with a layout of its own
+   * @param length tokens of each
+   * @return bytes
+   */
+  long positionBytes(long rows, long length);
+
+  /**
+   * Forecasts what attention holds beside {@link #positions} and arrays as wide as a token, such as
+   * scores.
+   *
+   * @param rows texts that go through a layer together
+   * @param length tokens of each
+   * @return bytes, of the layer that takes the most
+   */
+  long attentionBytes(long rows, long length);
+
+  /**
    * Opens a layer.
    *
    * @param layer from 0

@@ -22,10 +22,8 @@ import org.minillm.core.linalg.NotFiniteException;
  */
 public final class LanguageHead {
 
-  /** A chunk of the head and the logits of a micro-batch against it, with one temporary copy. */
-  static final long WORKING_BYTES = 16L << 20;
-
   private static final int CHUNK_BYTES = 4 << 20;
+  private static final int LOGITS_COPIES = 3;
 
   /**
    * A chunk of a head that stays: few tokens make few logits of it, and one large product is worth
@@ -52,6 +50,18 @@ public final class LanguageHead {
     this.vocabulary = Math.toIntExact(shape.get(0));
     long widest = Math.max(shape.get(1), Sweep.TOKENS_PER_BATCH);
     this.chunkRows = rows(CHUNK_BYTES, widest);
+  }
+
+  /**
+   * Forecasts a chunk of the head, and the logits of some tokens against it with two temporary
+   * copies.
+   *
+   * @param tokens whose logits are computed together
+   * @return bytes
+   */
+  public static long workingBytes(long tokens) {
+    long logits = tokens * (CHUNK_BYTES / Sweep.TOKENS_PER_BATCH);
+    return CHUNK_BYTES + LOGITS_COPIES * logits;
   }
 
   private int rows(int bytes, long width) {

@@ -76,13 +76,15 @@ public record MemoryBudget(long bytes) {
   }
 
   /**
-   * Returns what each of some models has that are open together.
+   * Returns what each of some models has that are open together in one process.
    *
    * @param models at least 1
-   * @return an equal part
+   * @return the process and an equal part of what it leaves
    */
   public MemoryBudget sharedBy(int models) {
-    return new MemoryBudget(Math.max(1, bytes / models));
+    long process = MemoryForecast.PROCESS_BYTES;
+    return new MemoryBudget(
+        bytes <= process ? Math.max(1, bytes / models) : process + (bytes - process) / models);
   }
 
   /**

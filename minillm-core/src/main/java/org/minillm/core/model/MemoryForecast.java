@@ -1,10 +1,14 @@
 package org.minillm.core.model;
 
 import static com.google.common.collect.ImmutableSet.toImmutableSet;
-import static java.util.Objects.requireNonNull;
 
 import ai.djl.ndarray.types.Shape;
 import com.google.common.collect.ImmutableSet;
+import com.google.common.math.LongMath;
+import java.math.RoundingMode;
+import java.util.Collection;
+import java.util.Locale;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.stream.IntStream;
 
@@ -14,44 +18,79 @@ import java.util.stream.IntStream;
  *
  * @param largestBlockBytes float32 weights of the largest layer
  * @param allBlocksBytes float32 weights of all layers
+ * @param headBytes float32 weights of the language head, for a pass that keeps it in memory where
+ *     the budget has room for it and all layers; else 0
  * @param workingBytes what a pass holds beside resident layers: the block at work, its perturbed
- *     copy, activations of one micro-batch, a chunk of the language head
- * @param streamBytes the residual streams of a calibration set, which wait in a scratch file where
- *     the budget has no room for all of them
+ *     copy, activations and scores of one micro-batch, a chunk of the language head
+ * @param streamBytes the residual streams of a text, which wait in a scratch file where the budget
+ *     has no room for all of them
  */
 public record MemoryForecast(
-    long largestBlockBytes, long allBlocksBytes, long workingBytes, long streamBytes) {
+    long largestBlockBytes,
+    long allBlocksBytes,
+    long headBytes,
+    long workingBytes,
+    long streamBytes) {
 
   /** The JVM, the engine's code and its thread pools, before any weight is read (measured). */
   static final long PROCESS_BYTES = 350L << 20;
 
   private static final int BLOCK_COPIES = 2;
+  private static final int BYTES_PER_MB = 1_000_000;
+  private static final int BITS_PER_MEBIBYTE = 20;
 
   /**
-   * Arrays as wide as a token is in a block; of LLaMA-7B's shapes 11 were measured. The twelfth has
+   * Arrays as wide as a token is in a block; of LLaMA-7B's shapes 10 were measured. One more has
    * room for the three micro-batches that a pass over spilled streams holds.
    */
-  private static final int ACTIVATIONS = 12;
+  private static final int ACTIVATIONS = 11;
 
   /**
-   * Forecasts a model.
+   * Forecasts a pass over texts of one length.
    *
    * @param decoder knows the tensors and their shapes
+   * @param rows texts that go through a layer together
+   * @param length tokens of each
    * @return the forecast
    */
-  public static MemoryForecast of(Decoder decoder) {
-    requireNonNull(decoder, "decoder");
+  static MemoryForecast of(Decoder decoder, long rows, long length) {
     ModelConfig config = decoder.config();
     long[] blocks =
         IntStream.range(0, config.layers().size()).mapToLong(i -> blockBytes(decoder, i)).toArray();
     long largest = IntStream.range(0, blocks.length).mapToLong(i -> blocks[i]).max().orElse(0);
     long all = IntStream.range(0, blocks.length).mapToLong(i -> blocks[i]).sum();
-    int widest =
-        config.layers().stream().mapToInt(LayerShape::intermediateSize).max().orElse(0)
-            + config.hiddenSize();
-    long activations = (long) ACTIVATIONS * Sweep.TOKENS_PER_BATCH * widest * Float.BYTES;
+    long tokens = Math.max(Sweep.TOKENS_PER_BATCH, rows * length);
     return new MemoryForecast(
-        largest, all, BLOCK_COPIES * largest + activations + LanguageHead.WORKING_BYTES, 0);
+        largest,
+        all,
+        0,
+        BLOCK_COPIES * largest
+            + ACTIVATIONS * tokens * widest(config) * Float.BYTES
+            + decoder.positionBytes(rows, length)
+            + decoder.attentionBytes(rows, length)
+            + LanguageHead.workingBytes(tokens),
+        0);
+  }
+
+  /** Numbers that a token is in a block: in its MLP, and in the stream or in attention. */
+  private static long widest(ModelConfig config) {
+    long headWidth = (long) config.queryHeadsPerKeyValueHead() * config.headDim();
+    return config.layers().stream()
+        .mapToLong(
+            layer ->
+                layer.intermediateSize()
+                    + Math.max(config.hiddenSize(), layer.keyValueHeads() * headWidth))
+        .max()
+        .orElse(config.hiddenSize());
+  }
+
+  /**
+   * Forecasts work that reads no weights into memory, such as a cut from file to file.
+   *
+   * @return the process alone
+   */
+  public static MemoryForecast ofTheProcess() {
+    return new MemoryForecast(0, 0, 0, 0, 0);
   }
 
   private static long blockBytes(Decoder decoder, int layer) {
@@ -80,7 +119,8 @@ public record MemoryForecast(
    * @return the forecast with more working memory
    */
   public MemoryForecast plus(long bytes) {
-    return new MemoryForecast(largestBlockBytes, allBlocksBytes, workingBytes + bytes, streamBytes);
+    return new MemoryForecast(
+        largestBlockBytes, allBlocksBytes, headBytes, workingBytes + bytes, streamBytes);
   }
 
   /**
@@ -90,7 +130,18 @@ public record MemoryForecast(
    * @return the forecast with more streams
    */
   public MemoryForecast withStreams(long bytes) {
-    return new MemoryForecast(largestBlockBytes, allBlocksBytes, workingBytes, streamBytes + bytes);
+    return new MemoryForecast(
+        largestBlockBytes, allBlocksBytes, headBytes, workingBytes, streamBytes + bytes);
+  }
+
+  /**
+   * Adds a language head that stays in memory where there is room for it.
+   *
+   * @param bytes of its float32 weights
+   * @return the forecast with the head
+   */
+  MemoryForecast withHead(long bytes) {
+    return new MemoryForecast(largestBlockBytes, allBlocksBytes, bytes, workingBytes, streamBytes);
   }
 
   /**
@@ -108,6 +159,17 @@ public record MemoryForecast(
     // the first room is for the layer that is read ahead: it hides the reading of all that do not
     // stay, and staying saves the reading of one
     return (int) Math.max(0, layersIn(free) - 1);
+  }
+
+  /**
+   * Decides whether the language head stays in memory, for a pass that asks for it.
+   *
+   * @param budget for the whole process
+   * @param residentNow what the process had before it worked, where it is known
+   * @return true where there is room for it beside all layers
+   */
+  boolean keepsHead(MemoryBudget budget, OptionalLong residentNow) {
+    return headBytes > 0 && freeBytes(budget, residentNow) >= allBlocksBytes + headBytes;
   }
 
   /**
@@ -148,6 +210,36 @@ public record MemoryForecast(
   }
 
   /**
+   * Says why a budget cannot be kept.
+   *
+   * @param budget for the whole process
+   * @param model what the work is on
+   * @return a sentence to which a remedy is to be added: {@link #smallestBudgetInWords}; empty
+   *     where the budget can be kept
+   */
+  public Optional<String> shortfall(MemoryBudget budget, String model) {
+    return budget.bytes() >= smallestBudget()
+        ? Optional.empty()
+        : Optional.of(
+            String.format(
+                Locale.ROOT,
+                "memory budget %s: this work on %s takes about %,d MB with one layer in memory at a"
+                    + " time",
+                budget,
+                model,
+                smallestBudget() / BYTES_PER_MB));
+  }
+
+  /**
+   * Returns the smallest budget that can be kept, as {@link MemoryBudget#parse} reads it.
+   *
+   * @return whole mebibytes, rounded up
+   */
+  public String smallestBudgetInWords() {
+    return LongMath.divide(smallestBudget(), 1L << BITS_PER_MEBIBYTE, RoundingMode.CEILING) + "m";
+  }
+
+  /**
    * Returns the smallest budget that can be kept.
    *
    * @return bytes of the process with one layer and one micro-batch in memory at a time
@@ -167,6 +259,20 @@ public record MemoryForecast(
     long free = Math.max(0, freeBytes(budget, unknown));
     return smallestBudget()
         + (spillsStreams(budget, unknown) ? 0 : streamBytes)
-        + (free >= allBlocksBytes ? allBlocksBytes : layersIn(free) * largestBlockBytes);
+        + (free >= allBlocksBytes ? allBlocksBytes : layersIn(free) * largestBlockBytes)
+        + (keepsHead(budget, unknown) ? headBytes : 0);
+  }
+
+  /**
+   * Forecasts models that are open together, each with its part of a budget.
+   *
+   * @param forecasts one a model, at least 1
+   * @param budget of all of them
+   * @return bytes at the peak
+   */
+  public static long peakBytesTogether(Collection<MemoryForecast> forecasts, MemoryBudget budget) {
+    MemoryBudget part = budget.sharedBy(forecasts.size());
+    return PROCESS_BYTES
+        + forecasts.stream().mapToLong(each -> each.peakBytes(part) - PROCESS_BYTES).sum();
   }
 }

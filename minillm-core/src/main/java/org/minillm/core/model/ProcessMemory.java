@@ -37,6 +37,16 @@ public final class ProcessMemory {
   }
 
   /**
+   * Returns the figures of another process.
+   *
+   * @param pid its number
+   * @return a reader; empty figures where there is none or no more
+   */
+  public static ProcessMemory of(long pid) {
+    return new ProcessMemory(Path.of("/proc", Long.toString(pid)));
+  }
+
+  /**
    * Returns the memory in use now (VmRSS).
    *
    * @return bytes; empty where the system does not tell

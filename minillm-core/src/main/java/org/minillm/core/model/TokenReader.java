@@ -18,6 +18,9 @@ import org.minillm.core.linalg.NotFiniteException;
  */
 public final class TokenReader implements AutoCloseable {
 
+  /** In the engine and in Java, as they are computed and as they are handed out. */
+  private static final int LOGITS_COPIES = 4;
+
   private final CausalLm model;
   private final NDManager manager;
   private final LanguageHead head;
@@ -34,7 +37,8 @@ public final class TokenReader implements AutoCloseable {
    *
    * @param model the model; used by one reader or sweep at a time
    * @param capacity tokens that will be read at most
-   * @throws IOException if the model fits into memory and cannot be read
+   * @throws IOException if the model fits into memory, which {@link CausalLm#reserve} finds out,
+   *     and cannot be read
    */
   public TokenReader(CausalLm model, int capacity) throws IOException {
     requireNonNull(model, "model");
@@ -48,10 +52,39 @@ public final class TokenReader implements AutoCloseable {
     for (int layer = 0; layer < layers; layer++) {
       caches.add(new KeyValueCache(capacity, manager));
     }
-    if (model.residentLayers() == layers) {
+    if (model.keepsHead()) {
       head.keep(manager);
       keepLayers();
     }
+  }
+
+  /**
+   * Forecasts a reader: the first tokens, keys and values of all, and logits. Where the budget has
+   * room, all layers and the language head stay in memory.
+   *
+   * @param model the model
+   * @param rows sequences
+   * @param first tokens of each that are read together at the beginning
+   * @param capacity tokens that will be read at most
+   * @return the forecast
+   */
+  public static MemoryForecast memoryForecast(
+      CausalLm model, long rows, long first, long capacity) {
+    ModelConfig config = model.config();
+    long tokens = rows * capacity;
+    long ofAToken = 0;
+    long largest = 0;
+    for (LayerShape layer : config.layers()) {
+      long keysAndValues = 2L * layer.keyValueHeads() * config.headDim() * Float.BYTES;
+      ofAToken += keysAndValues;
+      largest = Math.max(largest, keysAndValues);
+    }
+    long logits = LOGITS_COPIES * rows * config.vocabSize() * Float.BYTES;
+    return model
+        .memoryForecast(rows, first)
+        // those of the layer at work once more, on their way through a product
+        .plus(tokens * (ofAToken + largest) + logits)
+        .withHead(model.elements(model.decoder().headTensor()) * Float.BYTES);
   }
 
   /** Opens all layers: for a single token, opening one would take as long as half of its work. */

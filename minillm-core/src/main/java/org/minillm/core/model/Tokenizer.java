@@ -25,6 +25,9 @@ public final class Tokenizer implements AutoCloseable {
 
   private static final TokenizersLibrary LIBRARY = library();
 
+  /** A byte of text leaves that many, as measured on texts of 1 to 10 MB. */
+  private static final long BYTES_LEFT = 32;
+
   /** In the encoding that Java hands to native code, whose length it counts in an int. */
   private static final long MAX_TEXT_BYTES = Integer.MAX_VALUE - 1;
 
@@ -167,6 +170,16 @@ public final class Tokenizer implements AutoCloseable {
   }
 
   /**
+   * Forecasts what the process has grown by when a text was tokenised, mostly of Java's heap.
+   *
+   * @param text its bytes
+   * @return bytes
+   */
+  public static long bytesLeftBy(long text) {
+    return BYTES_LEFT * text;
+  }
+
+  /**
    * Tokenises a file as a whole.
    *
    * @param text UTF-8; line ends of Windows read as {@code \n}
@@ -176,7 +189,9 @@ public final class Tokenizer implements AutoCloseable {
    *     not have
    */
   public int[] encodeFile(Path text) throws IOException {
-    return encode(TextFile.read(text));
+    int[] ids = encode(TextFile.read(text));
+    NativeHeap.trim();
+    return ids;
   }
 
   /**

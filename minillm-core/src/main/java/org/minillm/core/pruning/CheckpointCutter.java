@@ -84,11 +84,12 @@ public final class CheckpointCutter {
   /**
    * Forecasts what {@link #write} needs in memory; it reserves it.
    *
-   * @return the forecast of the model, with the streams and second moments of the restoration
+   * @return the forecast of the model, with the streams and second moments of the restoration; of
+   *     the process alone where nothing is restored
    */
   public MemoryForecast memoryForecast() {
     return refit == null
-        ? model.memoryForecast()
+        ? MemoryForecast.ofTheProcess()
         : PruningMemory.ofARestoration(
             model,
             refit.data(),
@@ -107,7 +108,11 @@ public final class CheckpointCutter {
    * @throws IOException if the checkpoint cannot be read or the target cannot be written
    */
   public PruningReport write(Path target, boolean overwrite) throws IOException {
-    model.reserve(memoryForecast());
+    if (refit == null) {
+      model.requireBudget(memoryForecast());
+    } else {
+      model.reserve(memoryForecast());
+    }
     try {
       return refit == null
           ? write(target, overwrite, name -> Optional.empty())

@@ -48,13 +48,15 @@ final class PruningMemory {
     long ofPasses =
         (restored ? ofARestoration(restoration, kinds) : streams) * bytesOfAStream(model, data);
     long ofLosses = measuresLosses ? MaskedLosses.bytes(model, data) : 0;
-    return forecast(model, Math.max(ofPasses, ofLosses), squares || restored ? kinds : Set.of());
+    return forecast(
+        model, data, Math.max(ofPasses, ofLosses), squares || restored ? kinds : Set.of());
   }
 
   /** Forecasts the restoration of a plan that cuts some kinds of groups. */
   static MemoryForecast ofARestoration(
       CausalLm model, CalibrationSet data, Restoration restoration, Collection<GroupKind> kinds) {
-    return forecast(model, ofARestoration(restoration, kinds) * bytesOfAStream(model, data), kinds);
+    return forecast(
+        model, data, ofARestoration(restoration, kinds) * bytesOfAStream(model, data), kinds);
   }
 
   /** More than any evidence and any estimate takes. */
@@ -69,9 +71,9 @@ final class PruningMemory {
   }
 
   private static MemoryForecast forecast(
-      CausalLm model, long streamBytes, Collection<GroupKind> squared) {
+      CausalLm model, CalibrationSet data, long streamBytes, Collection<GroupKind> squared) {
     return model
-        .memoryForecast()
+        .memoryForecast(data.window())
         .withStreams(streamBytes)
         .plus(
             model.groups(squared).stream()

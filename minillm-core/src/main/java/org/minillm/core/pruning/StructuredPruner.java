@@ -89,8 +89,7 @@ public final class StructuredPruner implements Pruner {
   }
 
   /**
-   * Forecasts what {@link #plan} and {@link #apply} need in memory; they reserve it. What {@code
-   * backprop} keeps is not in it.
+   * Forecasts what {@link #plan} and {@link #apply} need in memory; they reserve it.
    *
    * @param model the model
    * @param data the calibration set; may be null where no text is read
@@ -100,12 +99,13 @@ public final class StructuredPruner implements Pruner {
     return data == null || !readsText()
         ? model.memoryForecast()
         : PruningMemory.forecast(
-            model,
-            data,
-            Sets.immutableEnumSet(requires().values()),
-            allocation.measuresLosses(),
-            restoration,
-            target.kinds());
+                model,
+                data,
+                Sets.immutableEnumSet(requires().values()),
+                allocation.measuresLosses(),
+                restoration,
+                target.kinds())
+            .plus(gradientEstimator == null ? 0 : gradientEstimator.memoryBytes(model, data));
   }
 
   @Override

@@ -74,6 +74,8 @@ class MemoryBudgetTest {
 
   @Test
   void modelsThatAreOpenTogetherHaveEqualParts() {
+    assertThat(new MemoryBudget(1 << 30).sharedBy(2))
+        .isEqualTo(new MemoryBudget((350 << 20) + ((1 << 30) - (350 << 20)) / 2));
     assertThat(new MemoryBudget(1001).sharedBy(2)).isEqualTo(new MemoryBudget(500));
     assertThat(new MemoryBudget(1).sharedBy(2)).isEqualTo(new MemoryBudget(1));
   }

@@ -2,6 +2,7 @@ package org.minillm.core.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.List;
 import java.util.OptionalLong;
 import org.junit.jupiter.api.Test;
 
@@ -11,7 +12,7 @@ class MemoryForecastTest {
 
   /** Ten layers of 100 MB at most, 950 MB in all, and 250 MB to work with. */
   private static final MemoryForecast FORECAST =
-      new MemoryForecast(100 * MB, 950 * MB, 250 * MB, 0);
+      new MemoryForecast(100 * MB, 950 * MB, 0, 250 * MB, 0);
 
   private static int resident(MemoryForecast forecast, long megabytes) {
     return forecast.residentLayers(new MemoryBudget(megabytes * MB), OptionalLong.of(400 * MB));
@@ -54,6 +55,47 @@ class MemoryForecastTest {
     assertThat(FORECAST.peakBytes(new MemoryBudget(least + 250 * MB))).isEqualTo(least + 200 * MB);
     assertThat(FORECAST.peakBytes(new MemoryBudget(least + 5_000 * MB)))
         .isEqualTo(least + 950 * MB);
+  }
+
+  @Test
+  void theLanguageHeadStaysWhereThereIsRoomBesideAllLayers() {
+    MemoryForecast forecast = FORECAST.withHead(200 * MB);
+    long least = forecast.smallestBudget();
+    OptionalLong unknown = OptionalLong.empty();
+
+    assertThat(least).isEqualTo(FORECAST.smallestBudget());
+    assertThat(forecast.keepsHead(new MemoryBudget(least + 1_149 * MB), unknown)).isFalse();
+    assertThat(forecast.peakBytes(new MemoryBudget(least + 1_149 * MB)))
+        .isEqualTo(least + 950 * MB);
+    assertThat(forecast.keepsHead(new MemoryBudget(least + 1_150 * MB), unknown)).isTrue();
+    assertThat(forecast.peakBytes(new MemoryBudget(least + 1_150 * MB)))
+        .isEqualTo(least + 1_150 * MB);
+    assertThat(FORECAST.keepsHead(new MemoryBudget(8_000 * MB), unknown)).isFalse();
+  }
+
+  @Test
+  void modelsThatAreOpenTogetherShareTheProcess() {
+    // 250 MB of work and 950 MB of layers each
+    MemoryBudget ample = new MemoryBudget(8_000 * MB);
+    assertThat(MemoryForecast.peakBytesTogether(List.of(FORECAST, FORECAST), ample))
+        .isEqualTo(MemoryForecast.PROCESS_BYTES + 2 * 1_200 * MB);
+
+    // and in the smallest budget, nothing stays of either
+    MemoryBudget least = new MemoryBudget(MemoryForecast.PROCESS_BYTES + 2 * 250 * MB);
+    assertThat(MemoryForecast.peakBytesTogether(List.of(FORECAST, FORECAST), least))
+        .isEqualTo(least.bytes());
+  }
+
+  @Test
+  void aBudgetThatIsTooSmallIsSaidToBeWithOneThatIsNot() {
+    long least = MemoryForecast.PROCESS_BYTES + 250 * MB;
+    assertThat(FORECAST.shortfall(new MemoryBudget(least), "m")).isEmpty();
+    assertThat(FORECAST.shortfall(new MemoryBudget(500 << 20), "models/m"))
+        .contains(
+            "memory budget 500.0 MiB: this work on models/m takes about 617 MB with one layer in"
+                + " memory at a time");
+    assertThat(MemoryBudget.parse(FORECAST.smallestBudgetInWords()).bytes())
+        .isBetween(least, least + (1 << 20));
   }
 
   private static boolean spills(MemoryForecast forecast, long megabytes) {

@@ -88,14 +88,15 @@ interface MemoryContract extends FamilyModels {
             .gradientEstimator(spsa)
             .build();
     List<GradientEstimate> estimates = new ArrayList<>();
-    for (MemoryBudget budget : List.of(MemoryBudget.ofThisMachine(), ONE_BLOCK)) {
+    MemoryBudget smallest = smallestBudget(folder, pruner);
+    for (MemoryBudget budget : List.of(MemoryBudget.ofThisMachine(), smallest)) {
       try (CausalLm model = CausalLm.open(folder, budget)) {
         // WHEN the gradient is estimated, and the model is scored and cut
         CalibrationSet all = Passes.windows(model);
         CalibrationSet data =
             new CalibrationSet(all.source(), all.window(), all.windows().subList(0, 4));
         estimates.add(spsa.estimate(model, data, PassListener.SILENT));
-        Path target = temp.resolve(budget.equals(ONE_BLOCK) ? "one" : "all");
+        Path target = temp.resolve(budget.equals(smallest) ? "one" : "all");
         pruner.apply(model, pruner.plan(model, data), null, target);
       }
     }
@@ -106,5 +107,12 @@ interface MemoryContract extends FamilyModels {
     assertThat(StoredBytes.digests(temp.resolve("one")))
         .containsKey("minillm-plan.json")
         .isEqualTo(StoredBytes.digests(temp.resolve("all")));
+  }
+
+  private static MemoryBudget smallestBudget(Path folder, StructuredPruner pruner)
+      throws IOException {
+    try (CausalLm model = CausalLm.open(folder)) {
+      return new MemoryBudget(pruner.memoryForecast(model, Passes.windows(model)).smallestBudget());
+    }
   }
 }
