@@ -33,8 +33,7 @@ import picocli.CommandLine.Spec;
             + " over the windows.",
     footer = {
       "  minillm bench quality MODEL --methods fms,wanda,magnitude,random --ratios 0.2,0.5 \\",
-      "      --groups channels,heads,both --calibration text.txt --perplexity test.txt,other.txt"
-          + " \\",
+      "      --groups channels,heads,both --calibration text.txt --perplexity test.txt,other.txt \\",
       "      --tasks arc_easy.jsonl,piqa.jsonl --out DIR"
     })
 final class BenchQualityCommand implements Callable<Integer> {
@@ -49,8 +48,8 @@ final class BenchQualityCommand implements Callable<Integer> {
       paramLabel = "M,M,...",
       defaultValue = "fms,wanda,magnitude,random",
       description =
-          "CRITERION[/HEAD_CRITERION][@GRADIENT][+RESTORATION][~ALLOCATION], each with settings"
-              + " after a colon where wanted, such as fms@spsa:probes=16, fms@none,"
+          "CRITERION[/HEAD_CRITERION][@GRADIENT][+RESTORATION][~ALLOCATION], each with settings after"
+              + " a colon where wanted, such as fms@spsa:probes=16, fms@none,"
               + " obs+least-squares:lambda=0.1~global; or best, what prune does unasked.")
   private String methods = "";
 
