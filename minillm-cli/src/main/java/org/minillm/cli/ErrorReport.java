@@ -51,6 +51,7 @@ final class ErrorReport implements IExecutionExceptionHandler, IParameterExcepti
           "File name too long", "choose a shorter one",
           "Is a directory", "expected a file",
           "Not a directory", "a part of its path is a file",
+          "failed to map segment from shared object", "allow more virtual memory with ulimit -v",
           "Too many open files", "allow more of them with ulimit -n",
           "Input/output error", "the disk or the connection to it fails; copy the file again");
 

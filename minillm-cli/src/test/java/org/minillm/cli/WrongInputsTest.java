@@ -222,7 +222,7 @@ class WrongInputsTest {
     Path words = Files.writeString(temp.resolve("words.json"), "{\"ids\": 1}");
     Path large = Files.writeString(temp.resolve("large.json"), "[[1,4096]]");
     Path out = temp.resolve("logits.safetensors");
-    assertFails(logits(ragged, out), 1, "row 1 has 1 ids, row 0 has 2");
+    assertFails(logits(ragged, out), 1, "[1]: 1 ids, expected as many as in the first row, 2");
     assertFails(logits(words, out), 1, "words.json", "[[1,5,9],[1,7,2]]");
     assertFails(logits(large, out), 1, "token id 4096", "0 to 4095");
     assertThat(out).doesNotExist();

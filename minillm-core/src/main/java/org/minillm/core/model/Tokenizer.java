@@ -98,9 +98,10 @@ public final class Tokenizer implements AutoCloseable {
    */
   public int[] encode(String text) {
     requireNativeText(text);
+    long tokenizer = handle();
     long encoding;
     try {
-      encoding = LIBRARY.encode(handle(), text, false);
+      encoding = LIBRARY.encode(tokenizer, text, false);
     } catch (RuntimeException e) {
       throw new IllegalArgumentException(file + ": cannot tokenise the text: " + reason(e), e);
     }

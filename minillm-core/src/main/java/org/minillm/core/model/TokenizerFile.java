@@ -195,17 +195,23 @@ final class TokenizerFile {
       return;
     }
     for (JsonNode merge : model.get("merges").items()) {
-      // two words in an array, or with a space between them
-      String second =
-          merge.isArray()
-              ? merge.items().get(merge.items().size() - 1).text()
-              : merge.text().substring(merge.text().indexOf(' ') + 1);
-      if (!second.startsWith(prefix.text())) {
+      if (!second(merge).startsWith(prefix.text())) {
         throw merge.refuse(
-            "the second part does not begin with \""
-                + prefix.text()
-                + "\" (continuing_subword_prefix)");
+            "the second part does not begin with \"%s\" (continuing_subword_prefix)"
+                .formatted(prefix.text()));
       }
     }
+  }
+
+  /** Two parts in an array, or with a space between them. */
+  private static String second(JsonNode merge) {
+    if (!merge.isArray()) {
+      return merge.text().substring(merge.text().indexOf(' ') + 1);
+    }
+    List<JsonNode> parts = merge.items();
+    if (parts.size() != 2) {
+      throw merge.expected("two parts");
+    }
+    return parts.get(1).text();
   }
 }
