@@ -14,6 +14,7 @@ import java.util.Optional;
 import java.util.TreeMap;
 import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
+import org.minillm.core.plugin.PluginSpec;
 import org.minillm.core.pruning.Allocated;
 import org.minillm.core.pruning.Allocation;
 import org.minillm.core.pruning.CandidateLosses;
@@ -52,13 +53,13 @@ public record BalancedAllocation(Allocation of) implements Allocation {
 
   @Override
   public Map<String, String> parameters() {
-    return ImmutableMap.of("of", PluginList.text(of));
+    return ImmutableMap.of("of", PluginSpec.join(ImmutableList.of(of)));
   }
 
   @Override
   public Allocation with(Map<String, String> changes) {
     Parameters parameters = new Parameters(this, changes);
-    return new BalancedAllocation(PluginList.plugin(Allocation.class, parameters.text("of")));
+    return new BalancedAllocation(parameters.plugin("of", Allocation.class));
   }
 
   @Override

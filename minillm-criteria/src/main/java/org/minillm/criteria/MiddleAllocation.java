@@ -34,11 +34,15 @@ import org.minillm.core.pruning.UniformAllocation;
 public record MiddleAllocation(double first, double last, double rise, double fall, Comparison by)
     implements Allocation {
 
-  /** 4 of 30 or 32 layers, none of fewer than 8. */
-  public static final double DEFAULT_FIRST = 0.134;
+  /** The parts of the best recipe (docs/method.md): of 30 layers 3, then 1 that gives a half. */
+  private static final double DEFAULT_FIRST = 0.1;
 
-  /** 2 of 30 or 32 layers, none of fewer than 15. */
-  public static final double DEFAULT_LAST = 0.067;
+  private static final double DEFAULT_RISE = 0.034;
+
+  /** And of 30 layers the last 2, and before them 6 that give less and less. */
+  private static final double DEFAULT_LAST = 0.067;
+
+  private static final double DEFAULT_FALL = 0.2;
 
   /** Where the layers between would lose more than this, the ends give too. */
   private static final double MOST_OF_A_LAYER = 0.9;
@@ -55,9 +59,9 @@ public record MiddleAllocation(double first, double last, double rise, double fa
         fall);
   }
 
-  /** The default parts; for {@link java.util.ServiceLoader}. */
+  /** The parts of the best recipe; heads compared by what a restoration cannot make up for. */
   public MiddleAllocation() {
-    this(DEFAULT_FIRST, DEFAULT_LAST);
+    this(DEFAULT_FIRST, DEFAULT_LAST, DEFAULT_RISE, DEFAULT_FALL, Comparison.RESTORED);
   }
 
   /**

@@ -2,6 +2,7 @@ package org.minillm.criteria;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import com.google.common.collect.ImmutableMap;
 import com.google.common.collect.ImmutableSet;
@@ -53,18 +54,25 @@ class MiddleAllocationTest {
   }
 
   @Test
-  void thirtyLayersLeaveFourAndTwoWhole() {
+  void ofThirtyLayersTheFirstAndLastStayWholeAndTheirNeighboursGiveLess() {
     // GIVEN the layers of SmolLM2
     List<ScoredGroup> groups = layers(30, GroupKind.MLP_CHANNELS, new double[1536]);
 
-    // WHEN a fifth goes
+    // WHEN a fifth goes, with nothing chosen
     List<Integer> counts =
         counts(new MiddleAllocation(), groups, PruningTarget.of(0.2, GroupKind.MLP_CHANNELS));
 
-    // THEN 24 layers keep 1152
-    assertThat(counts.subList(0, 4)).containsOnly(1536);
-    assertThat(counts.subList(4, 28)).containsOnly(1152);
+    // THEN 3 and 2 layers stay whole, one gives a half, and 6 give 6/7 to 1/7 of what 18 give:
+    // 9216 channels make 9216 / (18 + 1/2 + 3) = 428.65 for each of the 18
+    assertThat(counts.subList(0, 3)).containsOnly(1536);
+    assertThat(counts.get(3)).isEqualTo(1536 - 214);
+    assertThat(counts.subList(4, 22)).allMatch(count -> count == 1107 || count == 1108);
+    for (int k = 1; k <= 6; k++) {
+      // each makes up for the rounding of those before
+      assertThat(counts.get(28 - k)).isCloseTo((int) (1536 - 428.65 * k / 7), within(1));
+    }
     assertThat(counts.subList(28, 30)).containsOnly(1536);
+    assertThat(sum(counts)).isEqualTo(30 * 1536 - 9216);
   }
 
   @Test
@@ -170,14 +178,8 @@ class MiddleAllocationTest {
   @Test
   void parametersMakeTheSameAllocationAgain() {
     assertThat(new MiddleAllocation().with(TAPERED.parameters())).isEqualTo(TAPERED);
-    assertThat(new MiddleAllocation().with(ImmutableMap.of("fall", "0.2")))
-        .isEqualTo(
-            new MiddleAllocation(
-                MiddleAllocation.DEFAULT_FIRST,
-                MiddleAllocation.DEFAULT_LAST,
-                0,
-                0.2,
-                Comparison.STREAM));
+    assertThat(new MiddleAllocation().with(ImmutableMap.of("fall", "0.3")))
+        .isEqualTo(new MiddleAllocation(0.1, 0.067, 0.034, 0.3, Comparison.RESTORED));
   }
 
   @Test
@@ -241,10 +243,8 @@ class MiddleAllocationTest {
     // THEN the criterion's own scores compare them, and no other criterion is asked
     assertThat(own.criterion(GroupKind.ATTENTION_HEADS)).isEmpty();
     assertThat(new MiddleAllocation().criterion(GroupKind.ATTENTION_HEADS))
-        .contains(new Energy(TokenWeights.STREAM));
-    assertThat(
-            new MiddleAllocation(0, 0, 0, 0, Comparison.RESTORED)
-                .criterion(GroupKind.ATTENTION_HEADS))
         .contains(new Obs(0.1, Obs.Ridge.MEAN, TokenWeights.STREAM, 1));
+    assertThat(new MiddleAllocation(0.1, 0.1).criterion(GroupKind.ATTENTION_HEADS))
+        .contains(new Energy(TokenWeights.STREAM));
   }
 }

@@ -150,7 +150,7 @@ class SmolLm2RealIT {
       throws IOException {
     // GIVEN structured OBS, re-fitted to the dense model's residual stream
     StructuredPruner.Builder restored =
-        pruner(new Obs(), ratio)
+        pruner(new Obs(0.1, Obs.Ridge.DIAGONAL, TokenWeights.EQUAL, 1), ratio)
             .restoration(
                 new LeastSquares(
                     lambda,
