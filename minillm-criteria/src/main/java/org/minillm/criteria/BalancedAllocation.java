@@ -68,14 +68,13 @@ public record BalancedAllocation(Allocation of) implements Allocation {
   }
 
   @Override
-  public boolean measuresLosses() {
-    return true;
+  public boolean comparesScores(GroupKind kind) {
+    return of.comparesScores(kind);
   }
 
   @Override
-  public ImmutableSortedMap<GroupId, Integer> unitsToKeep(
-      List<ScoredGroup> groups, PruningTarget target) {
-    throw new UnsupportedOperationException("balanced goes by losses, not by scores alone");
+  public boolean measuresLosses() {
+    return true;
   }
 
   @Override

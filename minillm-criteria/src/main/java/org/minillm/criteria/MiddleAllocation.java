@@ -4,14 +4,15 @@ import static com.google.common.base.Preconditions.checkArgument;
 
 import com.google.common.collect.ImmutableMap;
 import com.google.common.collect.ImmutableSet;
-import com.google.common.collect.ImmutableSortedMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.IntStream;
 import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
+import org.minillm.core.pruning.Allocated;
 import org.minillm.core.pruning.Allocation;
+import org.minillm.core.pruning.CandidateLosses;
 import org.minillm.core.pruning.ImportanceCriterion;
 import org.minillm.core.pruning.PruningTarget;
 import org.minillm.core.pruning.ScoredGroup;
@@ -108,10 +109,16 @@ public record MiddleAllocation(double first, double last, double rise, double fa
   }
 
   @Override
-  public ImmutableSortedMap<GroupId, Integer> unitsToKeep(
-      List<ScoredGroup> groups, PruningTarget target) {
-    return GlobalAllocation.unitsToKeep(
-        groups.stream().map(by::comparable).toList(), target, this::channels);
+  public boolean comparesScores(GroupKind kind) {
+    return kind != GroupKind.MLP_CHANNELS && by.criterion().isEmpty();
+  }
+
+  @Override
+  public Allocated allocate(
+      List<ScoredGroup> groups, PruningTarget target, CandidateLosses losses) {
+    return Allocated.of(
+        GlobalAllocation.unitsToKeep(
+            groups.stream().map(by::comparable).toList(), target, this::channels));
   }
 
   private Map<GroupId, Integer> channels(List<ScoredGroup> groups, PruningTarget target) {

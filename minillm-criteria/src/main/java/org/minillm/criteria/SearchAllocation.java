@@ -4,13 +4,11 @@ import static com.google.common.base.Preconditions.checkArgument;
 
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableMap;
-import com.google.common.collect.ImmutableSortedMap;
 import java.io.IOException;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.plugin.PluginSpec;
 import org.minillm.core.pruning.Allocated;
@@ -55,7 +53,7 @@ public record SearchAllocation(ImmutableList<Allocation> among) implements Alloc
           kind.id(),
           PluginSpec.join(criteria));
       checkArgument(
-          criteria.isEmpty() || among.stream().noneMatch(GlobalAllocation::comparesOwnScores),
+          criteria.isEmpty() || among.stream().noneMatch(other -> other.comparesScores(kind)),
           "among: %s are compared by %s and by the scores that choose them; expected allocations"
               + " that compare by the same scores",
           kind.id(),
@@ -105,12 +103,6 @@ public record SearchAllocation(ImmutableList<Allocation> among) implements Alloc
   @Override
   public boolean measuresLosses() {
     return true;
-  }
-
-  @Override
-  public ImmutableSortedMap<GroupId, Integer> unitsToKeep(
-      List<ScoredGroup> groups, PruningTarget target) {
-    throw new UnsupportedOperationException("search goes by losses, not by scores alone");
   }
 
   @Override

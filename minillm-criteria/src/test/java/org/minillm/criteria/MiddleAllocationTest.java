@@ -13,6 +13,7 @@ import org.junit.jupiter.api.Test;
 import org.minillm.core.calibration.TokenWeights;
 import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
+import org.minillm.core.pruning.CandidateLosses;
 import org.minillm.core.pruning.PruningTarget;
 import org.minillm.core.pruning.ScoredGroup;
 
@@ -35,7 +36,8 @@ class MiddleAllocationTest {
 
   private static List<Integer> counts(
       MiddleAllocation allocation, List<ScoredGroup> groups, PruningTarget target) {
-    return List.copyOf(allocation.unitsToKeep(groups, target).values());
+    return List.copyOf(
+        allocation.allocate(groups, target, CandidateLosses.NONE).unitsToKeep().values());
   }
 
   @Test
@@ -150,7 +152,8 @@ class MiddleAllocationTest {
         .containsExactly(104, 80, 64, 64, 104, 64, 64, 80, 88, 104);
 
     // WHEN it is 39, and 7 layers can give 35
-    assertThatThrownBy(() -> TAPERED.unitsToKeep(groups, bounded(39)))
+    assertThatThrownBy(
+            () -> TAPERED.allocate(groups, bounded(39), CandidateLosses.NONE).unitsToKeep())
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageStartingWith("pruning ratio 0.3 asked for, but 0.2692 is all that can be");
   }
@@ -205,7 +208,9 @@ class MiddleAllocationTest {
     // THEN it is one of layer 0
     assertThat(
             new MiddleAllocation(0.5, 0)
-                .unitsToKeep(groups, PruningTarget.of(0.25, GroupKind.ATTENTION_HEADS)))
+                .allocate(
+                    groups, PruningTarget.of(0.25, GroupKind.ATTENTION_HEADS), CandidateLosses.NONE)
+                .unitsToKeep())
         .isEqualTo(
             ImmutableMap.of(
                 new GroupId(0, GroupKind.ATTENTION_HEADS), 1,

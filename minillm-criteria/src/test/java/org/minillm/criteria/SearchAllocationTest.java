@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableMap;
-import com.google.common.collect.ImmutableSortedMap;
 import com.google.common.primitives.ImmutableDoubleArray;
 import java.io.IOException;
 import java.util.List;
@@ -179,9 +178,9 @@ class SearchAllocationTest {
     }
 
     @Override
-    public ImmutableSortedMap<GroupId, Integer> unitsToKeep(
-        List<ScoredGroup> groups, PruningTarget target) {
-      return ImmutableSortedMap.of();
+    public Allocated allocate(
+        List<ScoredGroup> groups, PruningTarget target, CandidateLosses losses) {
+      return Allocated.of(Map.of());
     }
   }
 
