@@ -2,20 +2,23 @@ package org.minillm.cli;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import com.google.common.collect.ImmutableSortedMap;
 import com.google.common.hash.Hashing;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
-import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.checkpoint.CheckpointWriter;
 import org.minillm.core.journal.JournalFolder;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.EngineThreads;
+import org.minillm.core.plugin.PluginSpec;
 import org.minillm.core.pruning.CheckpointCutter;
 import org.minillm.core.pruning.PruningPlan;
+import org.minillm.core.pruning.PruningRecipe;
 import org.minillm.core.pruning.PruningReport;
 import org.minillm.core.pruning.Refit;
 import org.minillm.core.pruning.Restoration;
@@ -39,6 +42,8 @@ import picocli.CommandLine.Spec;
       "  minillm apply MODEL --plan plan.json --out SMALLER"
     })
 final class ApplyCommand implements Callable<Integer> {
+
+  private static final String RESTORATION = "restoration";
 
   @Spec private CommandSpec spec;
 
@@ -75,7 +80,7 @@ final class ApplyCommand implements Callable<Integer> {
     CheckpointWriter.checkTarget(out, force, model);
     json.check();
     PruningPlan read = PruningPlan.read(plan);
-    Restoration restoration = restore.restoration(madeWith(read));
+    Restoration restoration = restore.restoration(() -> madeWith(read));
     RunCost cost = RunCost.start();
     try (CausalLm lm = CausalLm.open(model, memory.budget())) {
       PruningReport report =
@@ -89,7 +94,7 @@ final class ApplyCommand implements Callable<Integer> {
 
   private PruningReport writeRestored(CausalLm lm, PruningPlan read, Restoration restoration)
       throws Exception {
-    CalibrationSet data = calibration.read(lm);
+    CalibrationSet data = calibration.read(lm, PruningRecipe.best());
     Path remembered = journal.beside(out);
     Map<String, String> run = run(lm, read, restoration, data);
     try (CliProgress progress = CliProgress.on(spec.commandLine().getErr());
@@ -118,7 +123,7 @@ final class ApplyCommand implements Callable<Integer> {
   private Map<String, String> run(
       CausalLm lm, PruningPlan read, Restoration restoration, CalibrationSet data)
       throws IOException {
-    Map<String, String> facts = new TreeMap<>(restoration.provenance("restoration"));
+    Map<String, String> facts = new TreeMap<>(restoration.provenance(RESTORATION));
     facts.putAll(data.provenance());
     facts.put("model", lm.checkpoint().sha256OfSamples());
     facts.put("plan", Hashing.sha256().hashString(read.toJson(), UTF_8).toString());
@@ -140,14 +145,18 @@ final class ApplyCommand implements Callable<Integer> {
                     .put("out", out.toString()))));
   }
 
-  /** The restoration that a plan names, as the command line would. */
-  private static String madeWith(PruningPlan plan) {
-    String name = plan.provenance().getOrDefault("restoration", PruningMethod.NONE);
-    String settings =
-        plan.provenance().entrySet().stream()
-            .filter(fact -> fact.getKey().startsWith("restoration."))
-            .map(fact -> fact.getKey().substring("restoration.".length()) + "=" + fact.getValue())
-            .collect(Collectors.joining(","));
-    return settings.isEmpty() ? name : name + ":" + settings;
+  /** The restoration that a plan names. */
+  private static @Nullable Restoration madeWith(PruningPlan plan) {
+    String name = plan.provenance().getOrDefault(RESTORATION, RestoreOption.NONE);
+    ImmutableSortedMap.Builder<String, String> settings = ImmutableSortedMap.naturalOrder();
+    plan.provenance()
+        .forEach(
+            (key, value) -> {
+              if (key.startsWith(RESTORATION + ".")) {
+                settings.put(key.substring(RESTORATION.length() + 1), value);
+              }
+            });
+    return RestoreOption.unlessNone(
+        Restoration.class, new PluginSpec(name, settings.buildOrThrow()).toString(), Map.of());
   }
 }

@@ -115,7 +115,7 @@ final class BenchEstimatesCommand implements Callable<Integer> {
           .map(
               word ->
                   new EstimateBenchmark.Estimator(
-                      word, PruningMethod.unlessNone(GradientEstimator.class, word, offered)))
+                      word, RestoreOption.unlessNone(GradientEstimator.class, word, offered)))
           .collect(ImmutableList.toImmutableList());
     } catch (IllegalArgumentException e) {
       throw new ParameterException(
@@ -133,7 +133,11 @@ final class BenchEstimatesCommand implements Callable<Integer> {
 
   private CalibrationSet calibrationSet(CausalLm lm) throws IOException {
     try (Tokenizer tokenizer = lm.tokenizer()) {
-      return CalibrationOptions.read(tokenizer, calibration, samples, WINDOW);
+      return CalibrationSet.evenlySpaced(
+          CalibrationOptions.source(calibration),
+          CalibrationOptions.tokens(tokenizer, calibration),
+          samples,
+          WINDOW);
     }
   }
 

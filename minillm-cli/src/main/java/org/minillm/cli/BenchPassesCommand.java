@@ -13,12 +13,14 @@ import java.util.Map;
 import java.util.OptionalLong;
 import java.util.concurrent.Callable;
 import org.minillm.core.model.CausalLm;
+import org.minillm.core.pruning.PruningRecipe;
 import org.minillm.core.pruning.PruningTarget;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
@@ -73,12 +75,19 @@ final class BenchPassesCommand implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     List<PruningMethod> chosen = PruningMethod.option(spec, methods, Map.of());
+    if (chosen.stream().anyMatch(PruningMethod::saysWindows)) {
+      throw new ParameterException(
+          spec.commandLine(),
+          "Invalid value for option '--methods': all methods read the same windows here; give"
+              + " --samples and --window instead of ^");
+    }
     json.check();
     // not where the system keeps temporary files: that is memory on many
     Path temporary = Files.createTempDirectory(Path.of("").toAbsolutePath(), "minillm-passes");
     try (CausalLm model = CausalLm.open(folder, memory.budget())) {
       PassBenchmark benchmark =
-          new PassBenchmark(model, calibration.read(model), temporary.resolve("pruned"));
+          new PassBenchmark(
+              model, calibration.read(model, PruningRecipe.best()), temporary.resolve("pruned"));
       PruningTarget target = new PruningTarget(0.2, groups.kinds(), 1, 1, ImmutableSet.of());
       chosen.forEach(method -> benchmark.add(method, target));
       memory.announce(benchmark.memoryForecast(), folder);

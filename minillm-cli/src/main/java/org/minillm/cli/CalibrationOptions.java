@@ -6,6 +6,7 @@ import org.jspecify.annotations.Nullable;
 import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.Tokenizer;
+import org.minillm.core.pruning.PruningRecipe;
 import org.minillm.demo.DemoData;
 import picocli.CommandLine.Option;
 
@@ -14,8 +15,6 @@ final class CalibrationOptions {
 
   /** How the text that comes with the program is called in plans. */
   private static final String EMBEDDED = "WikiText-2";
-
-  private static final int DEFAULT_SAMPLES = 128;
 
   @Option(
       names = "--calibration",
@@ -37,33 +36,35 @@ final class CalibrationOptions {
   @Option(
       names = "--window",
       paramLabel = "T",
-      defaultValue = "128",
       converter = OptionTypes.Window.class,
-      description = "Tokens a calibration window.")
-  private int window;
+      description = "Tokens a calibration window. Default: 128.")
+  private @Nullable Integer window;
 
-  /** Reads the text with the model's tokenizer. */
-  CalibrationSet read(CausalLm model) throws IOException {
+  /**
+   * Reads the text with the model's tokenizer.
+   *
+   * @param recipe says how much of it, where the user does not
+   */
+  CalibrationSet read(CausalLm model, PruningRecipe recipe) throws IOException {
     try (Tokenizer tokenizer = model.tokenizer()) {
-      return read(tokenizer, text, samples, window);
+      int[] tokens = tokens(tokenizer, text);
+      int length = window == null ? recipe.windowTokens() : window;
+      return samples == null
+          ? recipe.toBuilder()
+              .calibration(recipe.windows(), length)
+              .build()
+              .calibrationSet(source(text), tokens)
+          : CalibrationSet.evenlySpaced(source(text), tokens, samples, length);
     }
   }
 
-  /**
-   * Reads a calibration text.
-   *
-   * @param text null for the one that comes with the program
-   * @param samples windows; null for 128, or as many as a shorter text has
-   * @param window tokens a window
-   */
-  static CalibrationSet read(
-      Tokenizer tokenizer, @Nullable Path text, @Nullable Integer samples, int window)
-      throws IOException {
-    int[] tokens =
-        text == null ? tokenizer.encode(DemoData.calibrationText()) : tokenizer.encodeFile(text);
-    String source = text == null ? EMBEDDED : text.getFileName().toString();
-    int wanted =
-        samples == null ? Math.max(1, Math.min(DEFAULT_SAMPLES, tokens.length / window)) : samples;
-    return CalibrationSet.evenlySpaced(source, tokens, wanted, window);
+  /** Tokenises a calibration text; null for the one that comes with the program. */
+  static int[] tokens(Tokenizer tokenizer, @Nullable Path text) throws IOException {
+    return text == null ? tokenizer.encode(DemoData.calibrationText()) : tokenizer.encodeFile(text);
+  }
+
+  /** How a calibration text is called in plans. */
+  static String source(@Nullable Path text) {
+    return text == null ? EMBEDDED : text.getFileName().toString();
   }
 }

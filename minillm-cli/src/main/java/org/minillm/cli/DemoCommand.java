@@ -17,6 +17,7 @@ import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.PassListener;
 import org.minillm.core.model.Tokenizer;
+import org.minillm.core.pruning.PruningRecipe;
 import org.minillm.core.pruning.PruningReport;
 import org.minillm.core.pruning.PruningTarget;
 import org.minillm.core.pruning.StructuredPruner;
@@ -38,8 +39,7 @@ import picocli.CommandLine.Spec;
 final class DemoCommand implements Callable<Integer> {
 
   private static final double[] RATIOS = {0.2, 0.5};
-  private static final List<String> METHODS =
-      List.of("magnitude", "wanda", "fms", PruningMethod.BEST);
+  private static final List<String> METHODS = List.of("magnitude", "wanda", "fms", "best");
   private static final int SAMPLES = 32;
   private static final int WINDOW = 128;
   private static final int EVALUATION_WINDOWS = 80;
@@ -110,7 +110,7 @@ final class DemoCommand implements Callable<Integer> {
       Path target = work.resolve(name + "-" + percent(ratio));
       RunCost cost = RunCost.start();
       StructuredPruner pruner =
-          PruningMethod.parse(name, Map.of())
+          PruningRecipe.parse(name, Map.of())
               .pruner(PruningTarget.of(ratio, GroupKind.MLP_CHANNELS))
               .build();
       PruningReport pruned = pruner.apply(dense, pruner.plan(dense, data), data, target);

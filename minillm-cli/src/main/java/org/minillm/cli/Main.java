@@ -94,6 +94,7 @@ public final class Main implements Runnable {
         .addSubcommand(new InspectCommand())
         .addSubcommand(new PruneCommand())
         .addSubcommand(new ApplyCommand())
+        .addSubcommand(new RecipeCommand())
         .addSubcommand(new EvaluateCommand())
         .addSubcommand(new CompareCommand())
         .addSubcommand(new GenerateCommand())

@@ -106,15 +106,15 @@ final class PassBenchmark {
 
   /** Adds the two steps of a method: to plan, and to restore and write. */
   void add(PruningMethod method, PruningTarget target) {
-    StructuredPruner pruner = method.pruner(target).overwrite(true).build();
+    StructuredPruner pruner = method.recipe().pruner(target).overwrite(true).build();
     CalibrationSet read = pruner.readsText() ? calibration : null;
     MemoryForecast needed = pruner.memoryForecast(model, read);
     if (needed.smallestBudget() > reserved.smallestBudget()) {
       reserved = needed;
     }
     Planned planned = new Planned(pruner, read);
-    all.add(new Step(method.spec() + ": plan", planned::plan));
-    all.add(new Step(method.spec() + ": write", planned::write));
+    all.add(new Step(method.word() + ": plan", planned::plan));
+    all.add(new Step(method.word() + ": write", planned::write));
   }
 
   /** A pruner and its last plan, which its two steps share. */

@@ -4,24 +4,19 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Locale;
-import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.calibration.CalibrationSet;
-import org.minillm.core.calibration.GradientEstimator;
 import org.minillm.core.calibration.ScoreBackend;
 import org.minillm.core.checkpoint.CheckpointWriter;
 import org.minillm.core.files.TargetFile;
 import org.minillm.core.journal.JournalFolder;
 import org.minillm.core.model.CausalLm;
-import org.minillm.core.plugin.ConfigurablePlugin;
 import org.minillm.core.plugin.Plugins;
-import org.minillm.core.pruning.Allocation;
-import org.minillm.core.pruning.ImportanceCriterion;
 import org.minillm.core.pruning.PruningPlan;
+import org.minillm.core.pruning.PruningRecipe;
 import org.minillm.core.pruning.PruningReport;
-import org.minillm.core.pruning.Restoration;
 import org.minillm.core.pruning.StructuredPruner;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -44,7 +39,7 @@ import picocli.CommandLine.Spec;
     footer = {
       "  minillm prune MODEL --ratio 0.2 --out SMALLER",
       "  minillm prune MODEL --calibration text.txt --groups both --out SMALLER",
-      "  minillm prune MODEL --criterion fms --restore none --plan-only plan.json"
+      "  minillm prune MODEL --recipe paper --plan-only plan.json"
     })
 final class PruneCommand implements Callable<Integer> {
 
@@ -95,14 +90,11 @@ final class PruneCommand implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     requireTarget();
+    PruningRecipe recipe = new RecipeChoice(spec, measure).recipe(restore, target.allocation);
     StructuredPruner.Builder builder =
-        method()
-            .pruner(target.asTarget())
-            .backend(backend())
-            .export(form.export())
-            .overwrite(force);
+        recipe.pruner(target.asTarget()).backend(backend()).export(form.export()).overwrite(force);
     checkTargets();
-    JsonReport report = withJournal(builder);
+    JsonReport report = withJournal(builder, recipe);
     if (speed && out != null) {
       json.writeSoFar(report); // before the speed is measured, which may fail
       report = withSpeed(report, out);
@@ -112,13 +104,14 @@ final class PruneCommand implements Callable<Integer> {
   }
 
   /** What is written into a stream has no place beside it. */
-  private JsonReport withJournal(StructuredPruner.Builder builder) throws Exception {
+  private JsonReport withJournal(StructuredPruner.Builder builder, PruningRecipe recipe)
+      throws Exception {
     if (planOnly != null && plan(planOnly).isStream()) {
-      return prune(builder);
+      return prune(builder, recipe);
     }
     Path remembered = journal.beside(Objects.requireNonNull(planOnly != null ? planOnly : out));
     builder.journal(remembered, JournalFolder.INTERVAL);
-    return journal.during(remembered, () -> prune(builder));
+    return journal.during(remembered, () -> prune(builder, recipe));
   }
 
   private void checkTargets() throws IOException {
@@ -134,19 +127,20 @@ final class PruneCommand implements Callable<Integer> {
     return new TargetFile(file, force).apartFrom(GivenPaths.besides(spec, "--plan-only"));
   }
 
-  private JsonReport prune(StructuredPruner.Builder builder) throws IOException {
+  private JsonReport prune(StructuredPruner.Builder builder, PruningRecipe recipe)
+      throws IOException {
     RunCost cost = RunCost.start();
     try (CliProgress progress = CliProgress.on(spec.commandLine().getErr());
         CausalLm lm = CausalLm.open(model, memory.budget())) {
       StructuredPruner pruner = builder.listener(progress).build();
-      CalibrationSet data = pruner.readsText() ? calibration.read(lm) : null;
+      CalibrationSet data = pruner.readsText() ? calibration.read(lm, recipe) : null;
       long forecast = memory.announce(pruner.memoryForecast(lm, data), model);
       PruningPlan plan = pruner.plan(lm, data);
       write(pruner, lm, plan, data);
       UnreadTensors.words(lm)
           .ifPresent(words -> spec.commandLine().getOut().println("note: copied, " + words));
       return report(
-          new CutSummary(plan, PruningReport.of(lm, plan, form.export())), cost, forecast);
+          new CutSummary(plan, PruningReport.of(lm, plan, form.export())), recipe, cost, forecast);
     }
   }
 
@@ -160,46 +154,12 @@ final class PruneCommand implements Callable<Integer> {
     }
   }
 
-  private PruningMethod method() {
-    Restoration restoration = restore.restoration(PruningMethod.BEST_RESTORATION);
-    ImportanceCriterion criterion =
-        chosen(
-            "--criterion",
-            ImportanceCriterion.class,
-            measure.criterion == null ? PruningMethod.BEST_CRITERION : measure.criterion);
-    return new PruningMethod(
-        criterion.name(),
-        criterion,
-        headCriterion(criterion),
-        measure.gradient.equals(PruningMethod.NONE)
-            ? null
-            : chosen("--gradient", GradientEstimator.class, measure.gradient),
-        restoration,
-        chosen("--allocation", Allocation.class, allocation(restoration)));
-  }
-
   private ScoreBackend backend() {
     try {
       return Plugins.named(ScoreBackend.class, measure.backend);
     } catch (IllegalArgumentException e) {
-      throw invalid("--backend", e);
+      throw usage("Invalid value for option '--backend': " + e.getMessage());
     }
-  }
-
-  private ImportanceCriterion headCriterion(ImportanceCriterion criterion) {
-    if (measure.headCriterion != null) {
-      return chosen("--head-criterion", ImportanceCriterion.class, measure.headCriterion);
-    }
-    return measure.criterion != null
-        ? criterion
-        : chosen("--head-criterion", ImportanceCriterion.class, PruningMethod.BEST_HEAD_CRITERION);
-  }
-
-  private String allocation(@Nullable Restoration restoration) {
-    if (target.allocation != null) {
-      return target.allocation;
-    }
-    return restoration == null ? PruningMethod.DEFAULT_ALLOCATION : PruningMethod.BEST_ALLOCATION;
   }
 
   private void requireTarget() {
@@ -215,24 +175,6 @@ final class PruneCommand implements Callable<Integer> {
     return new ParameterException(spec.commandLine(), message);
   }
 
-  /** Looks a plug-in up; options of the command line are its parameters where it has them. */
-  private <T extends ConfigurablePlugin<T>> T chosen(String option, Class<T> kind, String text) {
-    Map<String, String> options =
-        Map.of(
-            "seed", Long.toString(measure.seed),
-            "probes", Integer.toString(measure.probes),
-            "epsilon", Double.toString(measure.epsilon));
-    try {
-      return Plugins.configured(kind, text, options);
-    } catch (IllegalArgumentException e) {
-      throw invalid(option, e);
-    }
-  }
-
-  private ParameterException invalid(String option, IllegalArgumentException cause) {
-    return usage("Invalid value for option '" + option + "': " + cause.getMessage());
-  }
-
   private void write(
       StructuredPruner pruner, CausalLm lm, PruningPlan plan, @Nullable CalibrationSet data)
       throws IOException {
@@ -244,7 +186,7 @@ final class PruneCommand implements Callable<Integer> {
     }
   }
 
-  private JsonReport report(CutSummary summary, RunCost cost, long forecast) {
+  private JsonReport report(CutSummary summary, PruningRecipe recipe, RunCost cost, long forecast) {
     PrintWriter printer = spec.commandLine().getOut();
     summary.print(printer);
     double reached = summary.report().prunableRatio();
@@ -263,7 +205,7 @@ final class PruneCommand implements Callable<Integer> {
                 .put("out", String.valueOf(planOnly != null ? planOnly : out))
                 .put("ratio", target.ratio)
                 .put("groups", target.groups.toString())
-                .put("seed", measure.seed)
+                .put("recipe", recipe.toString())
                 .put("forecast_peak_bytes", forecast)));
   }
 }

@@ -37,7 +37,8 @@ final class QualityBenchmark {
   private final Path model;
   private final MemoryBudget memory;
   private final EvaluationSuite suite;
-  private final CalibrationSet calibration;
+  private final CalibrationText text;
+  private final int[] calibration;
   private final ImmutableList<int[]> texts;
   private final Path scratch;
   private final String settings;
@@ -58,9 +59,10 @@ final class QualityBenchmark {
     this.memory = memory;
     this.suite = suite;
     this.scratch = scratch;
+    this.text = text;
     try (CausalLm dense = CausalLm.open(model, memory);
         Tokenizer tokenizer = dense.tokenizer()) {
-      calibration = CalibrationOptions.read(tokenizer, text.file, text.samples, text.window);
+      calibration = CalibrationOptions.tokens(tokenizer, text.file);
       texts = suite.tokens(tokenizer);
       settings = settings(dense, text);
     }
@@ -78,7 +80,7 @@ final class QualityBenchmark {
 
     @Override
     public String toString() {
-      return method.spec() + " " + Math.round(100 * ratio) + "% " + groups;
+      return method.word() + " " + Math.round(100 * ratio) + "% " + groups;
     }
   }
 
@@ -114,7 +116,7 @@ final class QualityBenchmark {
   }
 
   QualityRow.Key key(Cell cell) {
-    return new QualityRow.Key(settings, cell.method.spec(), cell.ratio, cell.groups.toString());
+    return new QualityRow.Key(settings, cell.method.word(), cell.ratio, cell.groups.toString());
   }
 
   /** Forecasts all steps of all cells; each reserves its own. */
@@ -122,8 +124,9 @@ final class QualityBenchmark {
     try (CausalLm lm = CausalLm.open(model, memory)) {
       List<MemoryForecast> forecasts = new ArrayList<>(suite.memoryForecasts(lm));
       for (Cell cell : cells) {
-        StructuredPruner pruner = cell.method.pruner(cell.target()).build();
-        forecasts.add(pruner.memoryForecast(lm, pruner.readsText() ? calibration : null));
+        StructuredPruner pruner = cell.method.recipe().pruner(cell.target()).build();
+        forecasts.add(
+            pruner.memoryForecast(lm, pruner.readsText() ? calibration(cell.method) : null));
       }
       return forecasts;
     }
@@ -147,8 +150,8 @@ final class QualityBenchmark {
     PruningPlan plan;
     double planned;
     try (CausalLm lm = CausalLm.open(model, memory)) {
-      StructuredPruner pruner = cell.method.pruner(cell.target()).overwrite(true).build();
-      CalibrationSet data = pruner.readsText() ? calibration : null;
+      StructuredPruner pruner = cell.method.recipe().pruner(cell.target()).overwrite(true).build();
+      CalibrationSet data = pruner.readsText() ? calibration(cell.method) : null;
       plan = pruner.plan(lm, data);
       planned = cost.seconds();
       pruner.apply(lm, plan, data, scratch);
@@ -166,6 +169,11 @@ final class QualityBenchmark {
     } finally {
       MoreFiles.deleteRecursively(scratch, RecursiveDeleteOption.ALLOW_INSECURE);
     }
+  }
+
+  private CalibrationSet calibration(PruningMethod method) {
+    return method.calibration(
+        CalibrationOptions.source(text.file), calibration, text.samples, text.window);
   }
 
   private EvaluationSuite.Result measure(Path folder) throws IOException {

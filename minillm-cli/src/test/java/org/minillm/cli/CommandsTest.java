@@ -12,7 +12,9 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -76,7 +78,7 @@ class CommandsTest {
     assertThat(found.get("forward_passes").getAsLong()).isEqualTo(3);
     assertThat(found.get("criterion").getAsString()).isEqualTo("fms");
     assertThat(found.get("gradient").getAsString()).isEqualTo("spsa");
-    assertThat(found.get("seed").getAsLong()).isEqualTo(7);
+    assertThat(found.get("recipe").getAsString()).startsWith("fms:").contains("seed=7");
     assertThat(found.keySet()).contains("seconds", "peak_rss_bytes");
     assertThat(json(out.resolve("config.json")).get("intermediate_size").getAsInt()).isEqualTo(410);
     assertThat(out.resolve("minillm-plan.json")).exists();
@@ -137,6 +139,38 @@ class CommandsTest {
     assertThat(facts.get("restoration").getAsString()).isEqualTo("least-squares");
     assertThat(facts.get("calibration.source").getAsString()).isEqualTo("WikiText-2");
     assertThat(perplexity(best)).isLessThan(perplexity(paper));
+  }
+
+  @Test
+  void namingADefaultChangesNothing() throws IOException {
+    // GIVEN the plan of channels and heads that no option asks for
+    Path unasked = temp.resolve("unasked.json");
+    succeeding("prune", model, "--plan-only", unasked, "--groups", "both", "--samples", 8);
+    Path recipe = temp.resolve("recipe.json");
+    Files.writeString(recipe, succeeding("recipe").out());
+
+    // WHEN each part of the default is named, all of them, and the recipe as a word and as a file
+    List<List<String>> namings =
+        List.of(
+            List.of("--criterion", "obs"),
+            List.of("--head-criterion", "obs"),
+            List.of("--restore", "least-squares"),
+            List.of("--allocation", "middle"),
+            List.of("--gradient", "spsa", "--probes", "1", "--epsilon", "1e-3", "--seed", "0"),
+            List.of("--criterion", "obs", "--restore", "least-squares", "--allocation", "middle"),
+            List.of("--recipe", "best"),
+            List.of("--recipe", "obs+least-squares~middle"),
+            List.of("--recipe", recipe.toString()));
+
+    // THEN it is the same plan, to the byte
+    for (List<String> naming : namings) {
+      Path named = temp.resolve("named-" + namings.indexOf(naming) + ".json");
+      List<Object> line = new ArrayList<>(List.of("prune", model, "--plan-only", named));
+      line.addAll(List.of("--groups", "both", "--samples", 8));
+      line.addAll(naming);
+      succeeding(line.toArray());
+      assertThat(named).as("%s", naming).hasSameBinaryContentAs(unasked);
+    }
   }
 
   @Test
@@ -237,7 +271,7 @@ class CommandsTest {
         "--plan-only",
         plan,
         "--criterion",
-        "combination:of=taylor:form=vector*flap,by=rank_sum",
+        "combination:of=(taylor:form=vector)*flap,by=rank_sum",
         "--gradient",
         "none",
         "--calibration",
@@ -247,7 +281,7 @@ class CommandsTest {
 
     // THEN
     assertThat(json(plan).getAsJsonObject("provenance").get("criterion.of").getAsString())
-        .isEqualTo("taylor:form=vector*flap");
+        .isEqualTo("(taylor:form=vector)*flap");
   }
 
   @Test

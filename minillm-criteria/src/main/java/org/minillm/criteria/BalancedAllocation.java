@@ -16,6 +16,7 @@ import java.util.Optional;
 import java.util.TreeMap;
 import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
+import org.minillm.core.plugin.PluginSpec;
 import org.minillm.core.pruning.Allocated;
 import org.minillm.core.pruning.Allocation;
 import org.minillm.core.pruning.CandidateLosses;
@@ -59,13 +60,13 @@ public record BalancedAllocation(Allocation of) implements Allocation {
 
   @Override
   public Map<String, String> parameters() {
-    return ImmutableMap.of("of", PluginList.text(of));
+    return ImmutableMap.of("of", PluginSpec.join(ImmutableList.of(of)));
   }
 
   @Override
   public Allocation with(Map<String, String> changes) {
     Parameters parameters = new Parameters(this, changes);
-    return new BalancedAllocation(PluginList.plugin(Allocation.class, parameters.text("of")));
+    return new BalancedAllocation(parameters.plugin("of", Allocation.class));
   }
 
   @Override
@@ -74,14 +75,13 @@ public record BalancedAllocation(Allocation of) implements Allocation {
   }
 
   @Override
-  public boolean measuresLosses() {
-    return true;
+  public boolean comparesScores(GroupKind kind) {
+    return of.comparesScores(kind);
   }
 
   @Override
-  public ImmutableSortedMap<GroupId, Integer> unitsToKeep(
-      List<ScoredGroup> groups, PruningTarget target) {
-    throw new UnsupportedOperationException("balanced goes by losses, not by scores alone");
+  public boolean measuresLosses() {
+    return true;
   }
 
   @Override

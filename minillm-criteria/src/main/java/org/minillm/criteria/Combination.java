@@ -16,6 +16,7 @@ import java.util.Set;
 import org.minillm.core.calibration.BlockEvidence;
 import org.minillm.core.calibration.Evidence;
 import org.minillm.core.model.PruningGroup;
+import org.minillm.core.plugin.PluginSpec;
 import org.minillm.core.pruning.ImportanceCriterion;
 
 /**
@@ -74,7 +75,7 @@ public record Combination(ImmutableList<ImportanceCriterion> of, Rule by)
     checkArgument(
         of.size() != 1,
         "of \"%s\": expected at least two criteria, joined by *",
-        PluginList.text(of));
+        PluginSpec.join(of));
   }
 
   /** Nothing to combine yet; for {@link java.util.ServiceLoader}. */
@@ -89,15 +90,14 @@ public record Combination(ImmutableList<ImportanceCriterion> of, Rule by)
 
   @Override
   public Map<String, String> parameters() {
-    return ImmutableMap.of("of", PluginList.text(of), "by", Parameters.id(by));
+    return ImmutableMap.of("of", PluginSpec.join(of), "by", Parameters.id(by));
   }
 
   @Override
   public ImportanceCriterion with(Map<String, String> changes) {
     Parameters parameters = new Parameters(this, changes);
     return new Combination(
-        PluginList.parse(ImportanceCriterion.class, parameters.text("of")),
-        parameters.choice("by", Rule.class));
+        parameters.plugins("of", ImportanceCriterion.class), parameters.choice("by", Rule.class));
   }
 
   @Override

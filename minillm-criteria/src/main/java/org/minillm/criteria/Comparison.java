@@ -30,7 +30,7 @@ public enum Comparison {
   RESTORED {
     @Override
     Optional<ImportanceCriterion> criterion() {
-      return Optional.of(new Obs(Obs.DEFAULT_DAMPING, Obs.Ridge.MEAN, TokenWeights.STREAM, 1));
+      return Optional.of(Obs.ofHeads());
     }
   },
 

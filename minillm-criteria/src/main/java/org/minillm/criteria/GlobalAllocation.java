@@ -16,7 +16,9 @@ import java.util.Set;
 import java.util.TreeMap;
 import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
+import org.minillm.core.pruning.Allocated;
 import org.minillm.core.pruning.Allocation;
+import org.minillm.core.pruning.CandidateLosses;
 import org.minillm.core.pruning.ImportanceCriterion;
 import org.minillm.core.pruning.PruningTarget;
 import org.minillm.core.pruning.ScoredGroup;
@@ -72,19 +74,11 @@ public record GlobalAllocation(Comparison by, double mix) implements Allocation 
     return by.criterion();
   }
 
-  /** Tells whether an allocation compares by the scores that choose units within a layer. */
-  static boolean comparesOwnScores(Allocation allocation) {
-    if (allocation instanceof BalancedAllocation balanced) {
-      return comparesOwnScores(balanced.of());
-    }
-    return allocation instanceof GlobalAllocation global && global.by.criterion().isEmpty()
-        || allocation instanceof MiddleAllocation middle && middle.by().criterion().isEmpty();
-  }
-
   @Override
-  public ImmutableSortedMap<GroupId, Integer> unitsToKeep(
-      List<ScoredGroup> groups, PruningTarget target) {
-    return unitsToKeep(groups.stream().map(by::comparable).toList(), target, this::mixed);
+  public Allocated allocate(
+      List<ScoredGroup> groups, PruningTarget target, CandidateLosses losses) {
+    return Allocated.of(
+        unitsToKeep(groups.stream().map(by::comparable).toList(), target, this::mixed));
   }
 
   /** How the channels are allocated. */

@@ -5,14 +5,15 @@ import static java.util.Objects.requireNonNull;
 
 import com.google.common.collect.ImmutableMap;
 import com.google.common.collect.ImmutableSet;
-import com.google.common.collect.ImmutableSortedMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.IntStream;
 import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
+import org.minillm.core.pruning.Allocated;
 import org.minillm.core.pruning.Allocation;
+import org.minillm.core.pruning.CandidateLosses;
 import org.minillm.core.pruning.ImportanceCriterion;
 import org.minillm.core.pruning.PruningTarget;
 import org.minillm.core.pruning.ScoredGroup;
@@ -35,11 +36,15 @@ import org.minillm.core.pruning.UniformAllocation;
 public record MiddleAllocation(double first, double last, double rise, double fall, Comparison by)
     implements Allocation {
 
-  /** 4 of 30 or 32 layers, none of fewer than 8. */
-  public static final double DEFAULT_FIRST = 0.134;
+  /** The parts of the best recipe (docs/method.md): of 30 layers 3, then 1 that gives a half. */
+  private static final double DEFAULT_FIRST = 0.1;
 
-  /** 2 of 30 or 32 layers, none of fewer than 15. */
-  public static final double DEFAULT_LAST = 0.067;
+  private static final double DEFAULT_RISE = 0.034;
+
+  /** And of 30 layers the last 2, and before them 6 that give less and less. */
+  private static final double DEFAULT_LAST = 0.067;
+
+  private static final double DEFAULT_FALL = 0.2;
 
   /** Where the layers between would lose more than this, the ends give too. */
   private static final double MOST_OF_A_LAYER = 0.9;
@@ -57,9 +62,9 @@ public record MiddleAllocation(double first, double last, double rise, double fa
         fall);
   }
 
-  /** The default parts; for {@link java.util.ServiceLoader}. */
+  /** The parts of the best recipe; heads compared by what a restoration cannot make up for. */
   public MiddleAllocation() {
-    this(DEFAULT_FIRST, DEFAULT_LAST);
+    this(DEFAULT_FIRST, DEFAULT_LAST, DEFAULT_RISE, DEFAULT_FALL, Comparison.RESTORED);
   }
 
   /**
@@ -106,10 +111,16 @@ public record MiddleAllocation(double first, double last, double rise, double fa
   }
 
   @Override
-  public ImmutableSortedMap<GroupId, Integer> unitsToKeep(
-      List<ScoredGroup> groups, PruningTarget target) {
-    return GlobalAllocation.unitsToKeep(
-        groups.stream().map(by::comparable).toList(), target, this::channels);
+  public boolean comparesScores(GroupKind kind) {
+    return kind != GroupKind.MLP_CHANNELS && by.criterion().isEmpty();
+  }
+
+  @Override
+  public Allocated allocate(
+      List<ScoredGroup> groups, PruningTarget target, CandidateLosses losses) {
+    return Allocated.of(
+        GlobalAllocation.unitsToKeep(
+            groups.stream().map(by::comparable).toList(), target, this::channels));
   }
 
   private Map<GroupId, Integer> channels(List<ScoredGroup> groups, PruningTarget target) {

@@ -17,6 +17,7 @@ import org.minillm.core.calibration.ScoreBackend.Reduction;
 import org.minillm.core.calibration.ScoreTerms;
 import org.minillm.core.calibration.TokenWeights;
 import org.minillm.core.linalg.Cholesky;
+import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.TensorSlice;
 import org.minillm.core.pruning.ImportanceCriterion;
@@ -38,8 +39,11 @@ import org.minillm.core.pruning.ImportanceCriterion;
 public record Obs(double damping, Ridge ridge, TokenWeights tokens, int rounds)
     implements ImportanceCriterion {
 
-  /** The damping of the best one-shot figures of the reference. */
-  public static final double DEFAULT_DAMPING = 0.1;
+  /** The damping of channels, measured best where they are restored (docs/method.md). */
+  private static final double DAMPING_OF_CHANNELS = 0.01;
+
+  /** The damping of heads, whose blocks need more of it. */
+  private static final double DAMPING_OF_HEADS = 0.1;
 
   /** What the damping is relative to. */
   public enum Ridge {
@@ -59,9 +63,24 @@ public record Obs(double damping, Ridge ridge, TokenWeights tokens, int rounds)
         damping);
   }
 
-  /** Relative damping of 0.1, equal tokens; for {@link java.util.ServiceLoader}. */
+  /** What suits channels: a damping of 0.01 of the mean, equal tokens. */
   public Obs() {
-    this(DEFAULT_DAMPING, Ridge.DIAGONAL, TokenWeights.EQUAL, 1);
+    this(DAMPING_OF_CHANNELS, Ridge.MEAN, TokenWeights.EQUAL, 1);
+  }
+
+  /**
+   * What suits heads: a damping of 0.1 of the mean, tokens weighted by the stream, so that heads of
+   * different layers compare.
+   *
+   * @return the criterion
+   */
+  public static Obs ofHeads() {
+    return new Obs(DAMPING_OF_HEADS, Ridge.MEAN, TokenWeights.STREAM, 1);
+  }
+
+  @Override
+  public ImportanceCriterion defaultsFor(GroupKind kind) {
+    return kind == GroupKind.ATTENTION_HEADS ? ofHeads() : new Obs();
   }
 
   @Override

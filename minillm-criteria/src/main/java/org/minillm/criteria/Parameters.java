@@ -2,6 +2,7 @@ package org.minillm.criteria;
 
 import com.google.common.base.Ascii;
 import com.google.common.base.Enums;
+import com.google.common.collect.ImmutableList;
 import com.google.common.collect.Sets;
 import com.google.common.primitives.Doubles;
 import com.google.common.primitives.Longs;
@@ -12,6 +13,7 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.plugin.ConfigurablePlugin;
+import org.minillm.core.plugin.Plugins;
 
 /** The parameters of a plug-in, from its own and those that a user wants changed. */
 final class Parameters {
@@ -35,10 +37,6 @@ final class Parameters {
     values.putAll(changes);
   }
 
-  String text(String name) {
-    return require(name, values.get(name), "a text");
-  }
-
   long whole(String name) {
     return require(name, Longs.tryParse(values.get(name)), "a whole number of 64 bits");
   }
@@ -51,6 +49,17 @@ final class Parameters {
 
   double number(String name) {
     return require(name, Doubles.tryParse(values.get(name)), "a number");
+  }
+
+  /** Other plug-ins, in the order of the text. */
+  <T extends ConfigurablePlugin<T>> ImmutableList<T> plugins(String name, Class<T> kind) {
+    return Plugins.configuredList(kind, values.get(name));
+  }
+
+  /** Another plug-in. */
+  <T extends ConfigurablePlugin<T>> T plugin(String name, Class<T> kind) {
+    ImmutableList<T> plugins = plugins(name, kind);
+    return require(name, plugins.size() == 1 ? plugins.get(0) : null, "one plug-in");
   }
 
   <E extends Enum<E>> E choice(String name, Class<E> type) {

@@ -5,14 +5,13 @@ import static java.util.Objects.requireNonNull;
 
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableMap;
-import com.google.common.collect.ImmutableSortedMap;
 import java.io.IOException;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
+import org.minillm.core.plugin.PluginSpec;
 import org.minillm.core.pruning.Allocated;
 import org.minillm.core.pruning.Allocation;
 import org.minillm.core.pruning.CandidateLosses;
@@ -41,12 +40,12 @@ public record SearchAllocation(ImmutableList<Allocation> among) implements Alloc
     checkArgument(
         among.size() > 1,
         "among \"%s\": expected at least two allocations, joined by *",
-        PluginList.text(among));
+        PluginSpec.join(among));
     for (Allocation candidate : among) {
       checkArgument(
           among.stream().filter(candidate::equals).count() == 1,
           "among: %s is given twice",
-          PluginList.text(candidate));
+          PluginSpec.of(candidate).toString());
     }
     for (GroupKind kind : GroupKind.values()) {
       List<ImportanceCriterion> criteria = comparing(among, kind);
@@ -54,13 +53,13 @@ public record SearchAllocation(ImmutableList<Allocation> among) implements Alloc
           criteria.size() < 2,
           "among: %s are compared by %s; expected allocations that compare by the same scores",
           kind.id(),
-          PluginList.text(criteria));
+          PluginSpec.join(criteria));
       checkArgument(
-          criteria.isEmpty() || among.stream().noneMatch(GlobalAllocation::comparesOwnScores),
+          criteria.isEmpty() || among.stream().noneMatch(other -> other.comparesScores(kind)),
           "among: %s are compared by %s and by the scores that choose them; expected allocations"
               + " that compare by the same scores",
           kind.id(),
-          PluginList.text(criteria));
+          PluginSpec.join(criteria));
     }
   }
 
@@ -69,7 +68,8 @@ public record SearchAllocation(ImmutableList<Allocation> among) implements Alloc
     this(
         ImmutableList.of(
             new UniformAllocation(),
-            new MiddleAllocation(),
+            // compares heads as global does, so that the candidates share their scores
+            new MiddleAllocation().with(ImmutableMap.of("by", "stream")),
             new GlobalAllocation(),
             new SensitivityAllocation()));
   }
@@ -88,13 +88,13 @@ public record SearchAllocation(ImmutableList<Allocation> among) implements Alloc
 
   @Override
   public Map<String, String> parameters() {
-    return ImmutableMap.of("among", PluginList.text(among));
+    return ImmutableMap.of("among", PluginSpec.join(among));
   }
 
   @Override
   public Allocation with(Map<String, String> changes) {
     Parameters parameters = new Parameters(this, changes);
-    return new SearchAllocation(PluginList.parse(Allocation.class, parameters.text("among")));
+    return new SearchAllocation(parameters.plugins("among", Allocation.class));
   }
 
   @Override
@@ -105,12 +105,6 @@ public record SearchAllocation(ImmutableList<Allocation> among) implements Alloc
   @Override
   public boolean measuresLosses() {
     return true;
-  }
-
-  @Override
-  public ImmutableSortedMap<GroupId, Integer> unitsToKeep(
-      List<ScoredGroup> groups, PruningTarget target) {
-    throw new UnsupportedOperationException("search goes by losses, not by scores alone");
   }
 
   @Override
@@ -126,6 +120,6 @@ public record SearchAllocation(ImmutableList<Allocation> among) implements Alloc
   /** The name alone where it says which, else with the settings. */
   private String nameOf(Allocation candidate) {
     long namesakes = among.stream().filter(other -> other.name().equals(candidate.name())).count();
-    return namesakes == 1 ? candidate.name() : PluginList.text(candidate);
+    return namesakes == 1 ? candidate.name() : PluginSpec.of(candidate).toString();
   }
 }

@@ -98,14 +98,13 @@ public record SensitivityAllocation(double power, double max, double mix) implem
   }
 
   @Override
-  public boolean measuresLosses() {
-    return true;
+  public boolean comparesScores(GroupKind kind) {
+    return false;
   }
 
   @Override
-  public ImmutableSortedMap<GroupId, Integer> unitsToKeep(
-      List<ScoredGroup> groups, PruningTarget target) {
-    throw new UnsupportedOperationException("sensitivity goes by losses, not by scores alone");
+  public boolean measuresLosses() {
+    return true;
   }
 
   @Override

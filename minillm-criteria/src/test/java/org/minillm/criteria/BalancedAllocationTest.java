@@ -128,8 +128,11 @@ class BalancedAllocationTest {
     assertThat(Plugins.configured(Allocation.class, "balanced"))
         .isEqualTo(new BalancedAllocation(new MiddleAllocation()));
     Allocation configured =
-        Plugins.configured(Allocation.class, "balanced:of=middle:first=0.2;last=0.1");
-    assertThat(configured).isEqualTo(new BalancedAllocation(new MiddleAllocation(0.2, 0.1)));
+        Plugins.configured(Allocation.class, "balanced:of=(middle:first=0.2,last=0.1)");
+    assertThat(configured)
+        .isEqualTo(
+            new BalancedAllocation(
+                new MiddleAllocation().with(Map.of("first", "0.2", "last", "0.1"))));
     assertThat(new BalancedAllocation().with(configured.parameters())).isEqualTo(configured);
   }
 }

@@ -109,7 +109,7 @@ class CombinationTest {
   }
 
   @Test
-  void severalSettingsOfOneCriterionAreJoinedBySemicolons() {
+  void severalSettingsOfOneCriterionMayBeJoinedBySemicolons() {
     // GIVEN
     ImportanceCriterion combination = configured("combination:of=obs:damping=0.5;ridge=mean*flap");
     // THEN
@@ -119,7 +119,7 @@ class CombinationTest {
                 ImmutableList.of(new Obs(0.5, Obs.Ridge.MEAN, TokenWeights.EQUAL, 1), new Flap()),
                 Combination.Rule.PRODUCT));
     assertThat(combination.parameters())
-        .containsEntry("of", "obs:damping=0.5;ridge=mean;rounds=1;tokens=equal*flap");
+        .containsEntry("of", "(obs:damping=0.5,ridge=mean,rounds=1,tokens=equal)*flap");
   }
 
   @Test
@@ -128,7 +128,7 @@ class CombinationTest {
     ImportanceCriterion combination = configured("combination:of=fms:aggregation=max*flap");
     assertThat(combination.parameters())
         .containsExactlyInAnyOrderEntriesOf(
-            Map.of("of", "fms:aggregation=max*flap", "by", "product"));
+            Map.of("of", "(fms:aggregation=max)*flap", "by", "product"));
     // THEN
     assertThat(new Combination().with(combination.parameters())).isEqualTo(combination);
   }

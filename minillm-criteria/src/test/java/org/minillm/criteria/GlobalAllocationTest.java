@@ -14,6 +14,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.minillm.core.calibration.TokenWeights;
 import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
+import org.minillm.core.pruning.CandidateLosses;
 import org.minillm.core.pruning.PruningTarget;
 import org.minillm.core.pruning.ScoredGroup;
 
@@ -48,7 +49,8 @@ class GlobalAllocationTest {
     // WHEN half is removed, nothing of it by equal parts
     var kept =
         new GlobalAllocation(Comparison.STREAM, 1)
-            .unitsToKeep(CHANNELS, half(GroupKind.MLP_CHANNELS));
+            .allocate(CHANNELS, half(GroupKind.MLP_CHANNELS), CandidateLosses.NONE)
+            .unitsToKeep();
 
     // THEN
     assertThat(kept).isEqualTo(ImmutableMap.of(channels(0), 3, channels(1), 1));
@@ -58,7 +60,8 @@ class GlobalAllocationTest {
   void noMixIsUniform() {
     assertThat(
             new GlobalAllocation(Comparison.STREAM, 0)
-                .unitsToKeep(CHANNELS, half(GroupKind.MLP_CHANNELS)))
+                .allocate(CHANNELS, half(GroupKind.MLP_CHANNELS), CandidateLosses.NONE)
+                .unitsToKeep())
         .isEqualTo(ImmutableMap.of(channels(0), 2, channels(1), 2));
   }
 
@@ -68,7 +71,8 @@ class GlobalAllocationTest {
     // WHEN
     var kept =
         new GlobalAllocation(Comparison.STREAM, 0.5)
-            .unitsToKeep(CHANNELS, half(GroupKind.MLP_CHANNELS));
+            .allocate(CHANNELS, half(GroupKind.MLP_CHANNELS), CandidateLosses.NONE)
+            .unitsToKeep();
 
     // THEN the lower layer is rounded up and 4 of 8 stay
     assertThat(kept).isEqualTo(ImmutableMap.of(channels(0), 3, channels(1), 1));
@@ -101,7 +105,8 @@ class GlobalAllocationTest {
     // WHEN, THEN
     assertThat(
             new GlobalAllocation(Comparison.SCORES, 1)
-                .unitsToKeep(UNLIKE, half(GroupKind.MLP_CHANNELS)))
+                .allocate(UNLIKE, half(GroupKind.MLP_CHANNELS), CandidateLosses.NONE)
+                .unitsToKeep())
         .isEqualTo(ImmutableMap.of(channels(0), 1, channels(1), 3));
   }
 
@@ -111,7 +116,8 @@ class GlobalAllocationTest {
     // WHEN half goes: 1/3 and three times 0.4, THEN
     assertThat(
             new GlobalAllocation(Comparison.MEAN, 1)
-                .unitsToKeep(UNLIKE, half(GroupKind.MLP_CHANNELS)))
+                .allocate(UNLIKE, half(GroupKind.MLP_CHANNELS), CandidateLosses.NONE)
+                .unitsToKeep())
         .isEqualTo(ImmutableMap.of(channels(0), 3, channels(1), 1));
   }
 
@@ -121,7 +127,8 @@ class GlobalAllocationTest {
     // WHEN half goes: -1.07 and the three of -0.58, before -0.53, THEN
     assertThat(
             new GlobalAllocation(Comparison.STANDARDISED, 1)
-                .unitsToKeep(UNLIKE, half(GroupKind.MLP_CHANNELS)))
+                .allocate(UNLIKE, half(GroupKind.MLP_CHANNELS), CandidateLosses.NONE)
+                .unitsToKeep())
         .isEqualTo(ImmutableMap.of(channels(0), 3, channels(1), 1));
     assertThat(Comparison.STANDARDISED.comparable(UNLIKE.get(0)).scores().toArray())
         .containsExactly(
@@ -150,7 +157,10 @@ class GlobalAllocationTest {
     List<ScoredGroup> groups = List.of(group(heads(0), 7, 8, 9), group(heads(1), 1, 2, 3));
 
     // WHEN half of the 6 go
-    var kept = new GlobalAllocation().unitsToKeep(groups, half(GroupKind.ATTENTION_HEADS));
+    var kept =
+        new GlobalAllocation()
+            .allocate(groups, half(GroupKind.ATTENTION_HEADS), CandidateLosses.NONE)
+            .unitsToKeep();
 
     // THEN one of layer 1 stays and layer 0 gives the third
     assertThat(kept).isEqualTo(ImmutableMap.of(heads(0), 2, heads(1), 1));
@@ -164,7 +174,8 @@ class GlobalAllocationTest {
 
     // WHEN a quarter is removed
     // THEN layer 0 gives it
-    assertThat(new GlobalAllocation().unitsToKeep(CHANNELS, target))
+    assertThat(
+            new GlobalAllocation().allocate(CHANNELS, target, CandidateLosses.NONE).unitsToKeep())
         .isEqualTo(ImmutableMap.of(channels(0), 2, channels(1), 4));
   }
 
@@ -176,7 +187,9 @@ class GlobalAllocationTest {
     List<ScoredGroup> groups = List.of(group(heads(0), 1, 2, 3, 4), group(heads(1), 1, 2, 3, 4));
 
     // WHEN, THEN
-    assertThatThrownBy(() -> new GlobalAllocation().unitsToKeep(groups, target))
+    assertThatThrownBy(
+            () ->
+                new GlobalAllocation().allocate(groups, target, CandidateLosses.NONE).unitsToKeep())
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("pruning ratio 0.5 cannot be reached with at least 3 units a group");
   }
@@ -188,7 +201,10 @@ class GlobalAllocationTest {
 
     // WHEN half of them is to go, THEN the message says that one stays in each
     assertThatThrownBy(
-            () -> new GlobalAllocation().unitsToKeep(groups, half(GroupKind.ATTENTION_HEADS)))
+            () ->
+                new GlobalAllocation()
+                    .allocate(groups, half(GroupKind.ATTENTION_HEADS), CandidateLosses.NONE)
+                    .unitsToKeep())
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("cannot be reached with at least 1 units a group");
   }

@@ -163,13 +163,18 @@ class LeastSquaresTest {
   void valuesAreFittedWithTheirOwnRidge() {
     // GIVEN, WHEN
     Restoration restoration =
-        Plugins.configured(Restoration.class, "least-squares:values=0.003", Map.of());
+        Plugins.configured(Restoration.class, "least-squares:values=0.01,noise=0", Map.of());
 
     // THEN they are fitted like a consumer, and on their own
     assertThat(restoration.valueRestoration())
-        .contains(
-            new LeastSquares(0.003, Target.RESIDUAL, TokenWeights.EQUAL, Inputs.PRUNED, 0, 0));
-    assertThat(new LeastSquares().valueRestoration()).isEmpty();
+        .contains(new LeastSquares(0.01, Target.RESIDUAL, TokenWeights.EQUAL, Inputs.PRUNED, 0, 0));
+    assertThat(new LeastSquares().with(Map.of("values", "0")).valueRestoration()).isEmpty();
+  }
+
+  @Test
+  void onDenseInputsValuesAndNoiseGoUnlessTheyAreNamed() {
+    assertThat(new LeastSquares().with(Map.of("target", "own", "inputs", "dense")))
+        .isEqualTo(new LeastSquares(0.4, Target.OWN, TokenWeights.EQUAL, Inputs.DENSE, 0, 0));
   }
 
   @Test

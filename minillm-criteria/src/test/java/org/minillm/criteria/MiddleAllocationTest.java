@@ -2,6 +2,7 @@ package org.minillm.criteria;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import com.google.common.collect.ImmutableMap;
 import com.google.common.collect.ImmutableSet;
@@ -12,6 +13,7 @@ import org.junit.jupiter.api.Test;
 import org.minillm.core.calibration.TokenWeights;
 import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
+import org.minillm.core.pruning.CandidateLosses;
 import org.minillm.core.pruning.PruningTarget;
 import org.minillm.core.pruning.ScoredGroup;
 
@@ -34,7 +36,8 @@ class MiddleAllocationTest {
 
   private static List<Integer> counts(
       MiddleAllocation allocation, List<ScoredGroup> groups, PruningTarget target) {
-    return List.copyOf(allocation.unitsToKeep(groups, target).values());
+    return List.copyOf(
+        allocation.allocate(groups, target, CandidateLosses.NONE).unitsToKeep().values());
   }
 
   @Test
@@ -53,18 +56,25 @@ class MiddleAllocationTest {
   }
 
   @Test
-  void thirtyLayersLeaveFourAndTwoWhole() {
+  void ofThirtyLayersTheFirstAndLastStayWholeAndTheirNeighboursGiveLess() {
     // GIVEN the layers of SmolLM2
     List<ScoredGroup> groups = layers(30, GroupKind.MLP_CHANNELS, new double[1536]);
 
-    // WHEN a fifth goes
+    // WHEN a fifth goes, with nothing chosen
     List<Integer> counts =
         counts(new MiddleAllocation(), groups, PruningTarget.of(0.2, GroupKind.MLP_CHANNELS));
 
-    // THEN 24 layers keep 1152
-    assertThat(counts.subList(0, 4)).containsOnly(1536);
-    assertThat(counts.subList(4, 28)).containsOnly(1152);
+    // THEN 3 and 2 layers stay whole, one gives a half, and 6 give 6/7 to 1/7 of what 18 give:
+    // 9216 channels make 9216 / (18 + 1/2 + 3) = 428.65 for each of the 18
+    assertThat(counts.subList(0, 3)).containsOnly(1536);
+    assertThat(counts.get(3)).isEqualTo(1536 - 214);
+    assertThat(counts.subList(4, 22)).allMatch(count -> count == 1107 || count == 1108);
+    for (int k = 1; k <= 6; k++) {
+      // each makes up for the rounding of those before
+      assertThat(counts.get(28 - k)).isCloseTo((int) (1536 - 428.65 * k / 7), within(1));
+    }
     assertThat(counts.subList(28, 30)).containsOnly(1536);
+    assertThat(sum(counts)).isEqualTo(30 * 1536 - 9216);
   }
 
   @Test
@@ -142,7 +152,8 @@ class MiddleAllocationTest {
         .containsExactly(104, 80, 64, 64, 104, 64, 64, 80, 88, 104);
 
     // WHEN it is 39, and 7 layers can give 35
-    assertThatThrownBy(() -> TAPERED.unitsToKeep(groups, bounded(39)))
+    assertThatThrownBy(
+            () -> TAPERED.allocate(groups, bounded(39), CandidateLosses.NONE).unitsToKeep())
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageStartingWith("pruning ratio 0.3 asked for, but 0.2692 is all that can be");
   }
@@ -170,14 +181,8 @@ class MiddleAllocationTest {
   @Test
   void parametersMakeTheSameAllocationAgain() {
     assertThat(new MiddleAllocation().with(TAPERED.parameters())).isEqualTo(TAPERED);
-    assertThat(new MiddleAllocation().with(ImmutableMap.of("fall", "0.2")))
-        .isEqualTo(
-            new MiddleAllocation(
-                MiddleAllocation.DEFAULT_FIRST,
-                MiddleAllocation.DEFAULT_LAST,
-                0,
-                0.2,
-                Comparison.STREAM));
+    assertThat(new MiddleAllocation().with(ImmutableMap.of("fall", "0.3")))
+        .isEqualTo(new MiddleAllocation(0.1, 0.067, 0.034, 0.3, Comparison.RESTORED));
   }
 
   @Test
@@ -203,7 +208,9 @@ class MiddleAllocationTest {
     // THEN it is one of layer 0
     assertThat(
             new MiddleAllocation(0.5, 0)
-                .unitsToKeep(groups, PruningTarget.of(0.25, GroupKind.ATTENTION_HEADS)))
+                .allocate(
+                    groups, PruningTarget.of(0.25, GroupKind.ATTENTION_HEADS), CandidateLosses.NONE)
+                .unitsToKeep())
         .isEqualTo(
             ImmutableMap.of(
                 new GroupId(0, GroupKind.ATTENTION_HEADS), 1,
@@ -241,10 +248,8 @@ class MiddleAllocationTest {
     // THEN the criterion's own scores compare them, and no other criterion is asked
     assertThat(own.criterion(GroupKind.ATTENTION_HEADS)).isEmpty();
     assertThat(new MiddleAllocation().criterion(GroupKind.ATTENTION_HEADS))
-        .contains(new Energy(TokenWeights.STREAM));
-    assertThat(
-            new MiddleAllocation(0, 0, 0, 0, Comparison.RESTORED)
-                .criterion(GroupKind.ATTENTION_HEADS))
         .contains(new Obs(0.1, Obs.Ridge.MEAN, TokenWeights.STREAM, 1));
+    assertThat(new MiddleAllocation(0.1, 0.1).criterion(GroupKind.ATTENTION_HEADS))
+        .contains(new Energy(TokenWeights.STREAM));
   }
 }

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableMap;
-import com.google.common.collect.ImmutableSortedMap;
 import com.google.common.primitives.ImmutableDoubleArray;
 import java.io.IOException;
 import java.util.List;
@@ -88,8 +87,8 @@ class SearchAllocationTest {
   @Test
   void namesakesAreToldApartByTheirSettings() throws IOException {
     assertThat(searched("global:mix=0*global:mix=1", unitsOfLayer0Cost(0.5)).findings())
-        .containsEntry("chosen", "global:by=stream;mix=1.0")
-        .containsEntry("loss.global:by=stream;mix=0.0", "4.0000");
+        .containsEntry("chosen", "global:by=stream,mix=1.0")
+        .containsEntry("loss.global:by=stream,mix=0.0", "4.0000");
   }
 
   @Test
@@ -102,7 +101,8 @@ class SearchAllocationTest {
   @Test
   void parametersMakeTheSameSearchAgain() {
     // GIVEN
-    Allocation search = configured("search:among=middle:first=0.2;last=0.1*uniform");
+    Allocation search =
+        configured("search:among=(middle:first=0.2,last=0.1,rise=0,fall=0,by=stream)*uniform");
     assertThat(search)
         .isEqualTo(
             new SearchAllocation(
@@ -111,14 +111,39 @@ class SearchAllocationTest {
     // THEN
     assertThat(search.parameters())
         .isEqualTo(
-            Map.of("among", "middle:by=stream;fall=0.0;first=0.2;last=0.1;rise=0.0*uniform"));
+            Map.of("among", "(middle:by=stream,fall=0.0,first=0.2,last=0.1,rise=0.0)*uniform"));
     assertThat(new SearchAllocation().with(search.parameters())).isEqualTo(search);
+  }
+
+  @Test
+  void candidatesMayHaveCandidatesOfTheirOwn() {
+    // GIVEN
+    Allocation search = configured("search:among=(balanced:of=(middle:first=0.2))*uniform");
+
+    // THEN
+    assertThat(search)
+        .isEqualTo(
+            new SearchAllocation(
+                ImmutableList.of(
+                    new BalancedAllocation(new MiddleAllocation().with(Map.of("first", "0.2"))),
+                    new UniformAllocation())));
+    assertThat(configured("search:among=" + search.parameters().get("among"))).isEqualTo(search);
+  }
+
+  @Test
+  void theSpellingOfEarlierPlansIsRead() {
+    assertThat(
+            configured(
+                "search:among=middle:by=stream;fall=0.0;first=0.2;last=0.1;rise=0.0*uniform"))
+        .isEqualTo(
+            new SearchAllocation(
+                ImmutableList.of(new MiddleAllocation(0.2, 0.1), new UniformAllocation())));
   }
 
   @Test
   void groupsAreComparedAsTheCandidatesCompareThem() {
     // GIVEN candidates of which one compares channels and two compare heads
-    Allocation search = configured("search:among=uniform*middle*global");
+    Allocation search = configured("search:among=uniform*(middle:by=stream)*global");
     // THEN
     for (GroupKind kind : GroupKind.values()) {
       assertThat(search.criterion(kind)).isEqualTo(new GlobalAllocation().criterion(kind));
@@ -137,7 +162,7 @@ class SearchAllocationTest {
         .hasMessage("among \"uniform\": expected at least two allocations, joined by *");
     assertThatThrownBy(() -> configured("search:among=global*uniform*global:mix=0.5"))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessage("among: global:by=stream;mix=0.5 is given twice");
+        .hasMessage("among: global:by=stream,mix=0.5 is given twice");
   }
 
   /** Compares groups by what no other does. */
@@ -153,9 +178,9 @@ class SearchAllocationTest {
     }
 
     @Override
-    public ImmutableSortedMap<GroupId, Integer> unitsToKeep(
-        List<ScoredGroup> groups, PruningTarget target) {
-      return ImmutableSortedMap.of();
+    public Allocated allocate(
+        List<ScoredGroup> groups, PruningTarget target, CandidateLosses losses) {
+      return Allocated.of(Map.of());
     }
   }
 
@@ -164,12 +189,13 @@ class SearchAllocationTest {
     assertThatThrownBy(
             () -> new SearchAllocation(ImmutableList.of(new GlobalAllocation(), new Odd())))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("are compared by energy:tokens=stream*magnitude; expected");
+        .hasMessageContaining("are compared by (energy:tokens=stream)*magnitude; expected");
   }
 
   @Test
   void candidatesThatCompareByTheirOwnScoresDoNotMixWithOthers() {
-    // GIVEN heads that middle compares by the stream, and a global one that takes the scores
+    // GIVEN heads that middle compares by what a restoration leaves, and a global one that takes
+    // the scores
     Allocation own = new GlobalAllocation(Comparison.STANDARDISED, 1);
 
     // WHEN, THEN
@@ -178,7 +204,7 @@ class SearchAllocationTest {
               () -> new SearchAllocation(ImmutableList.of(new MiddleAllocation(), candidate)))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining(
-              "are compared by energy:tokens=stream and by the scores that choose them");
+              "are compared by (obs:damping=0.1,ridge=mean,rounds=1,tokens=stream) and by the scores that choose them");
     }
     assertThat(new SearchAllocation(ImmutableList.of(new UniformAllocation(), own)).among())
         .hasSize(2);

@@ -39,15 +39,15 @@ class PruneInTwentyLinesTest {
   }
 
   @Test
-  void writesThePlanOfFmsWithSpsaBesideTheWeights() throws IOException {
+  void writesThePlanOfTheBestRecipeBesideTheWeights() throws IOException {
     // WHEN
     PruningPlan plan = PruningPlan.read(target.resolve("minillm-plan.json"));
 
     // THEN
     assertThat(plan.provenance())
-        .containsEntry("criterion", "fms")
-        .containsEntry("gradient", "spsa")
-        .containsEntry("calibration.samples", "32");
+        .containsEntry("criterion", "obs")
+        .containsEntry("restoration", "least-squares")
+        .containsEntry("calibration.samples", "128");
   }
 
   @Test

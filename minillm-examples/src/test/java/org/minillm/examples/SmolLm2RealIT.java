@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import com.google.common.base.Stopwatch;
-import com.google.common.collect.ImmutableSortedMap;
 import com.google.common.primitives.ImmutableDoubleArray;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -30,7 +29,9 @@ import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.PassListener;
 import org.minillm.core.model.Tokenizer;
+import org.minillm.core.pruning.Allocated;
 import org.minillm.core.pruning.Allocation;
+import org.minillm.core.pruning.CandidateLosses;
 import org.minillm.core.pruning.ImportanceCriterion;
 import org.minillm.core.pruning.Pruner;
 import org.minillm.core.pruning.PruningTarget;
@@ -150,7 +151,7 @@ class SmolLm2RealIT {
       throws IOException {
     // GIVEN structured OBS, re-fitted to the dense model's residual stream
     StructuredPruner.Builder restored =
-        pruner(new Obs(), ratio)
+        pruner(new Obs(0.1, Obs.Ridge.DIAGONAL, TokenWeights.EQUAL, 1), ratio)
             .restoration(
                 new LeastSquares(
                     lambda,
@@ -210,10 +211,10 @@ class SmolLm2RealIT {
     }
 
     @Override
-    public ImmutableSortedMap<GroupId, Integer> unitsToKeep(
-        List<ScoredGroup> groups, PruningTarget target) {
+    public Allocated allocate(
+        List<ScoredGroup> groups, PruningTarget target, CandidateLosses losses) {
       groups.forEach(group -> scores.put(group.id(), group.scores()));
-      return new UniformAllocation().unitsToKeep(groups, target);
+      return new UniformAllocation().allocate(groups, target, losses);
     }
 
     double meanRankCorrelation(RecordedScores other) {

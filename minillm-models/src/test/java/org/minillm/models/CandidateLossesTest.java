@@ -7,7 +7,6 @@ import static org.minillm.core.model.GroupKind.ATTENTION_HEADS;
 import static org.minillm.core.model.GroupKind.MLP_CHANNELS;
 
 import com.google.common.collect.ImmutableList;
-import com.google.common.collect.ImmutableSortedMap;
 import com.google.common.primitives.ImmutableDoubleArray;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -84,12 +83,6 @@ class CandidateLossesTest {
     @Override
     public boolean measuresLosses() {
       return true;
-    }
-
-    @Override
-    public ImmutableSortedMap<GroupId, Integer> unitsToKeep(
-        List<ScoredGroup> groups, PruningTarget target) {
-      throw new UnsupportedOperationException();
     }
 
     @Override

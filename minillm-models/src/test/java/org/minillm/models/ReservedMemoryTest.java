@@ -297,13 +297,13 @@ class ReservedMemoryTest {
           .isEqualTo(own.withStreams(7_680).plus(20 * 512 * 512));
       assertThat(
               StructuredPruner.builder(new Obs(), target)
-                  .restoration(new LeastSquares())
+                  .restoration(new LeastSquares().with(Map.of("values", "0", "noise", "0")))
                   .build()
                   .memoryForecast(model, data))
           .isEqualTo(own.withStreams(5 * 7_680).plus(20 * 512 * 512));
       assertThat(
               StructuredPruner.builder(new Obs(), target)
-                  .restoration(new LeastSquares().with(Map.of("noise", "12")))
+                  .restoration(new LeastSquares().with(Map.of("values", "0")))
                   .build()
                   .memoryForecast(model, data))
           .isEqualTo(own.withStreams(6 * 7_680).plus(20 * 512 * 512));

@@ -312,18 +312,18 @@ class RestorationTest {
       delimiter = ' ',
       textBlock =
           """
-          tiny-llama least-squares:target=own,tokens=equal
-          tiny-llama least-squares:target=own,tokens=stream
+          tiny-llama least-squares:target=own,values=0,noise=0
+          tiny-llama least-squares:target=own,tokens=stream,values=0,noise=0
           tiny-llama least-squares:target=own,inputs=dense
-          tiny-llama least-squares:target=residual,tokens=equal
-          tiny-llama least-squares:target=residual,tokens=stream
-          tiny-llama least-squares:values=0.003
-          tiny-llama least-squares:noise=12
-          tiny-opt least-squares:target=residual
-          tiny-opt least-squares:values=0.003,noise=12
+          tiny-llama least-squares:values=0,noise=0
+          tiny-llama least-squares:tokens=stream,values=0,noise=0
+          tiny-llama least-squares:noise=0
+          tiny-llama least-squares:values=0
+          tiny-opt least-squares:values=0,noise=0
+          tiny-opt least-squares
           tiny-opt bias
-          tiny-bloom least-squares:target=residual
-          tiny-bloom least-squares:values=0.003,noise=12
+          tiny-bloom least-squares:values=0,noise=0
+          tiny-bloom least-squares
           """)
   void restorationBringsTheLossDown(String name, String settings) throws IOException {
     try (CausalLm dense = CausalLm.open(TestModels.folder(name, temp))) {
@@ -378,8 +378,9 @@ class RestorationTest {
   void noiseIsForTheLayersBehindTheFirstCutOne() throws IOException {
     // GIVEN a model that lost units in all layers, restored with noise and without
     Restoration noisy =
-        Plugins.configured(Restoration.class, "least-squares:lambda=0.1,noise=12", Map.of());
-    Restoration calm = Plugins.configured(Restoration.class, "least-squares:lambda=0.1", Map.of());
+        Plugins.configured(Restoration.class, "least-squares:values=0,noise=12", Map.of());
+    Restoration calm =
+        Plugins.configured(Restoration.class, "least-squares:values=0,noise=0", Map.of());
     try (CausalLm dense = open();
         CausalLm with = CausalLm.open(prune(dense, noisy, Export.CUT, "noisy"));
         CausalLm without = CausalLm.open(prune(dense, calm, Export.CUT, "calm"));

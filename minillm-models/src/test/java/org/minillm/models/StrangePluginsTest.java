@@ -9,7 +9,6 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableMap;
-import com.google.common.collect.ImmutableSortedMap;
 import com.google.common.collect.Maps;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -39,7 +38,9 @@ import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.PassListener;
 import org.minillm.core.model.PruningGroup;
+import org.minillm.core.pruning.Allocated;
 import org.minillm.core.pruning.Allocation;
+import org.minillm.core.pruning.CandidateLosses;
 import org.minillm.core.pruning.ImportanceCriterion;
 import org.minillm.core.pruning.PruningTarget;
 import org.minillm.core.pruning.Restoration;
@@ -115,9 +116,9 @@ class StrangePluginsTest {
     }
 
     @Override
-    public ImmutableSortedMap<GroupId, Integer> unitsToKeep(
-        List<ScoredGroup> groups, PruningTarget target) {
-      return ImmutableSortedMap.copyOf(
+    public Allocated allocate(
+        List<ScoredGroup> groups, PruningTarget target, CandidateLosses losses) {
+      return Allocated.of(
           change.apply(Maps.newTreeMap(new UniformAllocation().unitsToKeep(groups, target))));
     }
   }

@@ -1,12 +1,10 @@
 package org.minillm.core.plugin;
 
-import static com.google.common.base.Preconditions.checkArgument;
 import static com.google.common.base.Preconditions.checkState;
 import static java.util.Objects.requireNonNull;
 
 import com.google.common.base.Ascii;
 import com.google.common.base.CaseFormat;
-import com.google.common.base.Splitter;
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableSortedMap;
 import com.google.common.collect.Maps;
@@ -143,14 +141,51 @@ public final class Plugins {
     requireNonNull(kind, "kind");
     requireNonNull(spec, "spec");
     requireNonNull(offered, "offered");
-    List<String> parts = Splitter.on(':').limit(2).splitToList(spec);
-    T plugin = named(kind, parts.get(0));
-    Map<String, String> parameters =
-        new LinkedHashMap<>(Maps.filterKeys(offered, plugin.parameters()::containsKey));
-    if (parts.size() > 1) {
-      parameters.putAll(parameters(spec, parts.get(1)));
-    }
-    return parameters.isEmpty() ? plugin : plugin.with(parameters);
+    return configured(named(kind, PluginSpec.parse(spec).name()), spec, offered);
+  }
+
+  /**
+   * Configures a plug-in that was found already.
+   *
+   * @param plugin the plug-in, with the settings that count where none are given
+   * @param spec its name, and after a colon its parameters; these win
+   * @param offered parameters that the plug-in is given where it has them
+   * @param <T> the interface
+   * @return the configured plug-in
+   */
+  public static <T extends ConfigurablePlugin<T>> T configured(
+      T plugin, String spec, Map<String, String> offered) {
+    T offeredTo = offered(plugin, offered);
+    Map<String, String> given = PluginSpec.parse(spec).settings();
+    return given.isEmpty() ? offeredTo : offeredTo.with(given);
+  }
+
+  /**
+   * Configures a plug-in with those settings that it has.
+   *
+   * @param plugin the plug-in
+   * @param offered parameters, of which it may know some
+   * @param <T> the interface
+   * @return the configured plug-in; itself where it knows none
+   */
+  public static <T extends ConfigurablePlugin<T>> T offered(T plugin, Map<String, String> offered) {
+    Map<String, String> known = Maps.filterKeys(offered, plugin.parameters()::containsKey);
+    return known.isEmpty() ? plugin : plugin.with(known);
+  }
+
+  /**
+   * Finds and configures the plug-ins that are a setting of another.
+   *
+   * @param kind the interface
+   * @param specs as {@link PluginSpec#join} writes them
+   * @param <T> the interface
+   * @return the configured plug-ins, in their order
+   */
+  public static <T extends ConfigurablePlugin<T>> ImmutableList<T> configuredList(
+      Class<T> kind, String specs) {
+    return PluginSpec.parseList(specs).stream()
+        .map(spec -> configured(kind, spec.toString(), Map.of()))
+        .collect(ImmutableList.toImmutableList());
   }
 
   /** All plug-ins of a kind are checked for duplicates, not only the one that is wanted. */
@@ -175,23 +210,5 @@ public final class Plugins {
         CaseFormat.UPPER_CAMEL
             .to(CaseFormat.LOWER_UNDERSCORE, kind.getSimpleName())
             .replace('_', ' '));
-  }
-
-  private static Map<String, String> parameters(String spec, String list) {
-    Map<String, String> parameters = new LinkedHashMap<>();
-    for (String pair : Splitter.on(',').split(list)) {
-      List<String> sides = Splitter.on('=').limit(2).splitToList(pair);
-      checkArgument(
-          sides.size() == 2 && !sides.get(0).isEmpty() && !sides.get(1).isEmpty(),
-          "\"%s\": found \"%s\", expected parameter=value",
-          spec,
-          pair);
-      checkArgument(
-          parameters.put(sides.get(0), sides.get(1)) == null,
-          "\"%s\": parameter %s is given twice",
-          spec,
-          sides.get(0));
-    }
-    return parameters;
   }
 }

@@ -14,6 +14,13 @@ import org.minillm.core.model.GroupId;
 @FunctionalInterface
 public interface CandidateLosses {
 
+  /** For allocations that go by scores: refuses to be asked. */
+  CandidateLosses NONE =
+      candidates -> {
+        throw new IllegalStateException(
+            "an allocation asks for losses, and its measuresLosses() says that it does not");
+      };
+
   /**
    * Measures losses, by forward passes alone. Candidates share a walk through the layers, and up to
    * the first layer that they remove anything from also what is computed there: many at once cost

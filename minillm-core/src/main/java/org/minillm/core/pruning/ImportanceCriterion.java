@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.util.Set;
 import org.minillm.core.calibration.BlockEvidence;
 import org.minillm.core.calibration.Evidence;
+import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.plugin.ConfigurablePlugin;
 
@@ -19,6 +20,17 @@ public interface ImportanceCriterion extends ConfigurablePlugin<ImportanceCriter
    * @return the evidence that {@link #score} asks for; empty where the weights are enough
    */
   Set<Evidence> requires();
+
+  /**
+   * Returns this criterion with the settings that suit a kind of group best, for recipes that name
+   * it without settings.
+   *
+   * @param kind what the units are
+   * @return itself, unless overridden
+   */
+  default ImportanceCriterion defaultsFor(GroupKind kind) {
+    return this;
+  }
 
   /**
    * Scores one group.

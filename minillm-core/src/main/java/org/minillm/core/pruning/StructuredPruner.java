@@ -160,15 +160,14 @@ public final class StructuredPruner implements Pruner {
     if (data != null && (!requires().isEmpty() || allocation.measuresLosses())) {
       facts.putAll(data.provenance());
     }
-    long passes = evidence.forwardPasses();
-    Allocated allocated;
-    if (data != null && allocation.measuresLosses()) {
-      MaskedLosses losses = new MaskedLosses(model, pass.scored(), data, journal, listener);
-      allocated = allocation.allocate(pass.compared(), target, losses);
-      passes += losses.forwardPasses();
-    } else {
-      allocated = Allocated.of(allocation.unitsToKeep(pass.compared(), target));
-    }
+    MaskedLosses losses =
+        data != null && allocation.measuresLosses()
+            ? new MaskedLosses(model, pass.scored(), data, journal, listener)
+            : null;
+    Allocated allocated =
+        allocation.allocate(
+            pass.compared(), target, losses == null ? CandidateLosses.NONE : losses);
+    long passes = evidence.forwardPasses() + (losses == null ? 0 : losses.forwardPasses());
     UnitSelection.requireCounts(allocation.name(), pass.scored(), allocated.unitsToKeep());
     allocated.findings().forEach((name, value) -> facts.put("allocation." + name, value));
     facts.put("forward_passes", Long.toString(passes));

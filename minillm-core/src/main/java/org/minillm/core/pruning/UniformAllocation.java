@@ -89,6 +89,24 @@ public record UniformAllocation() implements Allocation {
   }
 
   @Override
+  public boolean comparesScores(GroupKind kind) {
+    return false;
+  }
+
+  @Override
+  public Allocated allocate(
+      List<ScoredGroup> groups, PruningTarget target, CandidateLosses losses) {
+    return Allocated.of(unitsToKeep(groups, target));
+  }
+
+  /**
+   * Takes equal shares.
+   *
+   * @param groups every group of the target's kinds, layers that are left whole included
+   * @param target how much is to be removed, and within which bounds
+   * @return for every group the number of units to keep
+   * @throws IllegalArgumentException if the bounds leave nothing to remove; the message says which
+   */
   public ImmutableSortedMap<GroupId, Integer> unitsToKeep(
       List<ScoredGroup> groups, PruningTarget target) {
     return unitsToKeep(groups, target, layer -> 1);

@@ -3,7 +3,6 @@ package org.minillm.core.plugin;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import com.google.common.collect.ImmutableSortedMap;
 import java.io.File;
 import java.io.IOException;
 import java.net.URL;
@@ -18,8 +17,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.minillm.core.model.GroupId;
+import org.minillm.core.pruning.Allocated;
 import org.minillm.core.pruning.Allocation;
+import org.minillm.core.pruning.CandidateLosses;
 import org.minillm.core.pruning.PruningTarget;
 import org.minillm.core.pruning.ScoredGroup;
 import org.minillm.core.pruning.UniformAllocation;
@@ -118,9 +118,9 @@ class PluginLoadersTest {
   /** An allocation that is never asked. */
   private interface Unasked extends Allocation {
     @Override
-    default ImmutableSortedMap<GroupId, Integer> unitsToKeep(
-        List<ScoredGroup> groups, PruningTarget target) {
-      return ImmutableSortedMap.copyOf(Map.of());
+    default Allocated allocate(
+        List<ScoredGroup> groups, PruningTarget target, CandidateLosses losses) {
+      return Allocated.of(Map.of());
     }
   }
 

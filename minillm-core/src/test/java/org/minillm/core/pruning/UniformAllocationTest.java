@@ -36,7 +36,7 @@ class UniformAllocationTest {
       ImmutableList.<ScoredGroup>builder().addAll(CHANNELS).addAll(HEADS).build();
   private static final ImmutableSet<Integer> ENDS = ImmutableSet.of(0, 1, 2, 3, 28, 29);
 
-  private final Allocation uniform = new UniformAllocation();
+  private final UniformAllocation uniform = new UniformAllocation();
 
   private static List<ScoredGroup> layers(int layers, GroupKind kind, int units) {
     return uneven(kind, Collections.nCopies(layers, units));
