@@ -34,14 +34,14 @@ import java.util.stream.IntStream;
  */
 public record JsonNode(String path, JsonElement element) {
 
+  /** Of a value that is quoted in a message. */
+  private static final int MAX_QUOTED = 60;
+
   // Refuses nulls.
   public JsonNode {
     requireNonNull(path, "path");
     requireNonNull(element, "element");
   }
-
-  /** Of a value that is quoted in a message. */
-  private static final int MAX_QUOTED = 60;
 
   /**
    * Reads a file and takes from it what the caller needs.
