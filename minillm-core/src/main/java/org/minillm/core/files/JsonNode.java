@@ -36,14 +36,14 @@ import java.util.stream.IntStream;
  */
 public record JsonNode(String path, JsonElement element) {
 
+  /** Of a value that is quoted in a message. */
+  private static final int MAX_QUOTED = 60;
+
   // Refuses nulls.
   public JsonNode {
     requireNonNull(path, "path");
     requireNonNull(element, "element");
   }
-
-  /** Of a value that is quoted in a message. */
-  private static final int MAX_QUOTED = 60;
 
   private static final String LINES_REMEDY =
       "; expected one object a line, as jq -c '.[]' makes of an array and jq -c . of objects over"
