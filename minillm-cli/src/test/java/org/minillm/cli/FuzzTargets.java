@@ -18,6 +18,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicReference;
@@ -226,12 +227,32 @@ final class FuzzTargets {
     return folder;
   }
 
+  /** A damaged one counts as not saved, and then the journal goes: what was there is put back. */
   private FuzzTarget run() throws IOException {
+    Path file = journal("run").resolve("run.json");
+    Map<Path, byte[]> others = new HashMap<>();
+    for (String name : List.of("score.state", "plan.state")) {
+      others.put(file.resolveSibling(name), Files.readAllBytes(file.resolveSibling(name)));
+    }
     return new FuzzTarget(
         "run",
-        List.of(seed(journal("run").resolve("run.json"))),
+        List.of(seed(file)),
         FuzzTarget.Form.WHOLE,
-        file -> JournalFolder.open(file.getParent(), RUN, Duration.ZERO).close());
+        damaged -> {
+          byte[] input = Files.readAllBytes(damaged);
+          try {
+            JournalFolder.open(damaged.getParent(), RUN, Duration.ZERO).close();
+            if (!Files.exists(damaged)) {
+              throw new IOException(damaged + ": counts as not saved");
+            }
+          } finally {
+            Files.createDirectories(damaged.getParent());
+            Files.write(damaged, input);
+            for (Map.Entry<Path, byte[]> other : others.entrySet()) {
+              Files.write(other.getKey(), other.getValue());
+            }
+          }
+        });
   }
 
   private FuzzTarget state() throws IOException {
@@ -396,6 +417,8 @@ final class FuzzTargets {
         any -> {
           try (Tokenizer tokenizer = open.tokenizer()) {
             tokenizer.decode(tokenizer.encode("ab c"));
+          } catch (IllegalArgumentException e) {
+            throw refusal(e, any);
           }
         });
   }

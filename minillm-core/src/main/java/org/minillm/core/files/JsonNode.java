@@ -423,7 +423,13 @@ public record JsonNode(String path, JsonElement element) {
     return text.length() <= most ? text : text.substring(0, most) + "…";
   }
 
-  private static String shortened(String text) {
+  /**
+   * Cuts off what a file holds where a message quotes it.
+   *
+   * @param text of any length
+   * @return the text, or its first 60 characters and an ellipsis
+   */
+  public static String shortened(String text) {
     return shortened(text, MAX_QUOTED);
   }
 }

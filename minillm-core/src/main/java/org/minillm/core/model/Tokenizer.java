@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Arrays;
+import org.minillm.core.files.JsonNode;
 import org.minillm.core.files.MalformedFileException;
 import org.minillm.core.files.TextFile;
 
@@ -27,6 +28,9 @@ public final class Tokenizer implements AutoCloseable {
 
   /** A byte of text leaves that many, as measured on texts of 1 to 10 MB. */
   private static final long BYTES_LEFT = 32;
+
+  /** Of what the library says of a file: it quotes what it finds there, however long. */
+  private static final int MAX_REASON = 300;
 
   /** In the encoding that Java hands to native code, whose length it counts in an int. */
   private static final long MAX_TEXT_BYTES = Integer.MAX_VALUE - 1;
@@ -67,7 +71,7 @@ public final class Tokenizer implements AutoCloseable {
   }
 
   private static String reason(RuntimeException refusal) {
-    return String.valueOf(refusal.getMessage())
+    return JsonNode.shortened(String.valueOf(refusal.getMessage()), MAX_REASON)
         // the position is of the part that is used, not of the file
         .replaceFirst(" at line \\d+ column \\d+$", "")
         .replaceFirst(

@@ -198,7 +198,7 @@ final class TokenizerFile {
       if (!second(merge).startsWith(prefix.text())) {
         throw merge.refuse(
             "the second part does not begin with \"%s\" (continuing_subword_prefix)"
-                .formatted(prefix.text()));
+                .formatted(JsonNode.shortened(prefix.text())));
       }
     }
   }
