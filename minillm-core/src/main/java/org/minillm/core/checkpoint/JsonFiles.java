@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.SortedMap;
 import org.minillm.core.files.JsonNode;
+import org.minillm.core.files.MalformedFileException;
 
 /** The JSON objects that stand in files of their own, laid out as Hugging Face does. */
 public final class JsonFiles {
@@ -25,7 +26,11 @@ public final class JsonFiles {
    * @throws IOException if there is no such file, or something else in it; the message says what
    */
   public static JsonObject read(Path file) throws IOException {
-    return JsonNode.read(file, JsonNode::object);
+    try {
+      return JsonNode.read(file, JsonNode::object);
+    } catch (MalformedFileException e) {
+      throw new MalformedCheckpointException(e.getMessage(), e);
+    }
   }
 
   static String render(JsonElement json) {

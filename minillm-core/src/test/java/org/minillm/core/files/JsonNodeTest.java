@@ -63,7 +63,7 @@ class JsonNodeTest {
       value = {
         "'{\"a\": 1,}' | not valid JSON at line 1 column 10 path $.a",
         "'' | not valid JSON (it is empty)",
-        "'[1] 2' | not valid JSON at line 1 column 5 path $",
+        "'[1] 2' | not valid JSON at line 1 column 6 path $",
         "'{\"a\": 1, \"a\": 2}' | key \"a\" occurs twice, at $.a",
         "'nul' | not valid JSON at line 1 column 1 path $"
       })
