@@ -5,9 +5,10 @@ setlocal
 set "HERE=%~dp0"
 set "JAVA=java"
 if defined JAVA_HOME set "JAVA=%JAVA_HOME%\bin\java"
-"%JAVA%" -version >nul 2>&1
+"%JAVA%" -XX:+UseSerialGC %MINILLM_JAVA_OPTS% -version >nul 2>&1
 if errorlevel 1 (
-  echo minillm: no java found; install a JDK of version 17 or newer, or set JAVA_HOME to one 1>&2
+  "%JAVA%" -XX:+UseSerialGC %MINILLM_JAVA_OPTS% -version 1>&2
+  echo minillm: "%JAVA%" cannot start, see above; install a JDK of version 17 or newer, set JAVA_HOME to one, or mend MINILLM_JAVA_OPTS 1>&2
   exit /b 1
 )
 if exist "%HERE%minillm-cli\target\minillm.built" goto run
