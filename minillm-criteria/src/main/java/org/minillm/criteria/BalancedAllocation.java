@@ -39,14 +39,14 @@ import org.minillm.core.pruning.ScoredGroup;
  */
 public record BalancedAllocation(Allocation of) implements Allocation {
 
+  /** Of the target's ratio, what the heads lose. */
+  private static final ImmutableList<Double> SHARES_OF_HEADS =
+      ImmutableList.of(1.0, 0.5, 0.0, 1.5, 2.0);
+
   // Refuses nulls.
   public BalancedAllocation {
     requireNonNull(of, "of");
   }
-
-  /** Of the target's ratio, what the heads lose. */
-  private static final ImmutableList<Double> SHARES_OF_HEADS =
-      ImmutableList.of(1.0, 0.5, 0.0, 1.5, 2.0);
 
   /** Of {@code middle}; for {@link java.util.ServiceLoader}. */
   public BalancedAllocation() {

@@ -59,6 +59,7 @@ public record GateSpsa(int pairs, double epsilon, long seed) implements Gradient
   public GateSpsa {
     checkArgument(
         pairs > 1, "pairs %s: expected at least 2; a mean square takes products of two", pairs);
+    checkArgument(pairs <= Spsa.MOST_PROBES, "pairs %s: expected 2 to %s", pairs, Spsa.MOST_PROBES);
     checkArgument(
         epsilon > 0 && epsilon < 1, "epsilon %s: expected a number between 0 and 1", epsilon);
   }

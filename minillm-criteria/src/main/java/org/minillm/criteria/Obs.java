@@ -61,6 +61,7 @@ public record Obs(double damping, Ridge ridge, TokenWeights tokens, int rounds)
         damping > 0 && damping < Double.POSITIVE_INFINITY,
         "damping %s: expected a positive number",
         damping);
+    checkArgument(rounds > 0, "rounds %s: expected at least 1", rounds);
   }
 
   /** What suits channels: a damping of 0.01 of the mean, equal tokens. */

@@ -1,5 +1,7 @@
 package org.minillm.criteria;
 
+import static java.util.Objects.requireNonNull;
+
 import com.google.common.base.Ascii;
 import com.google.common.base.Enums;
 import com.google.common.collect.ImmutableList;
@@ -34,7 +36,7 @@ final class Parameters {
               "%s has no parameter %s; it takes %s",
               plugin.name(), String.join(", ", unknown), String.join(", ", values.keySet())));
     }
-    values.putAll(changes);
+    changes.forEach((name, value) -> values.put(name, requireNonNull(value, name)));
   }
 
   long whole(String name) {

@@ -22,13 +22,13 @@ import org.minillm.core.random.CounterRng;
  */
 public record Perturbation(long seed, Direction direction) {
 
+  /** Elements that one task fills; ranges are fixed so that nothing depends on the threads. */
+  private static final int RANGE = 1 << 14;
+
   // Refuses nulls.
   public Perturbation {
     requireNonNull(direction, "direction");
   }
-
-  /** Elements that one task fills; ranges are fixed so that nothing depends on the threads. */
-  private static final int RANGE = 1 << 14;
 
   /** The law of the elements of z, independent of each other. */
   public enum Direction {

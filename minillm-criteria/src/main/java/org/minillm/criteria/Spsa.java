@@ -64,11 +64,15 @@ public record Spsa(int probes, double epsilon, long seed, Direction direction, D
    */
   public static final double DEFAULT_EPSILON = 1e-3;
 
+  /** Each takes a pass: nobody waits for more. */
+  static final int MOST_PROBES = 1_000_000;
+
   // Checks the ranges.
   public Spsa {
     requireNonNull(direction, "direction");
     requireNonNull(data, "data");
-    checkArgument(probes > 0, "probes %s: expected at least 1", probes);
+    checkArgument(
+        probes > 0 && probes <= MOST_PROBES, "probes %s: expected 1 to %s", probes, MOST_PROBES);
     checkArgument(
         epsilon > 0 && epsilon < 1, "epsilon %s: expected a number between 0 and 1", epsilon);
   }

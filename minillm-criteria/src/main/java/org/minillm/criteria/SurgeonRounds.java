@@ -47,12 +47,13 @@ final class SurgeonRounds implements AutoCloseable {
   /**
    * Removes all units.
    *
-   * @param rounds in which they go, equally many in each
+   * @param wanted rounds in which they go, equally many in each, at most one a unit
    * @param costs what removing a unit costs
    * @return for every unit what it cost when it went, and more than any that went before it
    */
-  double[] run(int rounds, Costs costs) throws IOException {
+  double[] run(int wanted, Costs costs) throws IOException {
     int units = Math.toIntExact(inverse.getShape().get(0) / width);
+    int rounds = Math.min(wanted, units); // in more, some would take nothing
     double[] scores = new double[units];
     boolean[] gone = new boolean[units];
     double before = 0;

@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.minillm.core.calibration.GradientEstimator;
 import org.minillm.core.plugin.ConfigurablePlugin;
@@ -48,5 +49,14 @@ class ParameterRangesTest {
     assertThatThrownBy(() -> plugin.with(Map.of(name, value)))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining(name);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"spsa, probes", "gates, pairs"})
+  void moreProbesThanAnybodyWaitsForAreRefused(String estimator, String name) {
+    GradientEstimator plugin = Plugins.named(GradientEstimator.class, estimator);
+    assertThatThrownBy(() -> plugin.with(Map.of(name, "2147483647")))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("to 1000000");
   }
 }

@@ -112,7 +112,7 @@ class RefusedBudgetTest {
   @Test
   void generation() throws IOException {
     requireRefused(
-        model -> generation(model).run(List.of(ids(5), ids(1200)), Generation.TokenListener.NONE));
+        model -> generation(model).run(List.of(ids(5), ids(500)), Generation.TokenListener.NONE));
   }
 
   private static Generation generation(CausalLm model) {

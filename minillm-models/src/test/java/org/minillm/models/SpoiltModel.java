@@ -106,7 +106,7 @@ final class SpoiltModel {
     tensors.forEach(
         (name, info) ->
             outputs.add(new TensorOutput(info, out -> out.write(bytes(info, numbers.get(name))))));
-    SafetensorsWriter.write(new TargetFile(folder.resolve("model.safetensors"), false), outputs);
+    SafetensorsWriter.write(new TargetFile(folder.resolve("model.safetensors"), true), outputs);
     return folder;
   }
 

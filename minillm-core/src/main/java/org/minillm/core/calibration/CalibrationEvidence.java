@@ -46,14 +46,14 @@ public record CalibrationEvidence(
     ScoreBackend backend)
     implements AutoCloseable {
 
+  private static final String PASS = "score";
+
   // Refuses nulls.
   public CalibrationEvidence {
     requireNonNull(required, "required");
     requireNonNull(gradient, "gradient");
     requireNonNull(backend, "backend");
   }
-
-  private static final String PASS = "score";
 
   /** Shown the evidence of one layer after the other; tells what it has found in them. */
   public interface LayerVisitor extends Findings {

@@ -18,16 +18,16 @@ import org.minillm.core.model.GroupKind;
  */
 public record GradientRequest(ImmutableSetMultimap<Evidence, GroupKind> wanted) {
 
-  // Refuses nulls.
-  public GradientRequest {
-    requireNonNull(wanted, "wanted");
-  }
-
   private static final ImmutableSet<Evidence> GRADIENTS =
       Sets.immutableEnumSet(Evidence.GRADIENT, Evidence.GATE_GRADIENT);
 
   /** The gradient of the weights of all groups. */
   public static final GradientRequest WEIGHTS = of(Evidence.GRADIENT, GroupKind.values());
+
+  // Refuses nulls.
+  public GradientRequest {
+    requireNonNull(wanted, "wanted");
+  }
 
   /**
    * Asks for one thing.

@@ -107,6 +107,8 @@ public record ContinuationAgreement(ImmutableList<OfPrompt> prompts) {
    */
   public static MemoryForecast memoryForecast(
       CausalLm model, List<int[]> prompts, int maxNewTokens) {
+    requireNonNull(model, "model");
+    requireNonNull(prompts, "prompts");
     // the last token of a continuation is not read
     long longest =
         maxNewTokens - 1L + prompts.stream().mapToLong(ids -> ids.length).max().orElse(1);

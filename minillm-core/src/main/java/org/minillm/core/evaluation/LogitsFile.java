@@ -93,6 +93,8 @@ public final class LogitsFile {
    * @return the forecast of the model, with the hidden states and the logits that are gathered
    */
   public static MemoryForecast memoryForecast(CausalLm model, List<int[]> ids) {
+    requireNonNull(model, "model");
+    requireNonNull(ids, "ids");
     int length = ids.get(0).length;
     long stream = (long) ids.size() * length * model.config().hiddenSize() * Float.BYTES;
     long rows = Math.max(BUFFER_BYTES, (long) model.config().vocabSize() * Float.BYTES);

@@ -104,6 +104,10 @@ public record MultipleChoice(String task, ImmutableList<Answered> items) {
    */
   public static MemoryForecast memoryForecast(
       CausalLm model, Tokenizer tokenizer, String task, List<TaskItem> items) {
+    requireNonNull(model, "model");
+    requireNonNull(tokenizer, "tokenizer");
+    requireNonNull(task, "task");
+    requireNonNull(items, "items");
     return ContinuationScores.memoryForecast(model, requests(model, tokenizer, task, items));
   }
 

@@ -87,6 +87,7 @@ public record Perplexity(
    *     reads of them
    */
   public static MemoryForecast memoryForecast(CausalLm model, int window, int maxWindows) {
+    requireNonNull(model, "model");
     long tokens = (long) Math.min(maxWindows, windowsPerSweep(model, window)) * window;
     return model
         .memoryForecast(window)

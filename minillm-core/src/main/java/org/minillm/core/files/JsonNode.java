@@ -36,14 +36,14 @@ import java.util.stream.IntStream;
  */
 public record JsonNode(String path, JsonElement element) {
 
+  /** Of a value that is quoted in a message. */
+  private static final int MAX_QUOTED = 60;
+
   // Refuses nulls.
   public JsonNode {
     requireNonNull(path, "path");
     requireNonNull(element, "element");
   }
-
-  /** Of a value that is quoted in a message. */
-  private static final int MAX_QUOTED = 60;
 
   private static final String LINES_REMEDY =
       "; expected one object a line, as jq -c '.[]' makes of an array and jq -c . of objects over"
@@ -86,6 +86,8 @@ public record JsonNode(String path, JsonElement element) {
    */
   public static <T> ImmutableList<T> readLines(Path file, int limit, Function<JsonNode, T> reader)
       throws IOException {
+    requireNonNull(file, "file");
+    requireNonNull(reader, "reader");
     ImmutableList.Builder<T> read = ImmutableList.builder();
     int number = 0;
     int objects = 0;
@@ -143,6 +145,7 @@ public record JsonNode(String path, JsonElement element) {
    * @return where in the text it stopped, or what it says where it does not tell
    */
   public static String position(Exception problem) {
+    requireNonNull(problem, "problem");
     String message = String.valueOf(problem.getMessage()).lines().findFirst().orElse("");
     return shortened(message.substring(Math.max(message.indexOf("at line"), 0)));
   }
@@ -416,6 +419,7 @@ public record JsonNode(String path, JsonElement element) {
    * @return the text, or its beginning and an ellipsis
    */
   public static String shortened(String text, int most) {
+    requireNonNull(text, "text");
     return text.length() <= most ? text : text.substring(0, most) + "…";
   }
 

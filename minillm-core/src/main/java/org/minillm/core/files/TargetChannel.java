@@ -1,5 +1,7 @@
 package org.minillm.core.files;
 
+import static java.util.Objects.requireNonNull;
+
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.ClosedChannelException;
@@ -33,6 +35,8 @@ public final class TargetChannel implements WritableByteChannel {
    * @throws IOException if it cannot be made
    */
   public static TargetChannel create(Path path, Path target) throws IOException {
+    requireNonNull(path, "path");
+    requireNonNull(target, "target");
     try {
       return file(
           FileChannel.open(path, StandardOpenOption.WRITE, StandardOpenOption.CREATE_NEW), target);

@@ -1,5 +1,7 @@
 package org.minillm.core.files;
 
+import static java.util.Objects.requireNonNull;
+
 import com.google.common.collect.ImmutableList;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -56,7 +58,7 @@ public final class TargetFile {
    * @param overwrite whether a regular file that stands there is replaced
    */
   public TargetFile(Path file, boolean overwrite) {
-    this(file, overwrite, ImmutableList.of());
+    this(requireNonNull(file, "file"), overwrite, ImmutableList.of());
   }
 
   /**
@@ -66,7 +68,7 @@ public final class TargetFile {
    * @return a target that is refused where it is one of them or lies within one
    */
   public TargetFile apartFrom(Collection<Path> read) {
-    return new TargetFile(file, overwrite, ImmutableList.copyOf(read));
+    return new TargetFile(file, overwrite, ImmutableList.copyOf(requireNonNull(read, "read")));
   }
 
   /**

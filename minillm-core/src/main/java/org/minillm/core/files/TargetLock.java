@@ -1,5 +1,7 @@
 package org.minillm.core.files;
 
+import static java.util.Objects.requireNonNull;
+
 import java.io.Closeable;
 import java.io.IOException;
 import java.io.InterruptedIOException;
@@ -53,6 +55,8 @@ public final class TargetLock implements Closeable {
    * @throws IOException if another writer has it, or no file can be made there
    */
   public static TargetLock acquire(TargetPlace place, Duration patience) throws IOException {
+    requireNonNull(place, "place");
+    requireNonNull(patience, "patience");
     Path target = place.path();
     Path file = target.resolveSibling("." + target.getFileName() + SUFFIX);
     long deadline = System.nanoTime() + patience.toNanos();

@@ -1,5 +1,7 @@
 package org.minillm.core.files;
 
+import static java.util.Objects.requireNonNull;
+
 import com.google.common.base.Strings;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -50,6 +52,7 @@ public final class TargetPlace {
    * @throws IOException if its folder is not there or cannot be written to, or its name is too long
    */
   public static TargetPlace of(Path target) throws IOException {
+    requireNonNull(target, "target");
     Path absolute = target.toAbsolutePath();
     Path name = absolute.getFileName();
     if (name != null && (name.toString().equals(".") || name.toString().equals(".."))) {
@@ -149,6 +152,7 @@ public final class TargetPlace {
    * @throws IOException if it cannot be deleted
    */
   public static void delete(Path path) throws IOException {
+    requireNonNull(path, "path");
     if (Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
       try (DirectoryStream<Path> entries = Files.newDirectoryStream(path)) {
         for (Path entry : entries) {
@@ -272,6 +276,7 @@ public final class TargetPlace {
    * @param folder the folder
    */
   public static void sync(Path folder) {
+    requireNonNull(folder, "folder");
     try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
       channel.force(true);
     } catch (IOException e) {

@@ -95,6 +95,10 @@ public final class JournalFolder implements Journal, Closeable {
   public static JournalFolder open(
       Path folder, Map<String, String> run, Duration interval, Runnable resumed)
       throws IOException {
+    requireNonNull(folder, "folder");
+    requireNonNull(run, "run");
+    requireNonNull(interval, "interval");
+    requireNonNull(resumed, "resumed");
     JournalFiles files = new JournalFiles(folder);
     JournalFolder journal =
         new JournalFolder(files, ImmutableSortedMap.copyOf(run), interval, resumed);
@@ -178,6 +182,7 @@ public final class JournalFolder implements Journal, Closeable {
    * @return whether a pass is in it
    */
   public static boolean hasPasses(Path folder) {
+    requireNonNull(folder, "folder");
     return new JournalFiles(folder).hasStates();
   }
 

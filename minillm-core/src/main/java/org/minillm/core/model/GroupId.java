@@ -12,13 +12,13 @@ import java.util.Comparator;
  */
 public record GroupId(int layer, GroupKind kind) implements Comparable<GroupId> {
 
+  private static final Comparator<GroupId> ORDER =
+      Comparator.comparingInt(GroupId::layer).thenComparing(GroupId::kind);
+
   // Refuses nulls.
   public GroupId {
     requireNonNull(kind, "kind");
   }
-
-  private static final Comparator<GroupId> ORDER =
-      Comparator.comparingInt(GroupId::layer).thenComparing(GroupId::kind);
 
   @Override
   public int compareTo(GroupId other) {

@@ -1,6 +1,7 @@
 package org.minillm.core.model;
 
 import static com.google.common.collect.ImmutableSet.toImmutableSet;
+import static java.util.Objects.requireNonNull;
 
 import ai.djl.ndarray.types.Shape;
 import com.google.common.collect.ImmutableSet;
@@ -271,6 +272,8 @@ public record MemoryForecast(
    * @return bytes at the peak
    */
   public static long peakBytesTogether(Collection<MemoryForecast> forecasts, MemoryBudget budget) {
+    requireNonNull(forecasts, "forecasts");
+    requireNonNull(budget, "budget");
     MemoryBudget part = budget.sharedBy(forecasts.size());
     return PROCESS_BYTES
         + forecasts.stream().mapToLong(each -> each.peakBytes(part) - PROCESS_BYTES).sum();

@@ -70,6 +70,7 @@ public final class TokenReader implements AutoCloseable {
    */
   public static MemoryForecast memoryForecast(
       CausalLm model, long rows, long first, long capacity) {
+    requireNonNull(model, "model");
     ModelConfig config = model.config();
     long tokens = rows * capacity;
     long ofAToken = 0;

@@ -2,6 +2,7 @@ package org.minillm.core.plugin;
 
 import static com.google.common.base.Preconditions.checkArgument;
 import static com.google.common.collect.ImmutableList.toImmutableList;
+import static java.util.Objects.requireNonNull;
 
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableSortedMap;
@@ -21,6 +22,12 @@ import java.util.stream.Collectors;
  */
 public record PluginSpec(String name, ImmutableSortedMap<String, String> settings) {
 
+  // Refuses nulls.
+  public PluginSpec {
+    requireNonNull(name, "name");
+    requireNonNull(settings, "settings");
+  }
+
   /**
    * Reads a plug-in's text.
    *
@@ -29,6 +36,7 @@ public record PluginSpec(String name, ImmutableSortedMap<String, String> setting
    * @throws IllegalArgumentException if it is not of that form; the message says where
    */
   public static PluginSpec parse(String text) {
+    requireNonNull(text, "text");
     String bare = withoutParentheses(text);
     int colon = bare.indexOf(':');
     return colon < 0
@@ -44,6 +52,7 @@ public record PluginSpec(String name, ImmutableSortedMap<String, String> setting
    * @throws IllegalArgumentException if it is not of that form; the message says where
    */
   public static ImmutableList<PluginSpec> parseList(String text) {
+    requireNonNull(text, "text");
     // earlier releases had no parentheses, and a semicolon between the settings
     String current = text.contains("(") ? text : text.replace(';', ',');
     return split(current, "*").stream()
@@ -59,6 +68,7 @@ public record PluginSpec(String name, ImmutableSortedMap<String, String> setting
    * @return its name, and all its settings
    */
   public static PluginSpec of(ConfigurablePlugin<?> plugin) {
+    requireNonNull(plugin, "plugin");
     return new PluginSpec(plugin.name(), ImmutableSortedMap.copyOf(plugin.parameters()));
   }
 
@@ -69,6 +79,7 @@ public record PluginSpec(String name, ImmutableSortedMap<String, String> setting
    * @return joined by {@code *}, those with settings in parentheses
    */
   public static String join(List<? extends ConfigurablePlugin<?>> plugins) {
+    requireNonNull(plugins, "plugins");
     return plugins.stream()
         .map(PluginSpec::of)
         .map(spec -> spec.settings.isEmpty() ? spec.name : "(" + spec + ")")
@@ -84,6 +95,8 @@ public record PluginSpec(String name, ImmutableSortedMap<String, String> setting
    * @throws IllegalArgumentException if a parenthesis has no counterpart
    */
   public static ImmutableList<String> split(String text, String separators) {
+    requireNonNull(text, "text");
+    requireNonNull(separators, "separators");
     List<String> parts = new ArrayList<>();
     int depth = 0;
     int from = 0;

@@ -155,6 +155,9 @@ public final class Plugins {
    */
   public static <T extends ConfigurablePlugin<T>> T configured(
       T plugin, String spec, Map<String, String> offered) {
+    requireNonNull(plugin, "plugin");
+    requireNonNull(spec, "spec");
+    requireNonNull(offered, "offered");
     T offeredTo = offered(plugin, offered);
     Map<String, String> given = PluginSpec.parse(spec).settings();
     return given.isEmpty() ? offeredTo : offeredTo.with(given);
@@ -169,6 +172,8 @@ public final class Plugins {
    * @return the configured plug-in; itself where it knows none
    */
   public static <T extends ConfigurablePlugin<T>> T offered(T plugin, Map<String, String> offered) {
+    requireNonNull(plugin, "plugin");
+    requireNonNull(offered, "offered");
     Map<String, String> known = Maps.filterKeys(offered, plugin.parameters()::containsKey);
     return known.isEmpty() ? plugin : plugin.with(known);
   }
@@ -183,6 +188,8 @@ public final class Plugins {
    */
   public static <T extends ConfigurablePlugin<T>> ImmutableList<T> configuredList(
       Class<T> kind, String specs) {
+    requireNonNull(kind, "kind");
+    requireNonNull(specs, "specs");
     return PluginSpec.parseList(specs).stream()
         .map(spec -> configured(kind, spec.toString(), Map.of()))
         .collect(ImmutableList.toImmutableList());

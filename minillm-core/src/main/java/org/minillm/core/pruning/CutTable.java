@@ -27,13 +27,13 @@ import org.minillm.core.model.TensorSlice;
  */
 public record CutTable(ImmutableMap<String, Cut> cuts) {
 
+  /** Leaves every tensor whole. */
+  static final CutTable NOTHING = new CutTable(ImmutableMap.of());
+
   // Refuses nulls.
   public CutTable {
     requireNonNull(cuts, "cuts");
   }
-
-  /** Leaves every tensor whole. */
-  static final CutTable NOTHING = new CutTable(ImmutableMap.of());
 
   /**
    * What stays of one tensor.

@@ -107,6 +107,8 @@ public final class PruningRecipe {
    * @throws IllegalArgumentException if it is not of that form or names what is not there
    */
   public static PruningRecipe parse(String word, Map<String, String> offered) {
+    requireNonNull(word, "word");
+    requireNonNull(offered, "offered");
     return switch (word) {
       case "best" -> best().offered(offered);
       case "paper" -> paper().offered(offered);
@@ -123,6 +125,7 @@ public final class PruningRecipe {
    * @throws IOException if the file cannot be read or is no recipe; the message says where
    */
   public static PruningRecipe read(Path file) throws IOException {
+    requireNonNull(file, "file");
     return RecipeFile.read(file);
   }
 
@@ -271,6 +274,7 @@ public final class PruningRecipe {
    * @throws IllegalArgumentException if a value is not understood
    */
   public PruningRecipe offered(Map<String, String> offered) {
+    requireNonNull(offered, "offered");
     Builder builder = toBuilder();
     criteria.forEach((kind, chosen) -> builder.criterion(kind, Plugins.offered(chosen, offered)));
     return builder
@@ -337,6 +341,8 @@ public final class PruningRecipe {
      * @throws IllegalArgumentException if there is no such criterion or setting
      */
     public Builder criterion(String spec, Map<String, String> offered) {
+      requireNonNull(spec, "spec");
+      requireNonNull(offered, "offered");
       for (GroupKind kind : GroupKind.values()) {
         criterion(kind, spec, offered);
       }
@@ -353,6 +359,9 @@ public final class PruningRecipe {
      * @throws IllegalArgumentException if there is no such criterion or setting
      */
     public Builder criterion(GroupKind kind, String spec, Map<String, String> offered) {
+      requireNonNull(kind, "kind");
+      requireNonNull(spec, "spec");
+      requireNonNull(offered, "offered");
       ImportanceCriterion named =
           Plugins.named(ImportanceCriterion.class, PluginSpec.parse(spec).name());
       return criterion(kind, Plugins.configured(named.defaultsFor(kind), spec, offered));
@@ -366,7 +375,9 @@ public final class PruningRecipe {
      * @return this
      */
     public Builder criterion(GroupKind kind, ImportanceCriterion chosen) {
-      criteria.put(kind, requireNonNull(chosen, "criterion"));
+      requireNonNull(kind, "kind");
+      requireNonNull(chosen, "chosen");
+      criteria.put(kind, chosen);
       return this;
     }
 
@@ -401,7 +412,8 @@ public final class PruningRecipe {
      * @return this
      */
     public Builder allocation(Allocation chosen) {
-      allocation = requireNonNull(chosen, "allocation");
+      requireNonNull(chosen, "chosen");
+      allocation = chosen;
       return this;
     }
 

@@ -16,7 +16,6 @@ import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.IntBuffer;
 import java.nio.channels.Channels;
-import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -261,8 +260,9 @@ class CheckpointReadTest {
     checkpoint.close();
 
     // THEN
-    assertThatExceptionOfType(ClosedChannelException.class)
-        .isThrownBy(() -> checkpoint.read("w", manager));
+    assertThatExceptionOfType(IllegalStateException.class)
+        .isThrownBy(() -> checkpoint.read("w", manager))
+        .withMessageEndingWith(" is closed; open its folder again");
   }
 
   @Test
