@@ -6,6 +6,7 @@ import com.google.common.collect.ImmutableSortedMap;
 import com.google.common.hash.Hashing;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
@@ -103,7 +104,7 @@ final class ApplyCommand implements Callable<Integer> {
                 remembered, run, JournalFolder.INTERVAL, () -> progress.resumed(remembered))) {
       Refit refit = new Refit(restoration, data, open);
       CheckpointCutter cutter = new CheckpointCutter(lm, read, refit, form.export(), progress);
-      memory.announce(cutter.memoryForecast(), model);
+      memory.announce(List.of(calibration.memoryForecast(), cutter.memoryForecast()), model);
       PruningReport report = journal.during(remembered, () -> cutter.write(out, force));
       open.forget();
       return report;

@@ -127,7 +127,11 @@ final class BenchEstimatesCommand implements Callable<Integer> {
       CausalLm lm, List<EstimateBenchmark.Estimator> chosen, CliProgress progress)
       throws IOException {
     CalibrationSet data = calibrationSet(lm);
-    memory.announce(EstimateBenchmark.memoryForecast(lm, data), model);
+    memory.announce(
+        List.of(
+            CalibrationOptions.memoryForecast(calibration),
+            EstimateBenchmark.memoryForecast(lm, data)),
+        model);
     return new EstimateBenchmark(lm, data, chosen, progress);
   }
 

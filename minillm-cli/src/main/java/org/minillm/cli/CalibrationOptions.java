@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.MemoryForecast;
 import org.minillm.core.model.Tokenizer;
 import org.minillm.core.pruning.PruningRecipe;
 import org.minillm.demo.DemoData;
@@ -56,6 +57,16 @@ final class CalibrationOptions {
               .calibrationSet(source(text), tokens)
           : CalibrationSet.evenlySpaced(source(text), tokens, samples, length);
     }
+  }
+
+  /** Forecasts what reading the text takes. */
+  MemoryForecast memoryForecast() throws IOException {
+    return memoryForecast(text);
+  }
+
+  /** Forecasts what {@link #tokens} takes. */
+  static MemoryForecast memoryForecast(@Nullable Path text) throws IOException {
+    return text == null ? MemoryForecast.ofTheProcess() : Tokenizer.memoryForecast(text);
   }
 
   /** Tokenises a calibration text; null for the one that comes with the program. */

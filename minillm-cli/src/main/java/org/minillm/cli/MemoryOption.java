@@ -26,8 +26,9 @@ final class MemoryOption {
       paramLabel = "SIZE",
       converter = OptionTypes.Memory.class,
       description =
-          "Memory for weights and activations, such as 512m or 2g. A model that does not fit is"
-              + " worked on block by block. Default: from the memory of this machine.")
+          "Memory for the whole process, such as 512m or 2g. A model that does not fit is worked"
+              + " on block by block; a budget that cannot be kept is refused. Default: from the"
+              + " memory of this machine.")
   private @Nullable MemoryBudget budget;
 
   MemoryBudget budget() {

@@ -3,6 +3,7 @@ package org.minillm.cli;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.concurrent.Callable;
@@ -134,7 +135,9 @@ final class PruneCommand implements Callable<Integer> {
         CausalLm lm = CausalLm.open(model, memory.budget())) {
       StructuredPruner pruner = builder.listener(progress).build();
       CalibrationSet data = pruner.readsText() ? calibration.read(lm, recipe) : null;
-      long forecast = memory.announce(pruner.memoryForecast(lm, data), model);
+      long forecast =
+          memory.announce(
+              List.of(calibration.memoryForecast(), pruner.memoryForecast(lm, data)), model);
       PruningPlan plan = pruner.plan(lm, data);
       write(pruner, lm, plan, data);
       UnreadTensors.words(lm)

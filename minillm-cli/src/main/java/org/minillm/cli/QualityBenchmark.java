@@ -123,6 +123,7 @@ final class QualityBenchmark {
   List<MemoryForecast> memoryForecasts(List<Cell> cells) throws IOException {
     try (CausalLm lm = CausalLm.open(model, memory)) {
       List<MemoryForecast> forecasts = new ArrayList<>(suite.memoryForecasts(lm));
+      forecasts.add(CalibrationOptions.memoryForecast(text.file));
       for (Cell cell : cells) {
         StructuredPruner pruner = cell.method.recipe().pruner(cell.target()).build();
         forecasts.add(

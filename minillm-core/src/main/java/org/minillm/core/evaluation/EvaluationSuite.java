@@ -8,7 +8,6 @@ import com.google.common.collect.ImmutableList;
 import com.google.common.collect.Streams;
 import com.google.common.io.MoreFiles;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -117,15 +116,14 @@ public record EvaluationSuite(
    * Forecasts what the measurements need in memory, one after the other; each reserves its own.
    *
    * @param model the model
-   * @return one a file of the suite
+   * @return those of each file of the suite
    * @throws IOException if a file cannot be read
    */
   public ImmutableList<MemoryForecast> memoryForecasts(CausalLm model) throws IOException {
     ImmutableList.Builder<MemoryForecast> forecasts = ImmutableList.builder();
     for (Path text : texts) {
-      forecasts.add(
-          Perplexity.memoryForecast(model, window, maxWindows)
-              .plus(Tokenizer.bytesLeftBy(Files.size(text))));
+      forecasts.add(Tokenizer.memoryForecast(text));
+      forecasts.add(Perplexity.memoryForecast(model, window, maxWindows));
     }
     if (!tasks.isEmpty()) {
       try (Tokenizer tokenizer = model.tokenizer()) {

@@ -212,7 +212,7 @@ public final class CausalLm implements AutoCloseable {
    */
   public Tokenizer tokenizer() throws IOException {
     requireOpen();
-    return Tokenizer.open(checkpoint.folder(), config().vocabSize());
+    return Tokenizer.open(checkpoint.folder(), config().vocabSize(), budget);
   }
 
   /**

@@ -9,8 +9,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * How much memory a pass may use for weights and activations. Decides how many blocks stay in
- * memory, never what is computed.
+ * How much memory the process may use while models work. Decides how many blocks stay in memory,
+ * never what is computed.
  *
  * @param bytes at least 1
  */

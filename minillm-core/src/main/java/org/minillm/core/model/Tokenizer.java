@@ -26,8 +26,11 @@ public final class Tokenizer implements AutoCloseable {
 
   private static final TokenizersLibrary LIBRARY = library();
 
-  /** A byte of text leaves that many, as measured on texts of 1 to 10 MB. */
-  private static final long BYTES_LEFT = 32;
+  /** What a byte of text takes, as measured on texts of 1 to 10 MB. */
+  private static final long BYTES_OF_A_BYTE = 190;
+
+  /** What the engine takes of the process when it works, and not yet when a text is tokenised. */
+  private static final long ENGINE_BYTES = 150_000_000;
 
   /** Of what the library says of a file: it quotes what it finds there, however long. */
   private static final int MAX_REASON = 300;
@@ -37,11 +40,13 @@ public final class Tokenizer implements AutoCloseable {
 
   private final Path file;
   private final int vocabSize;
+  private final MemoryBudget budget;
   private long handle;
 
-  private Tokenizer(Path file, int vocabSize, long handle) {
+  private Tokenizer(Path file, int vocabSize, MemoryBudget budget, long handle) {
     this.file = file;
     this.vocabSize = vocabSize;
+    this.budget = budget;
     this.handle = handle;
   }
 
@@ -54,14 +59,14 @@ public final class Tokenizer implements AutoCloseable {
   }
 
   /** Opens the tokenizer of a model with so many rows in its embedding. */
-  static Tokenizer open(Path folder, int vocabSize) throws IOException {
+  static Tokenizer open(Path folder, int vocabSize, MemoryBudget budget) throws IOException {
     Path file = folder.resolve("tokenizer.json");
     if (!Files.exists(file)) {
       throw new NoSuchFileException(file.toString(), null, missing(folder));
     }
     String json = TokenizerFile.read(file);
     try {
-      return new Tokenizer(file, vocabSize, LIBRARY.createTokenizerFromString(json));
+      return new Tokenizer(file, vocabSize, budget, LIBRARY.createTokenizerFromString(json));
     } catch (RuntimeException e) {
       throw new MalformedFileException(
           "%s: the tokenizers library cannot use it: %s; copy tokenizer.json of the model again"
@@ -175,13 +180,15 @@ public final class Tokenizer implements AutoCloseable {
   }
 
   /**
-   * Forecasts what the process has grown by when a text was tokenised, mostly of Java's heap.
+   * Forecasts what {@link #encodeFile} needs in memory, before the model is at work.
    *
-   * @param text its bytes
-   * @return bytes
+   * @param text a file
+   * @return the process without its work, and what a text takes
+   * @throws IOException if there is no such file
    */
-  public static long bytesLeftBy(long text) {
-    return BYTES_LEFT * text;
+  public static MemoryForecast memoryForecast(Path text) throws IOException {
+    return MemoryForecast.ofTheProcess()
+        .plus(Math.max(0, BYTES_OF_A_BYTE * Files.size(text) - ENGINE_BYTES));
   }
 
   /**
@@ -191,10 +198,21 @@ public final class Tokenizer implements AutoCloseable {
    * @return its token ids; none added
    * @throws IOException if it cannot be read
    * @throws IllegalArgumentException if the text has a token that the tokenizer or the model does
-   *     not have
+   *     not have, or the memory budget of the model cannot be kept
    */
   public int[] encodeFile(Path text) throws IOException {
+    MemoryForecast forecast = memoryForecast(text);
+    checkArgument(
+        budget.bytes() >= forecast.smallestBudget(),
+        "memory budget %s: to tokenise %s takes about %s MB; give a budget of %s or more, or a"
+            + " shorter text",
+        budget,
+        text,
+        forecast.smallestBudget() / 1_000_000,
+        forecast.smallestBudgetInWords());
     int[] ids = encode(TextFile.read(text));
+    // what a large text took would stay with the process, in both heaps
+    System.gc();
     NativeHeap.trim();
     return ids;
   }

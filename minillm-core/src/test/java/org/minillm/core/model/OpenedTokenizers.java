@@ -41,7 +41,7 @@ final class OpenedTokenizers {
   }
 
   private static String outcome(Path folder) {
-    try (Tokenizer tokenizer = Tokenizer.open(folder, VOCABULARY)) {
+    try (Tokenizer tokenizer = Tokenizer.open(folder, VOCABULARY, MemoryBudget.ofThisMachine())) {
       int[] all = IntStream.range(0, VOCABULARY).toArray();
       tokenizer.decode(all);
       tokenizer.decode(new int[0]);

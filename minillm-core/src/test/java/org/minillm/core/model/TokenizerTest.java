@@ -22,7 +22,7 @@ class TokenizerTest {
   private Tokenizer open(String name, int vocabulary) throws IOException {
     Files.copy(
         Path.of("src/test/resources/tokenizers", name + ".json"), folder.resolve("tokenizer.json"));
-    return Tokenizer.open(folder, vocabulary);
+    return Tokenizer.open(folder, vocabulary, MemoryBudget.ofThisMachine());
   }
 
   /** The ids that Hugging Face's tokenizers for Python gives, without special tokens. */
@@ -97,7 +97,7 @@ class TokenizerTest {
   })
   void anAbsentOneSaysHowToGetIt(String other, String words) throws IOException {
     Files.createFile(folder.resolve(other));
-    assertThatThrownBy(() -> Tokenizer.open(folder, VOCABULARY))
+    assertThatThrownBy(() -> Tokenizer.open(folder, VOCABULARY, MemoryBudget.ofThisMachine()))
         .isInstanceOf(NoSuchFileException.class)
         .hasMessageStartingWith(folder.resolve("tokenizer.json") + ": no such file")
         .hasMessageContaining(words);
@@ -107,7 +107,7 @@ class TokenizerTest {
   void aPointerOfGitLfsSaysSo() throws IOException {
     Files.writeString(
         folder.resolve("tokenizer.json"), "version https://git-lfs.github.com/spec/v1\noid 1\n");
-    assertThatThrownBy(() -> Tokenizer.open(folder, VOCABULARY))
+    assertThatThrownBy(() -> Tokenizer.open(folder, VOCABULARY, MemoryBudget.ofThisMachine()))
         .hasMessageEndingWith(
             "tokenizer.json: not valid JSON but a Git LFS pointer to the file; get the file itself"
                 + " with 'git lfs pull'");
