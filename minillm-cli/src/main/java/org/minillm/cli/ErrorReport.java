@@ -4,7 +4,6 @@ import ai.djl.engine.EngineException;
 import com.google.common.base.Strings;
 import com.google.common.collect.ImmutableMap;
 import java.io.FileNotFoundException;
-import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
@@ -135,8 +134,7 @@ final class ErrorReport implements IExecutionExceptionHandler, IParameterExcepti
    */
   private static boolean isBug(Throwable problem) {
     boolean onPurpose =
-        problem instanceof IOException
-            || problem instanceof IllegalArgumentException
+        problem instanceof IllegalArgumentException
             || problem instanceof IllegalStateException
             || problem instanceof LinkageError
             || problem instanceof EngineException

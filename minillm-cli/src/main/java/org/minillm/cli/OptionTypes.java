@@ -53,6 +53,21 @@ final class OptionTypes {
     }
   }
 
+  /** 1 to 1,024: the engine ends the process where it cannot make so many threads. */
+  static final class Threads implements ITypeConverter<Integer> {
+
+    private static final int MOST = 1024;
+
+    @Override
+    public Integer convert(String value) {
+      int number = integer(value, 1);
+      if (number > MOST) {
+        throw new TypeConversionException("'" + value + "': expected at most " + MOST + " threads");
+      }
+      return number;
+    }
+  }
+
   /** 2, 3, 4, …: a window of one token predicts nothing. */
   static final class Window implements ITypeConverter<Integer> {
     @Override

@@ -12,7 +12,7 @@ final class ThreadsOption {
   @Option(
       names = "--threads",
       paramLabel = "N",
-      converter = OptionTypes.Count.class,
+      converter = OptionTypes.Threads.class,
       description =
           "Threads to compute with. More or fewer may change the last bits of a result. Default: one"
               + " for each core.")

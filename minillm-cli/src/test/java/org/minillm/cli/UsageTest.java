@@ -178,6 +178,7 @@ class UsageTest {
           --epsilon 0         | expected a finite number above 0
           --epsilon Infinity  | expected a finite number above 0
           --probes 0          | expected a whole number of at least 1
+          --threads 2147483647 | expected at most 1024 threads
           --samples 2.5       | expected a whole number of at least 1
           --window 1          | expected a whole number of at least 2
           --multiple-of 0     | expected a whole number of at least 1

@@ -189,12 +189,15 @@ public record JsonNode(String path, JsonElement element) {
 
   /** An escape may stand for half of a surrogate pair. */
   private static String whole(String text, JsonReader in) {
-    for (int i = 0; i < text.length(); i += Character.charCount(text.codePointAt(i))) {
-      int character = text.codePointAt(i);
-      if (Character.isBmpCodePoint(character) && Character.isSurrogate((char) character)) {
-        throw new IllegalArgumentException(
-            "half of a surrogate pair (\\u%04x) in a string, at %s"
-                .formatted(character, shortened(in.getPath())));
+    for (int i = 0; i < text.length(); i++) {
+      if (Character.isSurrogate(text.charAt(i))) {
+        int character = text.codePointAt(i);
+        if (Character.isBmpCodePoint(character)) {
+          throw new IllegalArgumentException(
+              "half of a surrogate pair (\\u%04x) in a string, at %s"
+                  .formatted(character, shortened(in.getPath())));
+        }
+        i++;
       }
     }
     return text;

@@ -106,7 +106,7 @@ public final class Tokenizer implements AutoCloseable {
    *     tokenizer or the model does not have
    */
   public int[] encode(String text) {
-    requireNativeText(text);
+    int bytes = nativeBytes(text);
     long tokenizer = handle();
     long encoding;
     try {
@@ -115,13 +115,14 @@ public final class Tokenizer implements AutoCloseable {
       throw new IllegalArgumentException(file + ": cannot tokenise the text: " + reason(e), e);
     }
     try {
-      return ids(encoding, text.length());
+      return ids(encoding, bytes);
     } finally {
       LIBRARY.deleteEncoding(encoding);
     }
   }
 
-  private static void requireNativeText(String text) {
+  /** Counts the bytes of a text as native code gets it. */
+  private static int nativeBytes(String text) {
     long bytes = 0;
     for (int i = 0; i < text.length(); i++) {
       char unit = text.charAt(i);
@@ -143,10 +144,11 @@ public final class Tokenizer implements AutoCloseable {
         bytes <= MAX_TEXT_BYTES,
         "a text of %s bytes, expected less than 2 GiB; give it in parts",
         bytes);
+    return (int) bytes;
   }
 
-  private int[] ids(long encoding, int characters) {
-    requireHeap(characters);
+  private int[] ids(long encoding, int bytes) {
+    requireHeap(bytes);
     long[] ids = LIBRARY.getTokenIds(encoding);
     int[] result = new int[ids.length];
     for (int i = 0; i < ids.length; i++) {
@@ -167,15 +169,15 @@ public final class Tokenizer implements AutoCloseable {
   }
 
   /**
-   * Where native code cannot get an array, it ends the process: Java has to find out before. A
-   * token is a character at least, as a rule.
+   * Where native code gets no array from Java, it ends the process: Java has to find out before. A
+   * token is a byte at least.
    */
-  private static void requireHeap(int characters) {
+  private static void requireHeap(int bytes) {
     Runtime runtime = Runtime.getRuntime();
     long free = runtime.maxMemory() - runtime.totalMemory() + runtime.freeMemory();
-    if (free < (long) characters * Long.BYTES) {
+    if (free < (long) bytes * Long.BYTES) {
       // collects what is garbage, or throws OutOfMemoryError
-      Arrays.fill(new long[characters], 0);
+      Arrays.fill(new long[bytes], 0);
     }
   }
 

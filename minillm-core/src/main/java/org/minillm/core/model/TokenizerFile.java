@@ -3,8 +3,10 @@ package org.minillm.core.model;
 import static java.util.stream.Collectors.joining;
 
 import com.google.common.base.CharMatcher;
+import com.google.common.collect.Iterables;
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
+import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
@@ -41,6 +43,8 @@ final class TokenizerFile {
 
   /** The library's parser gives up at 128, and a decoder is parsed inside of others. */
   private static final int MAX_DEPTH = 32;
+
+  private static final List<JsonNode> NONE = List.of();
 
   private static final JsonPrimitive PRECOMPILED = new JsonPrimitive("Precompiled");
 
@@ -86,22 +90,36 @@ final class TokenizerFile {
     return GSON.toJson(used);
   }
 
-  /** Numbers that a double holds, text of whole characters, no depth. */
+  /** No depth, and numbers that a double holds. A vocabulary is large: no path for each token. */
   private static void requirePlain(JsonNode node, int depth) {
     if (depth > MAX_DEPTH) {
       throw node.refuse("nested more than " + MAX_DEPTH + " levels deep");
     }
     if (node.isArray()) {
-      node.items().forEach(item -> requirePlain(item, depth + 1));
+      for (JsonNode item : isPlain(node.element().getAsJsonArray()) ? NONE : node.items()) {
+        requirePlain(item, depth + 1);
+      }
     } else if (node.isObject()) {
-      node.keys().forEach(key -> requirePlain(node.get(key), depth + 1));
+      node.object().asMap().entrySet().stream()
+          .filter(member -> !isPlain(member.getValue()))
+          .forEach(member -> requirePlain(node.get(member.getKey()), depth + 1));
     } else if (node.isNumber()) {
       node.number();
     }
   }
 
+  private static boolean isPlain(JsonArray array) {
+    return Iterables.all(array, TokenizerFile::isPlain);
+  }
+
+  private static boolean isPlain(JsonElement element) {
+    return element.isJsonNull()
+        || element instanceof JsonPrimitive value
+            && (!value.isNumber() || Double.isFinite(value.getAsDouble()));
+  }
+
   private static void requireSeparate(JsonNode tokens) {
-    for (JsonNode token : tokens.isArray() ? tokens.items() : List.<JsonNode>of()) {
+    for (JsonNode token : tokens.isArray() ? tokens.items() : NONE) {
       if (token.isObject()
           && isTrue(token, "lstrip")
           && CharMatcher.whitespace().matchesAllOf(token.get("content").text())) {
