@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.catchThrowable;
 
 import com.google.common.collect.ImmutableList;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -150,6 +151,26 @@ class RefusedBudgetTest {
                     Export.CUT,
                     PassListener.SILENT)
                 .write(target, false));
+  }
+
+  @Test
+  void tokenisingALargeText() throws IOException {
+    // GIVEN a megabyte, of which a byte takes 190, and a process of 350 MiB that does not yet have
+    // the 150 MB of its engine
+    Path text = Files.writeString(temp.resolve("large.txt"), "a ".repeat(500_000));
+    try (CausalLm model = CausalLm.open(folder, new MemoryBudget(388L << 20));
+        Tokenizer tokenizer = model.tokenizer()) {
+      assertThatThrownBy(() -> tokenizer.encodeFile(text))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessage(
+              "memory budget 388.0 MiB: to tokenise "
+                  + text
+                  + " takes about 407 MB; give a budget of 389m or more, or a shorter text");
+    }
+    try (CausalLm model = CausalLm.open(folder, new MemoryBudget(389L << 20));
+        Tokenizer tokenizer = model.tokenizer()) {
+      assertThat(tokenizer.encodeFile(text)).isNotEmpty();
+    }
   }
 
   @Test

@@ -1,6 +1,7 @@
 package org.minillm.core.model;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static com.google.common.base.Preconditions.checkNotNull;
 import static com.google.common.base.Preconditions.checkState;
 
 import ai.djl.huggingface.tokenizers.jni.LibUtils;
@@ -189,6 +190,7 @@ public final class Tokenizer implements AutoCloseable {
    * @throws IOException if there is no such file
    */
   public static MemoryForecast memoryForecast(Path text) throws IOException {
+    checkNotNull(text, "text");
     return MemoryForecast.ofTheProcess()
         .plus(Math.max(0, BYTES_OF_A_BYTE * Files.size(text) - ENGINE_BYTES));
   }
