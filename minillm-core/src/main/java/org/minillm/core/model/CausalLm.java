@@ -18,10 +18,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Collection;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
-import java.util.OptionalLong;
 import java.util.stream.IntStream;
 import org.minillm.core.checkpoint.Checkpoint;
 import org.minillm.core.checkpoint.MalformedCheckpointException;
@@ -59,23 +56,16 @@ public final class CausalLm implements AutoCloseable {
   private final Checkpoint checkpoint;
   private final Decoder decoder;
   private final NDManager manager;
-  private final MemoryBudget budget;
-  private final OptionalLong processBytes;
-  private int residentLayers;
-  private boolean readsAhead;
-  private boolean spillsStreams;
+  private final LayerStore layers;
   private boolean warned;
-  private boolean keepsHead;
-  private final Map<Integer, LayerWeights> resident = new HashMap<>();
   private volatile boolean closed;
 
   private CausalLm(Checkpoint checkpoint, Decoder decoder, MemoryBudget budget) {
     this.checkpoint = checkpoint;
     this.decoder = decoder;
     this.manager = NativeLibraries.newManager();
-    this.budget = budget;
-    this.processBytes = ProcessMemory.ofThisProcess().residentBytes();
-    makeRoom(memoryForecast(WINDOW));
+    this.layers = new LayerStore(checkpoint, decoder, manager, budget);
+    layers.makeRoom(memoryForecast(WINDOW));
   }
 
   /**
@@ -212,7 +202,7 @@ public final class CausalLm implements AutoCloseable {
    */
   public Tokenizer tokenizer() throws IOException {
     requireOpen();
-    return Tokenizer.open(checkpoint.folder(), config().vocabSize(), budget);
+    return Tokenizer.open(checkpoint.folder(), config().vocabSize(), layers.budget());
   }
 
   /**
@@ -283,18 +273,7 @@ public final class CausalLm implements AutoCloseable {
    */
   public LayerWeights layer(int layer) {
     requireOpen();
-    if (layer < residentLayers) {
-      return resident.computeIfAbsent(layer, i -> open(i, true));
-    }
-    return open(layer, false);
-  }
-
-  private LayerWeights open(int layer, boolean stays) {
-    return new LayerWeights(
-        checkpoint::read,
-        MemoryForecast.groupTensors(decoder, layer),
-        manager.newSubManager(),
-        stays);
+    return layers.layer(layer);
   }
 
   /**
@@ -306,7 +285,7 @@ public final class CausalLm implements AutoCloseable {
    * @return the walk; to be closed before this model
    */
   public LayerWalk walk(int first, int end) {
-    return new LayerWalk(first, end, readsAhead, this::layer);
+    return new LayerWalk(first, end, readsAhead(), this::layer);
   }
 
   /**
@@ -319,8 +298,8 @@ public final class CausalLm implements AutoCloseable {
    */
   public void reserve(MemoryForecast pass) {
     requireOpen();
-    requireBudget(pass);
-    makeRoom(pass);
+    layers.requireBudget(pass);
+    layers.makeRoom(pass);
   }
 
   /**
@@ -330,29 +309,7 @@ public final class CausalLm implements AutoCloseable {
    * @throws IllegalArgumentException if not even one layer at a time keeps it
    */
   public void requireBudget(MemoryForecast pass) {
-    pass.shortfall(budget, checkpoint.folder().toString())
-        .ifPresent(
-            shortfall -> {
-              throw new IllegalArgumentException(
-                  shortfall
-                      + "; open the model with a budget of "
-                      + pass.smallestBudgetInWords()
-                      + " or more");
-            });
-  }
-
-  private void makeRoom(MemoryForecast pass) {
-    int layers = config().layers().size();
-    residentLayers = Math.min(layers, pass.residentLayers(budget, processBytes));
-    readsAhead = pass.readsAhead(budget, processBytes);
-    spillsStreams = pass.spillsStreams(budget, processBytes);
-    keepsHead = pass.keepsHead(budget, processBytes);
-    for (int layer = residentLayers; layer < layers; layer++) {
-      LayerWeights leaving = resident.remove(layer);
-      if (leaving != null) {
-        leaving.free();
-      }
-    }
+    layers.requireBudget(pass);
   }
 
   /**
@@ -392,7 +349,7 @@ public final class CausalLm implements AutoCloseable {
    * @return between 0 and the number of layers
    */
   public int residentLayers() {
-    return residentLayers;
+    return layers.residentLayers();
   }
 
   /**
@@ -401,12 +358,12 @@ public final class CausalLm implements AutoCloseable {
    * @return true where the memory budget has room for a second layer
    */
   public boolean readsAhead() {
-    return readsAhead;
+    return layers.readsAhead();
   }
 
   /** Tells whether the language head stays in memory with all layers. */
   boolean keepsHead() {
-    return keepsHead;
+    return layers.keepsHead();
   }
 
   /**
@@ -415,7 +372,7 @@ public final class CausalLm implements AutoCloseable {
    * @return true where they wait in a scratch file
    */
   public boolean spillsStreams() {
-    return spillsStreams;
+    return layers.spillsStreams();
   }
 
   /**
@@ -482,7 +439,7 @@ public final class CausalLm implements AutoCloseable {
   @Override
   public void close() throws IOException {
     closed = true;
-    resident.values().forEach(LayerWeights::free);
+    layers.free();
     manager.close();
     checkpoint.close();
   }

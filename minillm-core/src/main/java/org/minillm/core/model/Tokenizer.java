@@ -3,6 +3,7 @@ package org.minillm.core.model;
 import static com.google.common.base.Preconditions.checkArgument;
 import static com.google.common.base.Preconditions.checkNotNull;
 import static com.google.common.base.Preconditions.checkState;
+import static java.util.Objects.requireNonNull;
 
 import ai.djl.huggingface.tokenizers.jni.LibUtils;
 import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
@@ -190,6 +191,7 @@ public final class Tokenizer implements AutoCloseable {
    * @throws IOException if there is no such file
    */
   public static MemoryForecast memoryForecast(Path text) throws IOException {
+    requireNonNull(text, "text");
     checkNotNull(text, "text");
     return MemoryForecast.ofTheProcess()
         .plus(Math.max(0, BYTES_OF_A_BYTE * Files.size(text) - ENGINE_BYTES));
