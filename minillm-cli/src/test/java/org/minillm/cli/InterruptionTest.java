@@ -72,18 +72,39 @@ class InterruptionTest {
     }
     Path model = DemoData.model(DemoData.extract(temp.resolve("demo")));
 
-    // WHEN the thread of the run is interrupted
-    CommandRun run;
-    Thread.currentThread().interrupt();
+    // WHEN the thread of the run is interrupted at its first word, with which the work begins
+    StringWriter interrupting =
+        new StringWriter() {
+          @Override
+          public void write(String words) {
+            super.write(words);
+            Thread.currentThread().interrupt();
+          }
+
+          @Override
+          public void write(String words, int from, int count) {
+            super.write(words, from, count);
+            Thread.currentThread().interrupt();
+          }
+        };
+    int exitCode;
     try {
-      run = CommandRun.of("prune", model.toString(), "--out", out.toString());
+      exitCode =
+          Main.run(
+              new PrintWriter(new StringWriter()),
+              new PrintWriter(interrupting),
+              false,
+              "prune",
+              model.toString(),
+              "--out",
+              out.toString());
     } finally {
       Thread.interrupted();
     }
 
     // THEN it ends as if by Ctrl-C, and says how it goes on
-    assertThat(run.exitCode()).isEqualTo(130);
-    assertThat(run.err())
+    assertThat(exitCode).isEqualTo(130);
+    assertThat(interrupting.toString())
         .contains(
             "minillm: interrupted; the same command goes on where it stopped (what is done is in "
                 + journal

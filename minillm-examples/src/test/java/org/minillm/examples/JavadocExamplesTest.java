@@ -27,6 +27,8 @@ import org.minillm.core.model.Tokenizer;
 import org.minillm.core.model.WeightTransform;
 import org.minillm.core.pruning.Pruner;
 import org.minillm.core.pruning.PruningPlan;
+import org.minillm.core.pruning.PruningRecipe;
+import org.minillm.core.pruning.PruningReport;
 import org.minillm.core.pruning.PruningTarget;
 import org.minillm.core.pruning.StructuredPruner;
 import org.minillm.criteria.Fms;
@@ -113,6 +115,22 @@ class JavadocExamplesTest {
 
     // THEN
     assertThat(target.resolve("model.safetensors")).exists();
+  }
+
+  @Test
+  void ofPruningRecipe() throws IOException {
+    // GIVEN
+    Path demo = DemoData.extract(temp.resolve("demo"));
+    Path model = DemoData.model(demo);
+    Path text = temp.resolve("text.txt");
+    Files.writeString(text, Files.readString(DemoData.calibration(demo)).substring(0, 4000));
+    Path target = temp.resolve("pruned");
+
+    // WHEN
+    PruningReport report = PruningRecipe.best().prune(model, 0.2, text, target);
+
+    // THEN
+    assertThat(report.parametersAfter()).isLessThan(report.parametersBefore());
   }
 
   @Test

@@ -34,6 +34,9 @@ public final class Tokenizer implements AutoCloseable {
   /** What the engine takes of the process when it works, and not yet when a text is tokenised. */
   private static final long ENGINE_BYTES = 150_000_000;
 
+  /** Tokens of a text of about a megabyte, which leaves some hundred behind. */
+  private static final int WORTH_A_COLLECTION = 250_000;
+
   /** Of what the library says of a file: it quotes what it finds there, however long. */
   private static final int MAX_REASON = 300;
 
@@ -217,9 +220,11 @@ public final class Tokenizer implements AutoCloseable {
         forecast.smallestBudget() / 1_000_000,
         forecast.smallestBudgetInWords());
     int[] ids = encode(TextFile.read(text));
-    // what a large text took would stay with the process, in both heaps
-    System.gc();
-    NativeHeap.trim();
+    if (ids.length > WORTH_A_COLLECTION) {
+      // what a large text took would stay with the process, in both heaps
+      System.gc();
+      NativeHeap.trim();
+    }
     return ids;
   }
 
