@@ -4,20 +4,22 @@ import static java.util.stream.Collectors.joining;
 
 import com.google.common.base.CharMatcher;
 import com.google.common.collect.Iterables;
-import com.google.gson.Gson;
-import com.google.gson.GsonBuilder;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Consumer;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 import java.util.stream.IntStream;
 import org.minillm.core.files.JsonNode;
+import org.minillm.core.files.MalformedFileException;
+import org.minillm.core.files.TextFile;
 
 /**
  * The part of tokenizer.json that turns a text into tokens and back, checked before the tokenizers
@@ -51,9 +53,6 @@ final class TokenizerFile {
   /** Letters, digits, punctuation and spaces of several scripts, each with several neighbours. */
   private static final String SAMPLE = sample();
 
-  private static final Gson GSON =
-      new GsonBuilder().disableHtmlEscaping().serializeNulls().create();
-
   private TokenizerFile() {}
 
   private static String sample() {
@@ -68,18 +67,26 @@ final class TokenizerFile {
    * @throws IOException if there is no such file, or something else in it; the message says what
    */
   static String read(Path file) throws IOException {
-    return JsonNode.read(file, TokenizerFile::used);
+    String text = TextFile.read(file);
+    try {
+      return used(text, JsonNode.parse(text));
+    } catch (IllegalArgumentException e) {
+      throw new MalformedFileException(file + ": " + e.getMessage(), e);
+    }
   }
 
-  private static String used(JsonNode root) {
+  private static String used(String text, JsonNode root) {
     root.get("model").object();
-    JsonObject used = new JsonObject();
+    Map<String, String> written = JsonMembers.of(text);
+    List<String> used = new ArrayList<>();
     for (String key : USED) {
       root.find(key)
           .ifPresent(
               section -> {
                 requirePlain(section, 0);
-                used.add(key, section.element());
+                // a vocabulary is large, and is handed on as it is written
+                String value = written.get(key);
+                used.add('"' + key + "\":" + (value == null ? section.element() : value));
               });
     }
     root.find("added_tokens").ifPresent(TokenizerFile::requireSeparate);
@@ -87,35 +94,37 @@ final class TokenizerFile {
     root.find("pre_tokenizer").ifPresent(section -> visit(section, TokenizerFile::requireLength));
     root.find("decoder").ifPresent(section -> visit(section, TokenizerFile::requireStripAtStart));
     requirePrefixes(root.get("model"));
-    return GSON.toJson(used);
+    return used.stream().collect(joining(",", "{", "}"));
   }
 
   /** No depth, and numbers that a double holds. A vocabulary is large: no path for each token. */
   private static void requirePlain(JsonNode node, int depth) {
+    if (isPlain(node.element(), depth)) {
+      return;
+    }
     if (depth > MAX_DEPTH) {
       throw node.refuse("nested more than " + MAX_DEPTH + " levels deep");
     }
     if (node.isArray()) {
-      for (JsonNode item : isPlain(node.element().getAsJsonArray()) ? NONE : node.items()) {
-        requirePlain(item, depth + 1);
-      }
+      node.items().forEach(item -> requirePlain(item, depth + 1));
     } else if (node.isObject()) {
-      node.object().asMap().entrySet().stream()
-          .filter(member -> !isPlain(member.getValue()))
-          .forEach(member -> requirePlain(node.get(member.getKey()), depth + 1));
-    } else if (node.isNumber()) {
+      node.keys().forEach(key -> requirePlain(node.get(key), depth + 1));
+    } else {
       node.number();
     }
   }
 
-  private static boolean isPlain(JsonArray array) {
-    return Iterables.all(array, TokenizerFile::isPlain);
-  }
-
-  private static boolean isPlain(JsonElement element) {
-    return element.isJsonNull()
-        || element instanceof JsonPrimitive value
-            && (!value.isNumber() || Double.isFinite(value.getAsDouble()));
+  private static boolean isPlain(JsonElement element, int depth) {
+    if (element instanceof JsonArray array) {
+      return depth <= MAX_DEPTH && Iterables.all(array, item -> isPlain(item, depth + 1));
+    }
+    if (element instanceof JsonObject object) {
+      return depth <= MAX_DEPTH
+          && Iterables.all(object.asMap().values(), value -> isPlain(value, depth + 1));
+    }
+    return !(element instanceof JsonPrimitive value)
+        || !value.isNumber()
+        || Double.isFinite(value.getAsDouble());
   }
 
   private static void requireSeparate(JsonNode tokens) {
