@@ -197,6 +197,7 @@ final class ConfigReader {
   }
 
   IllegalArgumentException unsupported(String key, Object found, String expected) {
-    return config.refuse(key + " is " + found + ", expected " + expected);
+    return config.refuse(
+        key + " is " + JsonNode.shortened(String.valueOf(found)) + ", expected " + expected);
   }
 }

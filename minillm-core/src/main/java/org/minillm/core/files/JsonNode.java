@@ -39,6 +39,9 @@ public record JsonNode(String path, JsonElement element) {
   /** Of a value that is quoted in a message. */
   private static final int MAX_QUOTED = 60;
 
+  /** Whatever it quotes, a message is to be read. */
+  private static final int MAX_MESSAGE = 1000;
+
   // Refuses nulls.
   public JsonNode {
     requireNonNull(path, "path");
@@ -396,7 +399,8 @@ public record JsonNode(String path, JsonElement element) {
    * @return to be thrown; the message begins with the path
    */
   public IllegalArgumentException refuse(String why) {
-    return new IllegalArgumentException(path.isEmpty() ? why : path + ": " + why);
+    return new IllegalArgumentException(
+        shortened(path.isEmpty() ? why : path + ": " + why, MAX_MESSAGE));
   }
 
   /**

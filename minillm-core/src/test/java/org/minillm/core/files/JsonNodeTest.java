@@ -87,6 +87,15 @@ class JsonNodeTest {
   }
 
   @Test
+  void aMessageIsShortWhateverItQuotes() {
+    assertThat(NODE.get("rate").refuse("it is " + "x".repeat(20_000)))
+        .hasMessageStartingWith("rate: it is xxx")
+        .hasMessageEndingWith("x…")
+        .message()
+        .hasSizeLessThan(1100);
+  }
+
+  @Test
   void putsTheFileBeforeWhatItsReaderRefuses(@TempDir Path folder) throws IOException {
     Path file = Files.writeString(folder.resolve("a.json"), "{\"size\": \"big\"}");
 
