@@ -13,15 +13,16 @@ import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.checkpoint.CheckpointWriter;
+import org.minillm.core.journal.Journal;
 import org.minillm.core.journal.JournalFolder;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.EngineThreads;
+import org.minillm.core.model.PassRunner;
 import org.minillm.core.plugin.PluginSpec;
 import org.minillm.core.pruning.CheckpointCutter;
 import org.minillm.core.pruning.PruningPlan;
 import org.minillm.core.pruning.PruningRecipe;
 import org.minillm.core.pruning.PruningReport;
-import org.minillm.core.pruning.Refit;
 import org.minillm.core.pruning.Restoration;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -102,8 +103,10 @@ final class ApplyCommand implements Callable<Integer> {
         JournalFolder open =
             JournalFolder.open(
                 remembered, run, JournalFolder.INTERVAL, () -> progress.resumed(remembered))) {
-      Refit refit = new Refit(restoration, data, open);
-      CheckpointCutter cutter = new CheckpointCutter(lm, read, refit, form.export(), progress);
+      CheckpointCutter cutter =
+          new CheckpointCutter(new PassRunner(lm, progress, open), read)
+              .restoring(restoration, data)
+              .export(form.export());
       memory.announce(List.of(calibration.memoryForecast(), cutter.memoryForecast()), model);
       PruningReport report = journal.during(remembered, () -> cutter.write(out, force));
       open.forget();
@@ -114,7 +117,9 @@ final class ApplyCommand implements Callable<Integer> {
   /** A cut alone streams from file to file. */
   private PruningReport write(CausalLm lm, PruningPlan read) throws IOException {
     try (CliProgress progress = CliProgress.on(spec.commandLine().getErr())) {
-      CheckpointCutter cutter = new CheckpointCutter(lm, read, null, form.export(), progress);
+      CheckpointCutter cutter =
+          new CheckpointCutter(new PassRunner(lm, progress, Journal.NONE), read)
+              .export(form.export());
       memory.announce(cutter.memoryForecast(), model);
       return cutter.write(out, force);
     }

@@ -32,6 +32,7 @@ import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.LayerWeights;
 import org.minillm.core.model.MemoryForecast;
 import org.minillm.core.model.PassListener;
+import org.minillm.core.model.PassRunner;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.TensorSlice;
 import org.minillm.criteria.Backprop;
@@ -84,15 +85,14 @@ final class EstimateBenchmark implements AutoCloseable {
     }
     GradientRequest request = new GradientRequest(wanted.build());
     model.reserve(memoryForecast(model, data));
-    truth = new Backprop().estimate(model, data, request, listener, Journal.NONE);
+    truth = new Backprop().estimate(new PassRunner(model, listener, Journal.NONE), data, request);
   }
 
   /** Forecasts the truth, and beside it the streams of an estimate. */
   static MemoryForecast memoryForecast(CausalLm model, CalibrationSet data) {
-    return model
-        .memoryForecast(data.window())
-        .withStreams(STREAMS * data.tokens() * model.config().hiddenSize() * Float.BYTES)
-        .plus(new Backprop().memoryBytes(model, data));
+    return new Backprop()
+        .memoryForecast(model, data)
+        .withStreams(STREAMS * data.tokens() * model.config().hiddenSize() * Float.BYTES);
   }
 
   /** Measures all that an estimator estimates: weights of all groups, gates of each kind. */
@@ -195,7 +195,8 @@ final class EstimateBenchmark implements AutoCloseable {
       estimate =
           estimator.plugin == null
               ? GradientEstimate.NONE
-              : estimator.plugin.estimate(model, data, request, listener, Journal.NONE);
+              : estimator.plugin.estimate(
+                  new PassRunner(model, listener, Journal.NONE), data, request);
       seconds = stopwatch.elapsed().toNanos() / NANOS_PER_SECOND;
     }
 

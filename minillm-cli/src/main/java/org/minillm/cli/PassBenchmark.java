@@ -10,11 +10,11 @@ import java.util.List;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.calibration.CalibrationSet;
+import org.minillm.core.model.BlockTap;
 import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.InputTap;
+import org.minillm.core.model.ForwardPass;
 import org.minillm.core.model.MemoryForecast;
-import org.minillm.core.model.Strand;
-import org.minillm.core.model.Sweep;
+import org.minillm.core.model.ResidualStream;
 import org.minillm.core.model.WeightTransform;
 import org.minillm.core.pruning.PruningPlan;
 import org.minillm.core.pruning.PruningTarget;
@@ -166,25 +166,25 @@ final class PassBenchmark {
   }
 
   private OptionalLong runLayers() throws IOException {
-    try (Sweep sweep = begun()) {
-      sweep.add(calibration.windows(), WeightTransform.NONE, InputTap.NONE);
-      sweep.run(layer -> {});
+    try (ForwardPass pass = begun()) {
+      pass.add(calibration.windows(), WeightTransform.NONE, BlockTap.NONE);
+      pass.run();
     }
     return OptionalLong.of(1);
   }
 
   private OptionalLong runLosses() throws IOException {
-    try (Sweep sweep = begun()) {
-      Strand strand = sweep.add(calibration.windows(), WeightTransform.NONE, InputTap.NONE);
-      sweep.run(layer -> {});
-      sweep.windowNegativeLogLikelihoods(List.of(strand));
+    try (ForwardPass pass = begun()) {
+      ResidualStream stream = pass.add(calibration.windows(), WeightTransform.NONE, BlockTap.NONE);
+      pass.run();
+      pass.windowLosses(List.of(stream));
     }
     return OptionalLong.of(1);
   }
 
   /** With as many layers in memory as the hungriest of the pruners leaves there. */
-  private Sweep begun() {
+  private ForwardPass begun() {
     model.reserve(reserved);
-    return new Sweep(model);
+    return new ForwardPass(model);
   }
 }

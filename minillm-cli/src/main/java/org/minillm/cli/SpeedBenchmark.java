@@ -10,10 +10,10 @@ import java.util.Set;
 import java.util.stream.IntStream;
 import org.minillm.core.evaluation.Generation;
 import org.minillm.core.evaluation.Sampling;
+import org.minillm.core.model.BlockTap;
 import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.InputTap;
+import org.minillm.core.model.ForwardPass;
 import org.minillm.core.model.MemoryForecast;
-import org.minillm.core.model.Sweep;
 import org.minillm.core.model.TokenReader;
 import org.minillm.core.model.WeightTransform;
 
@@ -95,13 +95,13 @@ final class SpeedBenchmark {
 
   private double readsPerSecond() throws IOException {
     model.reserve(readingForecast(model));
-    try (Sweep sweep = new Sweep(model)) {
-      sweep.add(
+    try (ForwardPass pass = new ForwardPass(model)) {
+      pass.add(
           IntStream.range(0, WINDOWS).mapToObj(this::text).toList(),
           WeightTransform.NONE,
-          InputTap.NONE);
+          BlockTap.NONE);
       Stopwatch stopwatch = Stopwatch.createStarted();
-      sweep.run(layer -> {});
+      pass.run();
       return WINDOWS * WINDOW * NANOS_PER_SECOND / stopwatch.elapsed().toNanos();
     }
   }

@@ -16,7 +16,8 @@ import org.minillm.core.model.LayerShape;
 import org.minillm.core.model.MemoryForecast;
 import org.minillm.core.model.ModelConfig;
 import org.minillm.core.model.PassListener;
-import org.minillm.core.model.Sweep;
+import org.minillm.core.model.PassRunner;
+import org.minillm.core.model.ResidualStream;
 
 /**
  * The true gradient, by back-propagation: the reference that forward-only estimates are measured
@@ -43,7 +44,7 @@ public record Backprop() implements GradientEstimator {
 
   /** All of the streams, the sums and the graph of the largest block, for gradients of weights. */
   @Override
-  public long memoryBytes(CausalLm model, CalibrationSet data) {
+  public MemoryForecast memoryForecast(CausalLm model, CalibrationSet data) {
     ModelConfig config = model.config();
     MemoryForecast forward = model.memoryForecast(data.window());
     long tokens = (long) rowsPerBatch(data) * data.window();
@@ -52,30 +53,29 @@ public record Backprop() implements GradientEstimator {
             * config.queryHeadsPerKeyValueHead();
     long streams = (config.layers().size() + 1L) * tokens * config.hiddenSize();
     long scores = 2 * tokens * heads * data.window();
-    return (streams + scores) * Float.BYTES
-        + forward.allBlocksBytes()
-        + forward.largestBlockBytes()
-        + forward.workingBytes();
+    return forward.plus(
+        (streams + scores) * Float.BYTES
+            + forward.allBlocksBytes()
+            + forward.largestBlockBytes()
+            + forward.workingBytes());
   }
 
   private static int rowsPerBatch(CalibrationSet data) {
-    return Math.max(1, Sweep.TOKENS_PER_BATCH / data.window());
+    return Math.max(1, ResidualStream.TOKENS_PER_BATCH / data.window());
   }
 
   @Override
-  public GradientEstimate estimate(
-      CausalLm model,
-      CalibrationSet data,
-      GradientRequest request,
-      PassListener listener,
-      Journal journal)
+  public GradientEstimate estimate(PassRunner runner, CalibrationSet data, GradientRequest request)
       throws IOException {
+    CausalLm model = runner.model();
+    PassListener listener = runner.listener();
     List<List<int[]>> batches = Lists.partition(data.windows(), rowsPerBatch(data));
     listener.passStarted(name(), 2L * model.config().layers().size() * batches.size());
+    PassRunner anew = new PassRunner(model, listener, Journal.NONE);
     GradientSums sums = new GradientSums(model, request);
     try {
       for (List<int[]> windows : batches) {
-        new BackwardPass(model, sums, listener).run(windows);
+        new BackwardPass(anew, sums).run(windows);
       }
       listener.passDone();
       return sums.mean();

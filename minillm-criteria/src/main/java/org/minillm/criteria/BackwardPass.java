@@ -1,6 +1,5 @@
 package org.minillm.criteria;
 
-import ai.djl.Device;
 import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
@@ -13,16 +12,17 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.minillm.core.model.AttentionCache;
+import org.minillm.core.model.BlockTap;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.DecoderBlock;
-import org.minillm.core.model.InputTap;
 import org.minillm.core.model.LanguageHead;
+import org.minillm.core.model.Layer;
 import org.minillm.core.model.LayerWeights;
-import org.minillm.core.model.PassListener;
+import org.minillm.core.model.Pass;
+import org.minillm.core.model.PassRunner;
 import org.minillm.core.model.Positions;
 import org.minillm.core.model.PruningGroup;
-import org.minillm.core.model.Strand;
-import org.minillm.core.model.Sweep;
+import org.minillm.core.model.ResidualStream;
 import org.minillm.core.model.TokenLayout;
 import org.minillm.core.model.WeightSource;
 import org.minillm.core.model.WeightTransform;
@@ -30,22 +30,30 @@ import org.minillm.core.model.WeightTransform;
 /**
  * One micro-batch forward and, block after block, backward. The loss of a window is the mean of
  * -log P over its predicted tokens; windows do not mix, so that one pass differentiates all.
+ *
+ * <p>The way back is no {@link Pass}: it goes through the layers in the other direction, and each
+ * layer needs what the way forward has recorded before it.
  */
 final class BackwardPass {
 
+  private final PassRunner runner;
   private final CausalLm model;
   private final GradientSums sums;
-  private final PassListener listener;
 
-  BackwardPass(CausalLm model, GradientSums sums, PassListener listener) {
-    this.model = model;
+  /**
+   * Begins.
+   *
+   * @param runner without a journal: the passes of a micro-batch are short and begin anew
+   */
+  BackwardPass(PassRunner runner, GradientSums sums) {
+    this.runner = runner;
+    this.model = runner.model();
     this.sums = sums;
-    this.listener = listener;
   }
 
   /** Adds the gradients of some windows' losses. */
   void run(List<int[]> windows) throws IOException {
-    try (NDManager owner = NDManager.newBaseManager(Device.cpu(), CausalLm.ENGINE)) {
+    try (NDManager owner = model.newManager()) {
       List<NDArray> streams = forward(windows, owner);
       Positions positions =
           model.decoder().positions(TokenLayout.following(0, windows.get(0).length), owner);
@@ -56,7 +64,7 @@ final class BackwardPass {
         gradient.close();
         streams.get(layer + 1).close();
         gradient = next;
-        listener.stepDone();
+        runner.listener().stepDone();
       }
     }
     sums.addWindows(windows.size());
@@ -64,23 +72,50 @@ final class BackwardPass {
 
   /** Returns the residual stream before every layer and after the last. */
   private List<NDArray> forward(List<int[]> windows, NDManager owner) throws IOException {
-    List<NDArray> streams = new ArrayList<>();
-    try (Sweep sweep = new Sweep(model)) {
-      Strand strand = sweep.add(windows, WeightTransform.NONE, InputTap.NONE);
-      streams.add(copy(strand, owner));
-      sweep.run(
-          layer -> {
-            streams.add(copy(strand, owner));
-            listener.stepDone();
-          });
+    try (Recorded recorded = new Recorded(windows, owner)) {
+      runner.run(recorded);
+      recorded.record();
+      return recorded.streams;
     }
-    return streams;
   }
 
-  private static NDArray copy(Strand strand, NDManager owner) throws IOException {
-    NDArray copy = strand.hidden().get(0).duplicate();
-    copy.attach(owner);
-    return copy;
+  /** A forward pass that keeps where the stream stands, of one micro-batch. */
+  private final class Recorded implements Pass {
+    private final ResidualStream stream;
+    private final NDManager owner;
+    private final List<NDArray> streams = new ArrayList<>();
+
+    Recorded(List<int[]> windows, NDManager owner) {
+      this.stream = ResidualStream.of(runner.model(), windows);
+      this.owner = owner;
+    }
+
+    @Override
+    public String name() {
+      return "backprop";
+    }
+
+    @Override
+    public int layers() {
+      return runner.model().config().layers().size();
+    }
+
+    @Override
+    public List<ResidualStream> streams() {
+      return List.of(stream);
+    }
+
+    @Override
+    public void layer(Layer layer) throws IOException {
+      record();
+      layer.advance(stream, WeightTransform.NONE, BlockTap.NONE);
+    }
+
+    private void record() throws IOException {
+      NDArray copy = stream.hidden().get(0).duplicate();
+      copy.attach(owner);
+      streams.add(copy);
+    }
   }
 
   private NDArray gradientOfLastStream(NDArray stream, List<int[]> windows) throws IOException {
@@ -109,7 +144,7 @@ final class BackwardPass {
     Map<String, NDArray> leaves = new HashMap<>();
     GateTap gates = new GateTap();
     try (LayerWeights weights = model.layer(layer);
-        NDManager scratch = NDManager.newBaseManager(Device.cpu(), CausalLm.ENGINE);
+        NDManager scratch = model.newManager();
         GradientCollector collector = collector();
         NDScope scope = new NDScope()) {
       scope.suppressNotUsedWarning();
@@ -147,15 +182,12 @@ final class BackwardPass {
   }
 
   /** Puts gates of 1 before the consumers, one a window and unit, so that they have a gradient. */
-  private final class GateTap implements InputTap {
+  private final class GateTap implements BlockTap {
 
     private final Map<PruningGroup, NDArray> gates = new HashMap<>();
 
     @Override
-    public void accept(String point, NDArray input) {}
-
-    @Override
-    public NDArray through(String point, NDArray input) {
+    public NDArray read(String point, NDArray input) {
       PruningGroup group = sums.gatedAt(point);
       if (group == null) {
         return input;

@@ -9,17 +9,17 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
+import org.minillm.core.model.BlockTap;
 import org.minillm.core.model.FloatView;
-import org.minillm.core.model.InputTap;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.random.CounterRng;
 
 /**
  * Multiplies what the units of some groups hand on by 1 + step z: z is a sign for every window and
  * unit, a function of the seed, the group, the number of the window and the unit alone. For one
- * pass of one strand.
+ * pass of one stream.
  */
-final class GateNoise implements InputTap {
+final class GateNoise implements BlockTap {
 
   private final ImmutableMap<String, PruningGroup> groups;
   private final long seed;
@@ -34,12 +34,9 @@ final class GateNoise implements InputTap {
     this.step = step;
   }
 
-  @Override
-  public void accept(String point, NDArray input) {}
-
   /** Micro-batches pass a tap point in the order of the windows. */
   @Override
-  public NDArray through(String point, NDArray input) {
+  public NDArray read(String point, NDArray input) {
     PruningGroup group = groups.get(point);
     if (group == null) {
       return input;

@@ -6,6 +6,7 @@ import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableListMultimap;
 import com.google.common.collect.ImmutableMap;
 import com.google.common.collect.ImmutableSet;
+import com.google.common.collect.Multimaps;
 import com.google.common.collect.Sets;
 import com.google.common.primitives.ImmutableDoubleArray;
 import java.io.IOException;
@@ -17,13 +18,12 @@ import org.minillm.core.calibration.Evidence;
 import org.minillm.core.calibration.GradientEstimate;
 import org.minillm.core.calibration.GradientEstimator;
 import org.minillm.core.calibration.GradientRequest;
-import org.minillm.core.journal.Journal;
 import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.ForwardPass;
 import org.minillm.core.model.GroupKind;
-import org.minillm.core.model.PassListener;
+import org.minillm.core.model.LossPass;
+import org.minillm.core.model.PassRunner;
 import org.minillm.core.model.PruningGroup;
-import org.minillm.core.model.Strand;
-import org.minillm.core.model.Sweep;
 import org.minillm.core.model.WeightTransform;
 import org.minillm.core.random.CounterRng;
 
@@ -95,65 +95,43 @@ public record GateSpsa(int pairs, double epsilon, long seed) implements Gradient
   }
 
   @Override
-  public GradientEstimate estimate(
-      CausalLm model,
-      CalibrationSet data,
-      GradientRequest request,
-      PassListener listener,
-      Journal journal)
+  public GradientEstimate estimate(PassRunner runner, CalibrationSet data, GradientRequest request)
       throws IOException {
+    ImmutableListMultimap.Builder<GroupKind, Measured> passes = ImmutableListMultimap.builder();
     ImmutableSet<GroupKind> kinds = request.kinds(Evidence.GATE_GRADIENT);
-    listener.passStarted(name(), (long) model.config().layers().size() * pairs * kinds.size());
-    ImmutableListMultimap.Builder<GroupKind, GateSpsaEstimate.Pair> measured =
-        ImmutableListMultimap.builder();
     for (GroupKind kind : kinds) {
-      ImmutableList<PruningGroup> groups = model.groups(List.of(kind));
       for (int pair = 0; pair < pairs; pair++) {
-        long own = CounterRng.bits(seed, CounterRng.stream("gates " + kind.id()), pair);
-        String pass = name() + "-" + kind.id() + "-" + pair;
-        ImmutableDoubleArray slopes =
-            Slopes.of(
-                journal,
-                pass,
-                listener,
-                model.config().layers().size(),
-                data.windows().size(),
-                () ->
-                    slopes(
-                        model,
-                        data.windows(),
-                        groups,
-                        own,
-                        sweep -> sweep.run(journal, pass, listener)));
-        measured.put(kind, new GateSpsaEstimate.Pair(own, slopes));
+        passes.put(kind, pass(runner.model(), data, kind, pair));
       }
     }
-    listener.passDone();
+    ImmutableListMultimap<GroupKind, Measured> all = passes.build();
+    runner.run(name(), all.values().stream().map(Measured::pass).toList());
     return new GateSpsaEstimate(
-        measured.build(), provenance("gradient"), 2L * pairs * kinds.size());
+        ImmutableListMultimap.copyOf(Multimaps.transformValues(all, this::slopes)),
+        provenance("gradient"),
+        2L * pairs * kinds.size());
   }
 
-  /** Measures the slope of every window's loss along its own z. */
-  private ImmutableDoubleArray slopes(
-      CausalLm model, List<int[]> windows, List<PruningGroup> groups, long pairSeed, SweepRun run)
-      throws IOException {
-    try (Sweep sweep = new Sweep(model)) {
-      Strand plus =
-          sweep.add(windows, WeightTransform.NONE, new GateNoise(groups, pairSeed, epsilon));
-      Strand minus =
-          sweep.add(windows, WeightTransform.NONE, new GateNoise(groups, pairSeed, -epsilon));
-      run.run(sweep);
-      List<double[]> losses = sweep.windowNegativeLogLikelihoods(List.of(plus, minus));
-      ImmutableDoubleArray.Builder slopes = ImmutableDoubleArray.builder(windows.size());
-      for (int w = 0; w < windows.size(); w++) {
-        slopes.add((losses.get(0)[w] - losses.get(1)[w]) / (2 * epsilon));
-      }
-      return slopes.build();
+  /** A pair of streams, of which each window has a z of its own. */
+  private record Measured(long seed, LossPass pass) {}
+
+  private Measured pass(CausalLm model, CalibrationSet data, GroupKind kind, int pair) {
+    long own = CounterRng.bits(seed, CounterRng.stream("gates " + kind.id()), pair);
+    ImmutableList<PruningGroup> groups = model.groups(List.of(kind));
+    ForwardPass forward = new ForwardPass(model, name() + "-" + kind.id() + "-" + pair);
+    forward.add(data.windows(), WeightTransform.NONE, new GateNoise(groups, own, epsilon));
+    forward.add(data.windows(), WeightTransform.NONE, new GateNoise(groups, own, -epsilon));
+    return new Measured(own, new LossPass(forward, forward.streams()));
+  }
+
+  /** The slope of every window's loss along its own z. */
+  private GateSpsaEstimate.Pair slopes(Measured measured) {
+    ImmutableDoubleArray plus = measured.pass.losses().get(0);
+    ImmutableDoubleArray minus = measured.pass.losses().get(1);
+    ImmutableDoubleArray.Builder slopes = ImmutableDoubleArray.builder(plus.length());
+    for (int w = 0; w < plus.length(); w++) {
+      slopes.add((plus.get(w) - minus.get(w)) / (2 * epsilon));
     }
-  }
-
-  /** Takes the strands of a sweep through the layers. */
-  private interface SweepRun {
-    void run(Sweep sweep) throws IOException;
+    return new GateSpsaEstimate.Pair(measured.seed, slopes.build());
   }
 }

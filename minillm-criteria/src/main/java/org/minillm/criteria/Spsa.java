@@ -3,7 +3,6 @@ package org.minillm.criteria;
 import static com.google.common.base.Preconditions.checkArgument;
 import static java.util.Objects.requireNonNull;
 
-import ai.djl.Device;
 import ai.djl.ndarray.NDManager;
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableMap;
@@ -14,19 +13,18 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.IntStream;
-import java.util.stream.Stream;
 import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.calibration.GradientEstimate;
 import org.minillm.core.calibration.GradientEstimator;
 import org.minillm.core.calibration.GradientRequest;
-import org.minillm.core.journal.Journal;
+import org.minillm.core.model.BlockTap;
 import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.ForwardPass;
 import org.minillm.core.model.GroupKind;
-import org.minillm.core.model.InputTap;
-import org.minillm.core.model.PassListener;
-import org.minillm.core.model.Strand;
-import org.minillm.core.model.Sweep;
+import org.minillm.core.model.LossPass;
+import org.minillm.core.model.PassRunner;
 import org.minillm.core.model.TensorSlice;
 import org.minillm.core.random.CounterRng;
 import org.minillm.criteria.Perturbation.Direction;
@@ -109,50 +107,49 @@ public record Spsa(int probes, double epsilon, long seed, Direction direction, D
   }
 
   @Override
-  public GradientEstimate estimate(
+  public GradientEstimate estimate(PassRunner runner, CalibrationSet set, GradientRequest request)
+      throws IOException {
+    CausalLm model = runner.model();
+    ImmutableSet<String> perturbed = prunableTensors(model);
+    List<List<Integer>> rounds = rounds(set.windows().size());
+    try (NDManager waiting = model.newManager()) {
+      List<LossPass> passes =
+          rounds.stream().map(round -> pass(model, set, round, perturbed, waiting)).toList();
+      runner.run(name(), passes);
+      List<SpsaEstimate.Probe> estimated = new ArrayList<>();
+      for (int round = 0; round < rounds.size(); round++) {
+        ImmutableList<ImmutableDoubleArray> losses = passes.get(round).losses();
+        for (int i = 0; i < rounds.get(round).size(); i++) {
+          estimated.add(
+              new SpsaEstimate.Probe(
+                  seedOf(rounds.get(round).get(i)),
+                  slope(losses.get(2 * i), losses.get(2 * i + 1))));
+        }
+      }
+      return new SpsaEstimate(
+          ImmutableList.copyOf(estimated),
+          direction,
+          provenance("gradient"),
+          forwardPasses(set.windows().size()));
+    }
+  }
+
+  /** Of every probe the stream of W + epsilon z and that of W - epsilon z. */
+  private LossPass pass(
       CausalLm model,
       CalibrationSet set,
-      GradientRequest request,
-      PassListener listener,
-      Journal journal)
-      throws IOException {
-    ImmutableSet<String> perturbed = prunableTensors(model);
-    List<SpsaEstimate.Probe> estimated = new ArrayList<>();
-    List<List<Integer>> rounds = rounds(set.windows().size());
-    long layers = model.config().layers().size();
-    listener.passStarted("spsa", layers * rounds.size());
-    for (List<Integer> round : rounds) {
-      String pass = "spsa-" + round.get(0);
-      ImmutableDoubleArray slopes =
-          Slopes.of(
-              journal,
-              pass,
-              listener,
-              layers,
-              round.size(),
-              () -> {
-                try (Sweep sweep = new Sweep(model);
-                    NDManager waiting = NDManager.newBaseManager(Device.cpu(), CausalLm.ENGINE)) {
-                  List<Pair> pairs = new ArrayList<>();
-                  for (int probe : round) {
-                    Perturbation z = new Perturbation(seedOf(probe), direction);
-                    TwinWeights weights = new TwinWeights(z, epsilon, perturbed, waiting);
-                    pairs.add(Pair.of(sweep, windowsOf(probe, set), weights));
-                  }
-                  sweep.run(journal, pass, listener);
-                  return slopes(sweep, pairs);
-                }
-              });
-      for (int i = 0; i < slopes.length(); i++) {
-        estimated.add(new SpsaEstimate.Probe(seedOf(round.get(i)), slopes.get(i)));
-      }
+      List<Integer> round,
+      Set<String> perturbed,
+      NDManager waiting) {
+    ForwardPass forward = new ForwardPass(model, name() + "-" + round.get(0));
+    for (int probe : round) {
+      Perturbation z = new Perturbation(seedOf(probe), direction);
+      TwinWeights weights = new TwinWeights(z, epsilon, perturbed, waiting);
+      List<int[]> windows = windowsOf(probe, set);
+      forward.add(windows, weights.plus(), BlockTap.NONE);
+      forward.add(windows, weights.minus(), BlockTap.NONE);
     }
-    listener.passDone();
-    return new SpsaEstimate(
-        ImmutableList.copyOf(estimated),
-        direction,
-        provenance("gradient"),
-        forwardPasses(set.windows().size()));
+    return new LossPass(forward, forward.streams());
   }
 
   private static ImmutableSet<String> prunableTensors(CausalLm model) {
@@ -163,8 +160,8 @@ public record Spsa(int probes, double epsilon, long seed, Direction direction, D
   }
 
   /**
-   * Divides the probes into sweeps that each carry the hidden states of about two passes over the
-   * set: all probes in one sweep where each has its own windows, else one probe a sweep.
+   * Divides the probes into passes that each carry the hidden states of about two passes over the
+   * set: all probes in one where each has its own windows, else one probe a pass.
    */
   private List<List<Integer>> rounds(int windows) {
     int perRound = data == Data.ALL ? 1 : Math.max(1, Math.min(probes, windows));
@@ -173,14 +170,6 @@ public record Spsa(int probes, double epsilon, long seed, Direction direction, D
       rounds.add(IntStream.range(first, Math.min(probes, first + perRound)).boxed().toList());
     }
     return rounds;
-  }
-
-  private record Pair(Strand plus, Strand minus) {
-    static Pair of(Sweep sweep, List<int[]> windows, TwinWeights weights) throws IOException {
-      return new Pair(
-          sweep.add(windows, weights.plus(), InputTap.NONE),
-          sweep.add(windows, weights.minus(), InputTap.NONE));
-    }
   }
 
   private long seedOf(int probe) {
@@ -198,21 +187,12 @@ public record Spsa(int probes, double epsilon, long seed, Direction direction, D
         .toList();
   }
 
-  private ImmutableDoubleArray slopes(Sweep sweep, List<Pair> pairs) throws IOException {
-    List<Strand> strands =
-        pairs.stream().flatMap(pair -> Stream.of(pair.plus, pair.minus)).toList();
-    List<double[]> losses = sweep.windowNegativeLogLikelihoods(strands);
-    ImmutableDoubleArray.Builder slopes = ImmutableDoubleArray.builder(pairs.size());
-    for (int i = 0; i < pairs.size(); i++) {
-      double[] plus = losses.get(2 * i);
-      double[] minus = losses.get(2 * i + 1);
-      double difference = 0;
-      for (int w = 0; w < plus.length; w++) {
-        difference += plus[w] - minus[w];
-      }
-      slopes.add(difference / plus.length / (2 * epsilon));
+  private double slope(ImmutableDoubleArray plus, ImmutableDoubleArray minus) {
+    double difference = 0;
+    for (int w = 0; w < plus.length(); w++) {
+      difference += plus.get(w) - minus.get(w);
     }
-    return slopes.build();
+    return difference / plus.length() / (2 * epsilon);
   }
 
   private long forwardPasses(int windows) {

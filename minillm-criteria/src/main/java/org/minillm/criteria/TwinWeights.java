@@ -8,10 +8,10 @@ import java.util.Set;
 import org.minillm.core.model.WeightTransform;
 
 /**
- * The weights of the two strands of a probe, W + epsilon z and W - epsilon z. Drawing z takes
- * longer than all else that is done to a weight, so that it is drawn once: by the strand that asks
+ * The weights of the two streams of a probe, W + epsilon z and W - epsilon z. Drawing z takes
+ * longer than all else that is done to a weight, so that it is drawn once: by the stream that asks
  * first, whose copy is mirrored in place for the other. As many copies are in memory as if each
- * strand drew its own.
+ * stream drew its own.
  */
 final class TwinWeights {
 
@@ -29,7 +29,7 @@ final class TwinWeights {
    * @param z the direction
    * @param epsilon the step
    * @param perturbed names of the tensors that move; the others stay as they are
-   * @param waiting where copies hang between the strands
+   * @param waiting where copies hang between the streams
    */
   TwinWeights(Perturbation z, double epsilon, Set<String> perturbed, NDManager waiting) {
     this.z = z;

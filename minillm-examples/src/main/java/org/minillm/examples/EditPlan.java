@@ -7,12 +7,12 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
+import org.minillm.core.model.BlockTap;
 import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.ForwardPass;
 import org.minillm.core.model.GroupKind;
-import org.minillm.core.model.InputTap;
 import org.minillm.core.model.PruningGroup;
-import org.minillm.core.model.Strand;
-import org.minillm.core.model.Sweep;
+import org.minillm.core.model.ResidualStream;
 import org.minillm.core.model.Tokenizer;
 import org.minillm.core.model.WeightTransform;
 import org.minillm.core.pruning.CutTable;
@@ -80,10 +80,10 @@ public final class EditPlan {
 
   private static double loss(CausalLm model, List<int[]> windows, WeightTransform transform)
       throws IOException {
-    try (Sweep sweep = new Sweep(model)) {
-      Strand strand = sweep.add(windows, transform, InputTap.NONE);
-      sweep.run(layer -> {});
-      return sweep.windowNegativeLogLikelihoods(List.of(strand)).get(0)[0];
+    try (ForwardPass pass = new ForwardPass(model)) {
+      ResidualStream stream = pass.add(windows, transform, BlockTap.NONE);
+      pass.run();
+      return pass.windowLosses(List.of(stream)).get(0)[0];
     }
   }
 }

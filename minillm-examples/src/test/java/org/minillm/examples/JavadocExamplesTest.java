@@ -16,13 +16,13 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.minillm.core.calibration.CalibrationSet;
+import org.minillm.core.model.BlockTap;
 import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.ForwardPass;
 import org.minillm.core.model.GroupKind;
-import org.minillm.core.model.InputTap;
 import org.minillm.core.model.LayerWalk;
 import org.minillm.core.model.LayerWeights;
-import org.minillm.core.model.Strand;
-import org.minillm.core.model.Sweep;
+import org.minillm.core.model.ResidualStream;
 import org.minillm.core.model.Tokenizer;
 import org.minillm.core.model.WeightTransform;
 import org.minillm.core.pruning.Pruner;
@@ -140,10 +140,10 @@ class JavadocExamplesTest {
     double[] losses;
     try (CausalLm model = CausalLm.open(DemoData.model(DemoData.extract(temp)))) {
       // WHEN
-      try (Sweep sweep = new Sweep(model)) {
-        Strand strand = sweep.add(windows, WeightTransform.NONE, InputTap.NONE);
-        sweep.run(layer -> {});
-        losses = sweep.windowNegativeLogLikelihoods(List.of(strand)).get(0);
+      try (ForwardPass pass = new ForwardPass(model)) {
+        ResidualStream stream = pass.add(windows, WeightTransform.NONE, BlockTap.NONE);
+        pass.run();
+        losses = pass.windowLosses(List.of(stream)).get(0);
       }
     }
 

@@ -16,11 +16,11 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.minillm.core.model.BlockTap;
 import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.InputTap;
+import org.minillm.core.model.ForwardPass;
 import org.minillm.core.model.LanguageHead;
-import org.minillm.core.model.Strand;
-import org.minillm.core.model.Sweep;
+import org.minillm.core.model.ResidualStream;
 import org.minillm.core.model.WeightTransform;
 
 /** The model of another jar computes what transformers computes. */
@@ -48,10 +48,10 @@ class MistralLogitsTest {
   }
 
   private static float[] logits(CausalLm model, List<int[]> ids) throws IOException {
-    try (Sweep sweep = new Sweep(model)) {
-      Strand strand = sweep.add(ids, WeightTransform.NONE, InputTap.NONE);
-      sweep.run(layer -> {});
-      NDArray normed = Iterables.getOnlyElement(sweep.normed(strand));
+    try (ForwardPass pass = new ForwardPass(model)) {
+      ResidualStream stream = pass.add(ids, WeightTransform.NONE, BlockTap.NONE);
+      pass.run();
+      NDArray normed = Iterables.getOnlyElement(pass.normed(stream));
       float[][] result = new float[1][];
       new LanguageHead(model)
           .logits(

@@ -13,7 +13,6 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.model.AttentionCache;
 import org.minillm.core.model.FloatView;
-import org.minillm.core.model.InputTap;
 import org.minillm.core.model.Positions;
 import org.minillm.core.model.TokenLayout;
 
@@ -107,15 +106,15 @@ record Attention(
     return LongMath.saturatedMultiply(rows * queries, keys * Float.BYTES);
   }
 
-  NDArray forward(NDArray input, Positions positions, AttentionCache cache, InputTap tap) {
-    NDArray read = tap.through(inputPoint, input);
+  NDArray forward(NDArray input, Positions positions, AttentionCache cache, SublayerInputs inputs) {
+    NDArray read = inputs.at(inputPoint, input);
     Projection.Projected projected = projection.apply(read);
     NDList all = cache.append(scheme.turn(projected.keys(), positions), projected.values());
     // queries rather than scores are scaled: there are fewer of them
     NDArray queries = scheme.turn(projected.queries(), positions).muli(scale);
     NDArray heads =
         attendInTiles(queries, all.get(0), all.get(1), positions, input.getShape().get(0));
-    return output.apply(tap.through(outputPoint, heads));
+    return output.apply(inputs.at(outputPoint, heads));
   }
 
   /**

@@ -64,7 +64,8 @@ record BlockTable(
       }
     }
     slices.add(new TensorSlice(consumer.weight(), 1, consumer.in() / units, consumer.path()));
-    return new PruningGroup(id, units, slices);
+    PruningGroup group = new PruningGroup(id, units, slices);
+    return consumer.hasBias() ? group.withConsumerBias(consumer.bias()) : group;
   }
 
   ValueProjection values(int headDim) {

@@ -2,7 +2,6 @@ package org.minillm.models;
 
 import ai.djl.ndarray.NDArray;
 import com.google.common.collect.ImmutableList;
-import org.minillm.core.model.InputTap;
 
 /**
  * The feed-forward sublayer.
@@ -21,12 +20,12 @@ record Mlp(
     Nonlinearity activation,
     Linear down) {
 
-  NDArray forward(NDArray input, InputTap tap) {
-    NDArray read = tap.through(inputPoint, input);
+  NDArray forward(NDArray input, SublayerInputs inputs) {
+    NDArray read = inputs.at(inputPoint, input);
     NDArray channels = activation.apply(producers.get(0).apply(read));
     if (producers.size() == 2) {
       channels = channels.muli(producers.get(1).apply(read));
     }
-    return down.apply(tap.through(outputPoint, channels));
+    return down.apply(inputs.at(outputPoint, channels));
   }
 }

@@ -1,9 +1,10 @@
 package org.minillm.models;
 
 import ai.djl.ndarray.NDArray;
+import java.io.IOException;
 import org.minillm.core.model.AttentionCache;
+import org.minillm.core.model.BlockTap;
 import org.minillm.core.model.DecoderBlock;
-import org.minillm.core.model.InputTap;
 import org.minillm.core.model.Positions;
 
 /** One layer of any family: attention and an MLP, each with a norm and added to the stream. */
@@ -12,10 +13,15 @@ record TransformerBlock(
     implements DecoderBlock {
 
   @Override
-  public NDArray forward(NDArray hidden, Positions positions, AttentionCache cache, InputTap tap) {
+  public NDArray forward(NDArray hidden, Positions positions, AttentionCache cache, BlockTap tap)
+      throws IOException {
     NDArray attended =
         placement.run(
-            hidden, attentionNorm, tap, input -> attention.forward(input, positions, cache, tap));
-    return placement.run(attended, mlpNorm, tap, input -> mlp.forward(input, tap));
+            hidden,
+            attentionNorm,
+            new SublayerInputs(tap),
+            false,
+            (input, inputs) -> attention.forward(input, positions, cache, inputs));
+    return placement.run(attended, mlpNorm, new SublayerInputs(tap), true, mlp::forward);
   }
 }

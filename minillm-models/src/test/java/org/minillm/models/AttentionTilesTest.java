@@ -19,8 +19,8 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.minillm.core.model.AttentionCache;
+import org.minillm.core.model.BlockTap;
 import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.InputTap;
 import org.minillm.core.model.Positions;
 import org.minillm.core.model.TokenLayout;
 import org.minillm.core.random.CounterRng;
@@ -101,7 +101,7 @@ class AttentionTilesTest {
               layout.before() == 0
                   ? new NDList(newKeys, newValues)
                   : new NDList(keys.concat(newKeys, 1), keys.mul(-1).concat(newValues, 1));
-      float[] expected = whole.forward(input, positions, cache, InputTap.NONE).toFloatArray();
+      float[] expected = whole.forward(input, positions, cache, BlockTap.NONE).toFloatArray();
 
       // WHEN its scores may take only as much as those of 5 queries
       Watch watch = new Watch(whole.scheme());
@@ -111,7 +111,7 @@ class AttentionTilesTest {
         scope.suppressNotUsedWarning();
         actual =
             bounded(whole, watch, bound)
-                .forward(input, positions, cache, InputTap.NONE)
+                .forward(input, positions, cache, BlockTap.NONE)
                 .toFloatArray();
       }
 
@@ -128,7 +128,7 @@ class AttentionTilesTest {
       Positions withoutMask = new Positions(layout, null, positions.tables());
       assertThat(
               bounded(whole, whole.scheme(), bound)
-                  .forward(input, withoutMask, cache, InputTap.NONE)
+                  .forward(input, withoutMask, cache, BlockTap.NONE)
                   .toFloatArray())
           .isEqualTo(actual);
     }
@@ -194,7 +194,7 @@ class AttentionTilesTest {
                   random(0, 1, TIME, model.config().hiddenSize()),
                   positions,
                   AttentionCache.NONE,
-                  InputTap.NONE);
+                  BlockTap.NONE);
 
       // THEN every query is a tile
       assertThat(watch.scores).hasSize(TIME);

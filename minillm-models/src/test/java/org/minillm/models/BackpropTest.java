@@ -26,17 +26,16 @@ import org.minillm.core.calibration.Evidence;
 import org.minillm.core.calibration.GateGradient;
 import org.minillm.core.calibration.GradientEstimate;
 import org.minillm.core.calibration.GradientRequest;
-import org.minillm.core.journal.Journal;
+import org.minillm.core.model.BlockTap;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.FloatView;
+import org.minillm.core.model.ForwardPass;
 import org.minillm.core.model.GroupKind;
-import org.minillm.core.model.InputTap;
 import org.minillm.core.model.LayerWeights;
 import org.minillm.core.model.MemoryBudget;
-import org.minillm.core.model.PassListener;
+import org.minillm.core.model.PassRunner;
 import org.minillm.core.model.PruningGroup;
-import org.minillm.core.model.Strand;
-import org.minillm.core.model.Sweep;
+import org.minillm.core.model.ResidualStream;
 import org.minillm.core.model.TensorSlice;
 import org.minillm.core.model.WeightTransform;
 import org.minillm.criteria.Backprop;
@@ -78,7 +77,7 @@ class BackpropTest {
 
   private static GradientEstimate estimate(
       CausalLm model, CalibrationSet data, GradientRequest request) throws IOException {
-    return new Backprop().estimate(model, data, request, PassListener.SILENT, Journal.NONE);
+    return new Backprop().estimate(new PassRunner(model), data, request);
   }
 
   private static List<PruningGroup> groups(CausalLm model) {
@@ -286,10 +285,10 @@ class BackpropTest {
 
   private static double loss(CausalLm model, List<int[]> windows, WeightTransform transform)
       throws IOException {
-    try (Sweep sweep = new Sweep(model)) {
-      Strand strand = sweep.add(windows, transform, InputTap.NONE);
-      sweep.run(layer -> {});
-      double[] losses = sweep.windowNegativeLogLikelihoods(List.of(strand)).get(0);
+    try (ForwardPass pass = new ForwardPass(model)) {
+      ResidualStream stream = pass.add(windows, transform, BlockTap.NONE);
+      pass.run();
+      double[] losses = pass.windowLosses(List.of(stream)).get(0);
       return Arrays.stream(losses).average().orElseThrow();
     }
   }

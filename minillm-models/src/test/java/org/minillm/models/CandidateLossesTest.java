@@ -23,13 +23,13 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.minillm.core.calibration.CalibrationSet;
+import org.minillm.core.model.BlockTap;
 import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.ForwardPass;
 import org.minillm.core.model.GroupId;
-import org.minillm.core.model.InputTap;
 import org.minillm.core.model.MemoryBudget;
 import org.minillm.core.model.PassListener;
-import org.minillm.core.model.Strand;
-import org.minillm.core.model.Sweep;
+import org.minillm.core.model.ResidualStream;
 import org.minillm.core.model.WeightTransform;
 import org.minillm.core.pruning.Allocated;
 import org.minillm.core.pruning.Allocation;
@@ -140,11 +140,11 @@ class CandidateLossesTest {
     double sum = 0;
     int[] numbers = {2, 7, 12, 17, 22, 27, 32, 37}; // of 40: floor((i + 0.5) * 5)
     for (int number : numbers) {
-      try (Sweep sweep = new Sweep(model)) {
-        Strand strand =
-            sweep.add(List.of(data.windows().get(number)), WeightTransform.NONE, InputTap.NONE);
-        sweep.run(layer -> {});
-        sum += sweep.windowNegativeLogLikelihoods(List.of(strand)).get(0)[0];
+      try (ForwardPass pass = new ForwardPass(model)) {
+        ResidualStream stream =
+            pass.add(List.of(data.windows().get(number)), WeightTransform.NONE, BlockTap.NONE);
+        pass.run();
+        sum += pass.windowLosses(List.of(stream)).get(0)[0];
       }
     }
     return sum / numbers.length;
@@ -196,7 +196,7 @@ class CandidateLossesTest {
     // GIVEN windows of which a sweep holds 21, that of the dense model among them, and 22
     // candidates
     CalibrationSet data = new CalibrationSet("random tokens", 512, longWindows());
-    assertThat(Sweep.tokensPerSweep(tinyLlama) / (8 * 512)).isEqualTo(21);
+    assertThat(ForwardPass.tokensAtOnce(tinyLlama) / (8 * 512)).isEqualTo(21);
     List<Map<GroupId, Integer>> candidates =
         IntStream.range(0, 22).mapToObj(i -> Map.of(channels(3), 512 - 20 * (i + 1))).toList();
     Asking asking = new Asking(candidates);

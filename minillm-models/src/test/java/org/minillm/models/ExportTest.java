@@ -15,14 +15,14 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.minillm.core.checkpoint.Checkpoint;
+import org.minillm.core.model.BlockTap;
 import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.ForwardPass;
 import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
-import org.minillm.core.model.InputTap;
 import org.minillm.core.model.PassListener;
 import org.minillm.core.model.PruningGroup;
-import org.minillm.core.model.Strand;
-import org.minillm.core.model.Sweep;
+import org.minillm.core.model.ResidualStream;
 import org.minillm.core.model.WeightTransform;
 import org.minillm.core.pruning.CheckpointCutter;
 import org.minillm.core.pruning.CutTable;
@@ -71,10 +71,10 @@ class ExportTest {
   }
 
   private static float[] finalHidden(CausalLm model, WeightTransform transform) throws IOException {
-    try (Sweep sweep = new Sweep(model)) {
-      Strand strand = sweep.add(WINDOWS, transform, InputTap.NONE);
-      sweep.run(layer -> {});
-      return sweep.normed(strand).get(0).toFloatArray();
+    try (ForwardPass pass = new ForwardPass(model)) {
+      ResidualStream stream = pass.add(WINDOWS, transform, BlockTap.NONE);
+      pass.run();
+      return pass.normed(stream).get(0).toFloatArray();
     }
   }
 

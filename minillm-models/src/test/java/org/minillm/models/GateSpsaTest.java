@@ -18,10 +18,9 @@ import org.minillm.core.calibration.GateGradient;
 import org.minillm.core.calibration.GradientEstimate;
 import org.minillm.core.calibration.GradientEstimator;
 import org.minillm.core.calibration.GradientRequest;
-import org.minillm.core.journal.Journal;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupKind;
-import org.minillm.core.model.PassListener;
+import org.minillm.core.model.PassRunner;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.pruning.ImportanceCriterion;
 import org.minillm.core.pruning.PruningPlan;
@@ -76,8 +75,7 @@ class GateSpsaTest {
   }
 
   private static Heads heads(GradientEstimator estimator) throws IOException {
-    try (GradientEstimate estimate =
-        estimator.estimate(model, data, HEADS, PassListener.SILENT, Journal.NONE)) {
+    try (GradientEstimate estimate = estimator.estimate(new PassRunner(model), data, HEADS)) {
       ImmutableList.Builder<Double> mean = ImmutableList.builder();
       ImmutableList.Builder<Double> meanSquare = ImmutableList.builder();
       for (PruningGroup group : model.groups(List.of(GroupKind.ATTENTION_HEADS))) {

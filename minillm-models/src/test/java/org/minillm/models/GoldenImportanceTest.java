@@ -23,14 +23,13 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.calibration.ChannelStatistics;
+import org.minillm.core.model.BlockTap;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.FloatView;
+import org.minillm.core.model.ForwardPass;
 import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
-import org.minillm.core.model.InputTap;
 import org.minillm.core.model.PruningGroup;
-import org.minillm.core.model.Strand;
-import org.minillm.core.model.Sweep;
 import org.minillm.core.model.TensorSlice;
 import org.minillm.core.model.WeightTransform;
 import org.minillm.core.pruning.CutTable;
@@ -242,13 +241,13 @@ class GoldenImportanceTest {
   /** Mean loss of the calibration windows under each transform, in one sweep. */
   private static Map<String, Double> losses(
       CausalLm model, Goldens goldens, Map<String, WeightTransform> transforms) throws IOException {
-    try (Sweep sweep = new Sweep(model)) {
+    try (ForwardPass pass = new ForwardPass(model)) {
       List<Strand> strands = new ArrayList<>();
       for (WeightTransform transform : transforms.values()) {
-        strands.add(sweep.add(calibration(goldens).windows(), transform, InputTap.NONE));
+        strands.add(pass.add(calibration(goldens).windows(), transform, BlockTap.NONE));
       }
-      sweep.run(layer -> {});
-      List<double[]> windows = sweep.windowNegativeLogLikelihoods(strands);
+      pass.run();
+      List<double[]> windows = pass.windowLosses(strands);
       Map<String, Double> losses = new LinkedHashMap<>();
       int strand = 0;
       for (String name : transforms.keySet()) {

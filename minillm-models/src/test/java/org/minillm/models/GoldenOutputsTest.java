@@ -11,12 +11,12 @@ import java.util.List;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.minillm.core.model.BlockTap;
 import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.InputTap;
+import org.minillm.core.model.ForwardPass;
 import org.minillm.core.model.LanguageHead;
 import org.minillm.core.model.MemoryBudget;
-import org.minillm.core.model.Strand;
-import org.minillm.core.model.Sweep;
+import org.minillm.core.model.ResidualStream;
 import org.minillm.core.model.WeightTransform;
 
 /** What the models compute, against Hugging Face transformers on the same weights and tokens. */
@@ -57,9 +57,10 @@ class GoldenOutputsTest {
     // GIVEN a model and what transformers computed with it
     try (Goldens goldens = Goldens.of(name);
         CausalLm model = open(name, MemoryBudget.ofThisMachine());
-        Sweep sweep = new Sweep(model)) {
+        ForwardPass pass = new ForwardPass(model)) {
       // WHEN its tokens go through our blocks
-      Strand strand = sweep.add(goldens.ids("input_ids"), WeightTransform.NONE, InputTap.NONE);
+      ResidualStream stream =
+          pass.add(goldens.ids("input_ids"), WeightTransform.NONE, BlockTap.NONE);
       List<float[]> hidden = new ArrayList<>();
       hidden.add(onlyBatch(strand));
       sweep.run(layer -> hidden.add(onlyBatch(strand)));
@@ -70,10 +71,10 @@ class GoldenOutputsTest {
       for (int i = 0; i < hidden.size(); i++) {
         assertClose("hidden state " + i, hidden.get(i), expected, i * size);
       }
-      NDArray normed = sweep.normed(strand).get(0);
+      NDArray normed = pass.normed(stream).get(0);
       assertClose("final hidden", normed.toFloatArray(), goldens.floats("final_hidden"), 0);
       assertClose("logits", lastLogits(model, normed, goldens), goldens.floats("logits"), 0);
-      double[] losses = sweep.windowNegativeLogLikelihoods(List.of(strand)).get(0);
+      double[] losses = pass.windowLosses(List.of(stream)).get(0);
       assertThat((losses[0] + losses[1]) / 2)
           .isCloseTo(goldens.floats("loss")[0], within(LOSS_TOLERANCE));
     }
@@ -105,10 +106,10 @@ class GoldenOutputsTest {
   }
 
   private static float[] finalHidden(CausalLm model, List<int[]> ids) throws IOException {
-    try (Sweep sweep = new Sweep(model)) {
-      Strand strand = sweep.add(ids, WeightTransform.NONE, InputTap.NONE);
-      sweep.run(layer -> {});
-      return sweep.normed(strand).get(0).toFloatArray();
+    try (ForwardPass pass = new ForwardPass(model)) {
+      ResidualStream stream = pass.add(ids, WeightTransform.NONE, BlockTap.NONE);
+      pass.run();
+      return pass.normed(stream).get(0).toFloatArray();
     }
   }
 
@@ -133,9 +134,9 @@ class GoldenOutputsTest {
     return all;
   }
 
-  private static float[] onlyBatch(Strand strand) throws IOException {
-    assertThat(strand.hidden()).hasSize(1);
-    return strand.hidden().get(0).toFloatArray();
+  private static float[] onlyBatch(ResidualStream stream) throws IOException {
+    assertThat(stream.hidden()).hasSize(1);
+    return stream.hidden().get(0).toFloatArray();
   }
 
   private static void assertClose(String what, float[] actual, float[] expected, int offset) {

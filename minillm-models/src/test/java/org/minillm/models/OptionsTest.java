@@ -11,11 +11,11 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.minillm.core.model.BlockTap;
 import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.InputTap;
+import org.minillm.core.model.ForwardPass;
 import org.minillm.core.model.LanguageHead;
-import org.minillm.core.model.Strand;
-import org.minillm.core.model.Sweep;
+import org.minillm.core.model.ResidualStream;
 import org.minillm.core.model.WeightTransform;
 
 /** The options of config.json that the larger random models leave out, against transformers. */
@@ -46,11 +46,12 @@ class OptionsTest {
     // GIVEN
     try (Goldens expected = Goldens.in(folder(name).resolve("expected.safetensors"));
         CausalLm model = CausalLm.open(folder(name));
-        Sweep sweep = new Sweep(model)) {
+        ForwardPass pass = new ForwardPass(model)) {
       // WHEN
-      Strand strand = sweep.add(expected.ids("input_ids"), WeightTransform.NONE, InputTap.NONE);
-      sweep.run(layer -> {});
-      NDArray normed = sweep.normed(strand).get(0);
+      ResidualStream stream =
+          pass.add(expected.ids("input_ids"), WeightTransform.NONE, BlockTap.NONE);
+      pass.run();
+      NDArray normed = pass.normed(stream).get(0);
 
       // THEN
       new LanguageHead(model)
@@ -66,12 +67,12 @@ class OptionsTest {
   void moreTokensThanLearnedPositionsAreRefused() throws IOException {
     // GIVEN 16 positions
     try (CausalLm model = CausalLm.open(folder("opt-no-bias"));
-        Sweep sweep = new Sweep(model)) {
+        ForwardPass pass = new ForwardPass(model)) {
       int[] window = new int[17];
 
       // WHEN / THEN
       assertThatIllegalArgumentException()
-          .isThrownBy(() -> sweep.add(List.of(window), WeightTransform.NONE, InputTap.NONE))
+          .isThrownBy(() -> pass.add(List.of(window), WeightTransform.NONE, BlockTap.NONE))
           .withMessage(
               "17 tokens in a row, but model.decoder.embed_positions has 16 positions"
                   + " (max_position_embeddings); use shorter windows");

@@ -19,14 +19,14 @@ import org.minillm.core.evaluation.LogitsFile;
 import org.minillm.core.evaluation.Perplexity;
 import org.minillm.core.evaluation.Sampling;
 import org.minillm.core.journal.Journal;
+import org.minillm.core.model.BlockTap;
 import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.ForwardPass;
 import org.minillm.core.model.GroupKind;
-import org.minillm.core.model.InputTap;
 import org.minillm.core.model.MemoryBudget;
 import org.minillm.core.model.MemoryForecast;
 import org.minillm.core.model.PassListener;
-import org.minillm.core.model.Strand;
-import org.minillm.core.model.Sweep;
+import org.minillm.core.model.ResidualStream;
 import org.minillm.core.model.WeightTransform;
 import org.minillm.core.pruning.CheckpointCutter;
 import org.minillm.core.pruning.Export;
@@ -178,22 +178,22 @@ class ReservedMemoryTest {
   }
 
   private static double[] losses(CausalLm model, List<int[]> windows) throws IOException {
-    try (Sweep sweep = new Sweep(model)) {
-      Strand strand = sweep.add(windows, WeightTransform.NONE, InputTap.NONE);
-      sweep.run(layer -> {});
-      return sweep.windowNegativeLogLikelihoods(List.of(strand)).get(0);
+    try (ForwardPass pass = new ForwardPass(model)) {
+      ResidualStream stream = pass.add(windows, WeightTransform.NONE, BlockTap.NONE);
+      pass.run();
+      return pass.windowLosses(List.of(stream)).get(0);
     }
   }
 
   /** Of all micro-batches, one after the other. */
   private static List<float[]> hiddenAfterEveryLayer(CausalLm model) throws IOException {
     List<float[]> hidden = new ArrayList<>();
-    try (Sweep sweep = new Sweep(model)) {
-      Strand strand =
-          sweep.add(Passes.windows(model).windows(), WeightTransform.NONE, InputTap.NONE);
+    try (ForwardPass pass = new ForwardPass(model)) {
+      ResidualStream stream =
+          pass.add(Passes.windows(model).windows(), WeightTransform.NONE, BlockTap.NONE);
       sweep.run(
           layer -> {
-            List<NDArray> batches = strand.hidden();
+            List<NDArray> batches = stream.hidden();
             assertThat(batches).hasSizeGreaterThan(1);
             batches.forEach(batch -> hidden.add(batch.toFloatArray()));
           });
@@ -312,7 +312,7 @@ class ReservedMemoryTest {
                   .allocation(new SensitivityAllocation())
                   .build()
                   .memoryForecast(model, data))
-          .isEqualTo(own.withStreams(2 * Sweep.tokensPerSweep(model) * 192 * 4));
+          .isEqualTo(own.withStreams(2 * ForwardPass.tokensAtOnce(model) * 192 * 4));
       assertThat(StructuredPruner.builder(new Obs(), target).build().memoryForecast(model, null))
           .isEqualTo(model.memoryForecast());
     }

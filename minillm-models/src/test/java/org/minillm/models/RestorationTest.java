@@ -25,14 +25,14 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.calibration.TokenWeights;
+import org.minillm.core.model.BlockTap;
 import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.ForwardPass;
 import org.minillm.core.model.GroupKind;
-import org.minillm.core.model.InputTap;
 import org.minillm.core.model.MemoryBudget;
 import org.minillm.core.model.PassListener;
 import org.minillm.core.model.PruningGroup;
-import org.minillm.core.model.Strand;
-import org.minillm.core.model.Sweep;
+import org.minillm.core.model.ResidualStream;
 import org.minillm.core.model.ValueProjection;
 import org.minillm.core.model.WeightTransform;
 import org.minillm.core.plugin.Plugins;
@@ -109,9 +109,9 @@ class RestorationTest {
 
     Recorded(CausalLm model, String point, CalibrationSet data) throws IOException {
       this.point = point;
-      try (Sweep sweep = new Sweep(model)) {
-        sweep.add(data.windows(), WeightTransform.NONE, this);
-        sweep.run(layer -> {});
+      try (ForwardPass pass = new ForwardPass(model)) {
+        pass.add(data.windows(), WeightTransform.NONE, this);
+        pass.run();
       }
     }
 
@@ -340,12 +340,10 @@ class RestorationTest {
 
   private static double loss(Path folder) throws IOException {
     try (CausalLm model = CausalLm.open(folder);
-        Sweep sweep = new Sweep(model)) {
-      Strand strand = sweep.add(data().windows(), WeightTransform.NONE, InputTap.NONE);
-      sweep.run(layer -> {});
-      return Arrays.stream(sweep.windowNegativeLogLikelihoods(List.of(strand)).get(0))
-          .average()
-          .orElseThrow();
+        ForwardPass pass = new ForwardPass(model)) {
+      ResidualStream stream = pass.add(data().windows(), WeightTransform.NONE, BlockTap.NONE);
+      pass.run();
+      return Arrays.stream(pass.windowLosses(List.of(stream)).get(0)).average().orElseThrow();
     }
   }
 

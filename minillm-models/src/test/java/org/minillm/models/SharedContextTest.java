@@ -13,11 +13,11 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.minillm.core.evaluation.MultipleChoice;
 import org.minillm.core.evaluation.TaskItem;
+import org.minillm.core.model.BlockTap;
 import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.InputTap;
+import org.minillm.core.model.ForwardPass;
 import org.minillm.core.model.PassListener;
-import org.minillm.core.model.Strand;
-import org.minillm.core.model.Sweep;
+import org.minillm.core.model.ResidualStream;
 import org.minillm.core.model.Tokenizer;
 import org.minillm.core.model.WeightTransform;
 
@@ -34,10 +34,10 @@ class SharedContextTest {
     if (tokens.length < 2) {
       return 0;
     }
-    try (Sweep sweep = new Sweep(model)) {
-      Strand strand = sweep.add(List.of(tokens), WeightTransform.NONE, InputTap.NONE);
-      sweep.run(layer -> {});
-      return sweep.windowNegativeLogLikelihoods(List.of(strand)).get(0)[0] * (tokens.length - 1);
+    try (ForwardPass pass = new ForwardPass(model)) {
+      ResidualStream stream = pass.add(List.of(tokens), WeightTransform.NONE, BlockTap.NONE);
+      pass.run();
+      return pass.windowLosses(List.of(stream)).get(0)[0] * (tokens.length - 1);
     }
   }
 

@@ -15,10 +15,11 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.minillm.core.calibration.CalibrationSet;
+import org.minillm.core.calibration.GradientRequest;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.FloatView;
 import org.minillm.core.model.GroupKind;
-import org.minillm.core.model.PassListener;
+import org.minillm.core.model.PassRunner;
 import org.minillm.core.model.TensorSlice;
 import org.minillm.criteria.Perturbation;
 import org.minillm.criteria.Perturbation.Direction;
@@ -104,7 +105,7 @@ class SpsaGradientTest {
       SpsaEstimate estimate =
           (SpsaEstimate)
               new Spsa(probes, epsilon, SEED, direction, Spsa.Data.ALL)
-                  .estimate(model, data, PassListener.SILENT);
+                  .estimate(new PassRunner(model), data, GradientRequest.WEIGHTS);
       List<Tensor> tensors =
           model.groups(Arrays.asList(GroupKind.values())).stream()
               .flatMap(group -> group.slices().stream())

@@ -19,14 +19,15 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.minillm.core.calibration.CalibrationSet;
+import org.minillm.core.calibration.GradientRequest;
+import org.minillm.core.model.BlockTap;
 import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.ForwardPass;
 import org.minillm.core.model.GroupKind;
-import org.minillm.core.model.InputTap;
 import org.minillm.core.model.LayerWeights;
-import org.minillm.core.model.PassListener;
+import org.minillm.core.model.PassRunner;
 import org.minillm.core.model.PruningGroup;
-import org.minillm.core.model.Strand;
-import org.minillm.core.model.Sweep;
+import org.minillm.core.model.ResidualStream;
 import org.minillm.core.model.TensorSlice;
 import org.minillm.core.model.WeightTransform;
 import org.minillm.criteria.Perturbation;
@@ -66,7 +67,7 @@ class SpsaTest {
       throws IOException {
     return (SpsaEstimate)
         new Spsa(probes, Spsa.DEFAULT_EPSILON, SEED, direction, seen)
-            .estimate(model, data, PassListener.SILENT);
+            .estimate(new PassRunner(model), data, GradientRequest.WEIGHTS);
   }
 
   @Test
@@ -91,12 +92,10 @@ class SpsaTest {
     WeightTransform moved =
         (tensor, weight, owner) ->
             prunable.contains(tensor) ? z.perturbed(tensor, weight, step, owner) : weight;
-    try (Sweep sweep = new Sweep(model)) {
-      Strand strand = sweep.add(data.windows(), moved, InputTap.NONE);
-      sweep.run(layer -> {});
-      return Arrays.stream(sweep.windowNegativeLogLikelihoods(List.of(strand)).get(0))
-          .average()
-          .orElseThrow();
+    try (ForwardPass pass = new ForwardPass(model)) {
+      ResidualStream stream = pass.add(data.windows(), moved, BlockTap.NONE);
+      pass.run();
+      return Arrays.stream(pass.windowLosses(List.of(stream)).get(0)).average().orElseThrow();
     }
   }
 
@@ -113,7 +112,7 @@ class SpsaTest {
       SpsaEstimate alone =
           (SpsaEstimate)
               new Spsa(2, Spsa.DEFAULT_EPSILON, SEED, Direction.NORMAL, Spsa.Data.ALL)
-                  .estimate(model, own, PassListener.SILENT);
+                  .estimate(new PassRunner(model), own, GradientRequest.WEIGHTS);
 
       // THEN it measures the same
       assertThat(shared.probes().get(k)).isEqualTo(alone.probes().get(k));

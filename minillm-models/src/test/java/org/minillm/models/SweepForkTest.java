@@ -15,10 +15,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.minillm.core.journal.ArraySource;
 import org.minillm.core.journal.PassState;
+import org.minillm.core.model.BlockTap;
 import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.InputTap;
-import org.minillm.core.model.Strand;
-import org.minillm.core.model.Sweep;
+import org.minillm.core.model.ForwardPass;
 import org.minillm.core.model.WeightTransform;
 import org.minillm.models.testing.Passes;
 
@@ -65,18 +64,18 @@ class SweepForkTest {
 
   @Test
   void aForkEndsWithTheBitsOfAStrandOfItsOwn() throws IOException {
-    try (Sweep sweep = new Sweep(model)) {
+    try (ForwardPass pass = new ForwardPass(model)) {
       // GIVEN a dense strand, a fork at layer 2, and a strand with the same weights
       Doubling doubling = new Doubling(2);
-      Strand dense = sweep.add(windows, WeightTransform.NONE, InputTap.NONE);
+      Strand dense = pass.add(windows, WeightTransform.NONE, BlockTap.NONE);
       Strand fork = sweep.fork(dense, 2, doubling);
-      Strand own = sweep.add(windows, new Doubling(2), InputTap.NONE);
+      Strand own = pass.add(windows, new Doubling(2), BlockTap.NONE);
 
       // WHEN
-      sweep.run(layer -> {});
+      pass.run();
 
       // THEN fork and strand agree, the dense strand differs, and the fork began at its layer
-      List<double[]> losses = sweep.windowNegativeLogLikelihoods(List.of(fork, own, dense));
+      List<double[]> losses = pass.windowLosses(List.of(fork, own, dense));
       assertThat(losses.get(0)).isEqualTo(losses.get(1)).isNotEqualTo(losses.get(2));
       assertThat(doubling.asked)
           .containsExactly(
@@ -95,14 +94,14 @@ class SweepForkTest {
       List<double[]> expected = whole.windowNegativeLogLikelihoods(strands);
 
       for (PassState state : states) {
-        try (Sweep sweep = new Sweep(model)) {
+        try (ForwardPass pass = new ForwardPass(model)) {
           // WHEN another goes on there
           List<Strand> resumed = strands(sweep);
           sweep.resume(state);
-          sweep.run(layer -> {});
+          pass.run();
 
           // THEN it ends the same
-          assertThat(sweep.windowNegativeLogLikelihoods(resumed))
+          assertThat(pass.windowLosses(resumed))
               .as("after %d layers", state.layers())
               .usingRecursiveComparison()
               .isEqualTo(expected);
@@ -112,7 +111,7 @@ class SweepForkTest {
   }
 
   private static List<Strand> strands(Sweep sweep) throws IOException {
-    Strand dense = sweep.add(windows, WeightTransform.NONE, InputTap.NONE);
+    Strand dense = pass.add(windows, WeightTransform.NONE, BlockTap.NONE);
     return List.of(
         sweep.fork(dense, 0, new Doubling(0)),
         sweep.fork(dense, 2, new Doubling(2)),
@@ -122,8 +121,8 @@ class SweepForkTest {
 
   @Test
   void aForkNeedsALayerOfTheModel() throws IOException {
-    try (Sweep sweep = new Sweep(model)) {
-      Strand dense = sweep.add(windows, WeightTransform.NONE, InputTap.NONE);
+    try (ForwardPass pass = new ForwardPass(model)) {
+      Strand dense = pass.add(windows, WeightTransform.NONE, BlockTap.NONE);
       assertThatThrownBy(() -> sweep.fork(dense, 4, WeightTransform.NONE))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessage("a fork at layer 4, expected 0 to 3");

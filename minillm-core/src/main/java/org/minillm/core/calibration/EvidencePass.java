@@ -1,120 +1,177 @@
 package org.minillm.core.calibration;
 
-import ai.djl.ndarray.NDArray;
+import static java.util.Objects.requireNonNull;
+
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.NDScope;
+import com.google.common.collect.ImmutableSet;
 import com.google.common.collect.ImmutableSetMultimap;
-import com.google.common.collect.SetMultimap;
-import com.google.common.collect.Sets;
-import java.util.Collection;
-import java.util.EnumMap;
-import java.util.HashMap;
-import java.util.Map;
-import java.util.Set;
+import com.google.gson.JsonElement;
+import java.io.IOException;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.minillm.core.files.JsonNode;
+import org.minillm.core.journal.Findings;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupKind;
-import org.minillm.core.model.InputTap;
-import org.minillm.core.model.PruningGroup;
+import org.minillm.core.model.Layer;
+import org.minillm.core.model.MemoryForecast;
+import org.minillm.core.model.Observer;
+import org.minillm.core.model.Pass;
+import org.minillm.core.model.ResidualStream;
+import org.minillm.core.model.WeightTransform;
 
 /**
- * Gathers, layer after layer, what a forward pass shows at the tap points; forgotten when the layer
- * is done, so that there is one layer's in memory.
+ * Shows the evidence of each layer as soon as it is complete: a layer's activations, statistics and
+ * weights are in memory together, and gone when the next layer is at work. It takes the dense
+ * model's stream along where the evidence is of activations, and none where weights are all there
+ * is to see. The language head is not needed and not computed.
  */
-final class EvidencePass implements InputTap {
+public final class EvidencePass implements Pass {
 
-  private static final Set<Evidence> STATISTICS =
-      Sets.immutableEnumSet(Evidence.INPUT_STATISTICS, Evidence.WEIGHTED_INPUT_STATISTICS);
-  private static final Set<Evidence> MOMENTS =
-      Sets.immutableEnumSet(Evidence.SECOND_MOMENTS, Evidence.WEIGHTED_SECOND_MOMENTS);
-  private static final Set<Evidence> WEIGHTED =
-      Sets.immutableEnumSet(Evidence.WEIGHTED_INPUT_STATISTICS, Evidence.WEIGHTED_SECOND_MOMENTS);
+  /** A sum in double, with a product in float32 and in double, or with a factor in double. */
+  private static final int BYTES_OF_A_MOMENT = 20;
 
-  private final ImmutableSetMultimap<Evidence, String> points;
-  private final NDManager owner;
-  private final Map<Evidence, Map<String, ChannelStatistics>> statistics =
-      new EnumMap<>(Evidence.class);
-  private final Map<Evidence, Map<String, SecondMoments>> moments = new EnumMap<>(Evidence.class);
-  private @Nullable NDArray weightRoots;
+  /** Units of several channels are scored by blocks of an inverse: made of a factor and of ones. */
+  private static final int BYTES_OF_A_MOMENT_AND_ITS_INVERSE = 32;
+
+  private final CausalLm model;
+  private final ImmutableSetMultimap<GroupKind, Evidence> required;
+  private final GradientEstimate gradient;
+  private final ScoreBackend backend;
+  private final LayerVisitor visitor;
+  private final Observer<EvidenceSums> observer;
+  private final List<ResidualStream> streams;
+  private final long tokens;
+
+  /** Shown the evidence of one layer after the other; tells what it has found in them. */
+  public interface LayerVisitor extends Findings {
+
+    /**
+     * A layer's evidence is complete.
+     *
+     * @param layer from 0
+     * @param evidence valid during the call
+     * @throws IOException if the checkpoint cannot be read
+     */
+    void visit(int layer, BlockEvidence evidence) throws IOException;
+  }
 
   /**
-   * Begins a pass.
+   * Begins.
    *
-   * @param points what is gathered at which tap points, as of {@link #points}
-   * @param owner where the second moments hang
+   * @param model the dense model; read only
+   * @param data the calibration set; may be null where no activations are asked for
+   * @param required what is collected for each kind of group; nothing else is
+   * @param gradient the estimate, {@link GradientEstimate#NONE} where none was asked for
+   * @param backend where scores are computed
+   * @param visitor shown the layers, from the first to the last
    */
-  EvidencePass(ImmutableSetMultimap<Evidence, String> points, NDManager owner) {
-    this.points = points;
-    this.owner = owner;
+  public EvidencePass(
+      CausalLm model,
+      @Nullable CalibrationSet data,
+      ImmutableSetMultimap<GroupKind, Evidence> required,
+      GradientEstimate gradient,
+      ScoreBackend backend,
+      LayerVisitor visitor) {
+    requireNonNull(model, "model");
+    requireNonNull(required, "required");
+    requireNonNull(gradient, "gradient");
+    requireNonNull(backend, "backend");
+    requireNonNull(visitor, "visitor");
+    this.model = model;
+    this.required = required;
+    this.gradient = gradient;
+    this.backend = backend;
+    this.visitor = visitor;
+    this.observer = EvidenceSums.at(EvidenceSums.points(model, required));
+    this.tokens = data == null ? 0 : data.tokens();
+    this.streams =
+        data != null && EvidenceSums.takeAPassFor(required.values())
+            ? List.of(ResidualStream.of(model, data.windows()))
+            : List.of();
+  }
+
+  @Override
+  public String name() {
+    return "score";
+  }
+
+  @Override
+  public int layers() {
+    return model.config().layers().size();
+  }
+
+  @Override
+  public List<ResidualStream> streams() {
+    return streams;
   }
 
   /**
-   * Finds the tap points of evidence: of statistics the inputs of all slices of the groups that are
-   * scored by them, of second moments those of the consumers.
+   * Counts the passes over the calibration set.
+   *
+   * @return 1, or 0 where weights are all there is to see
    */
-  static ImmutableSetMultimap<Evidence, String> points(
-      CausalLm model, SetMultimap<GroupKind, Evidence> required) {
-    ImmutableSetMultimap.Builder<Evidence, String> points = ImmutableSetMultimap.builder();
-    for (PruningGroup group : model.groups(required.keySet())) {
-      for (Evidence kind : required.get(group.id().kind())) {
-        if (MOMENTS.contains(kind)) {
-          points.put(kind, group.consumer().input());
-        } else if (STATISTICS.contains(kind)) {
-          group.slices().stream()
-              .filter(slice -> !slice.isBias())
-              .forEach(slice -> points.put(kind, slice.input()));
-        }
-      }
-    }
-    return points.build();
+  public int forwardPasses() {
+    return streams.size();
   }
 
-  /** Tells whether any of the evidence takes a forward pass. */
-  static boolean isNeededFor(Collection<Evidence> required) {
-    return required.stream().anyMatch(Sets.union(STATISTICS, MOMENTS)::contains);
+  /**
+   * Forecasts what the pass needs in memory.
+   *
+   * @return the streams, and the second moments of one layer
+   */
+  public MemoryForecast memoryForecast() {
+    return EvidenceSums.areSquaresFor(required.values())
+        ? MemoryForecast.of(this, model).plus(bytesOfMoments(model, required.keySet()))
+        : MemoryForecast.of(this, model);
+  }
+
+  /**
+   * Counts the bytes of the second moments of one consumer and of what is solved with them.
+   *
+   * @param model the model
+   * @param kinds of the groups whose consumers are meant
+   * @return of the largest of them
+   */
+  public static long bytesOfMoments(CausalLm model, Iterable<GroupKind> kinds) {
+    requireNonNull(model, "model");
+    requireNonNull(kinds, "kinds");
+    return model.groups(ImmutableSet.copyOf(kinds)).stream()
+        .mapToLong(
+            group -> {
+              int width = group.consumer().width();
+              long channels = (long) group.units() * width;
+              return channels
+                  * channels
+                  * (width == 1 ? BYTES_OF_A_MOMENT : BYTES_OF_A_MOMENT_AND_ITS_INVERSE);
+            })
+        .max()
+        .orElse(0);
   }
 
   @Override
-  public void before(NDArray stream) {
-    if (points.keySet().stream().anyMatch(WEIGHTED::contains)) {
-      weightRoots = TokenWeights.STREAM.roots(stream);
+  public void layer(Layer layer) throws IOException {
+    try (EvidenceSums sums =
+            streams.isEmpty()
+                ? observer.begin(layer.owner())
+                : layer.advance(streams.get(0), WeightTransform.NONE, observer);
+        NDManager scratch = layer.owner().newSubManager();
+        NDScope scope = new NDScope()) {
+      scope.suppressNotUsedWarning();
+      visitor.visit(
+          layer.index(),
+          new LayerEvidence(required, gradient, backend, layer.weights(), sums, tokens, scratch));
     }
   }
 
   @Override
-  public void accept(String point, NDArray input) {
-    int channels = Math.toIntExact(input.getShape().getLastDimension());
-    for (Evidence kind : points.inverse().get(point)) {
-      NDArray rows = WEIGHTED.contains(kind) ? input.mul(weightRoots) : input;
-      if (MOMENTS.contains(kind)) {
-        moments
-            .computeIfAbsent(kind, any -> new HashMap<>())
-            .computeIfAbsent(point, any -> new SecondMoments(channels, channels, owner))
-            .add(rows, rows);
-      } else {
-        statistics
-            .computeIfAbsent(kind, any -> new HashMap<>())
-            .computeIfAbsent(point, any -> new ChannelStatistics(channels))
-            .accumulate(rows);
-      }
-    }
+  public JsonElement toJson() {
+    return visitor.toJson();
   }
 
-  /** Returns the statistics at a tap point of the present layer; null where none passed. */
-  @Nullable ChannelStatistics statistics(Evidence kind, String point) {
-    return statistics.getOrDefault(kind, Map.of()).get(point);
-  }
-
-  /** Returns the second moments at a tap point of the present layer; null where none passed. */
-  @Nullable NDArray moments(Evidence kind, String point) {
-    SecondMoments found = moments.getOrDefault(kind, Map.of()).get(point);
-    return found == null ? null : found.sum();
-  }
-
-  /** Forgets the layer. */
-  void layerDone() {
-    statistics.clear();
-    moments.values().forEach(points -> points.values().forEach(SecondMoments::close));
-    moments.clear();
-    weightRoots = null;
+  @Override
+  public void resume(int layers, JsonNode json) throws IOException {
+    visitor.resume(layers, json);
   }
 }

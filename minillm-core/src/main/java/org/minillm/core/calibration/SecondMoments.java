@@ -50,6 +50,34 @@ public final class SecondMoments implements AutoCloseable {
   }
 
   /**
+   * Adds what was summed over other tokens.
+   *
+   * @param other of the same shape; left as it is
+   */
+  public void merge(SecondMoments other) {
+    requireNonNull(other, "other");
+    sum.addi(other.sum);
+  }
+
+  /**
+   * Counts the columns of A.
+   *
+   * @return rows of the sum
+   */
+  public long rows() {
+    return sum.getShape().get(0);
+  }
+
+  /**
+   * Counts the columns of B.
+   *
+   * @return columns of the sum
+   */
+  public long columns() {
+    return sum.getShape().get(1);
+  }
+
+  /**
    * Returns the sum.
    *
    * @return FLOAT64, (rows, columns), owned by this; later tokens are added to it

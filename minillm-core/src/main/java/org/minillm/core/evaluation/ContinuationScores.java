@@ -11,11 +11,11 @@ import java.util.ArrayList;
 import java.util.List;
 import org.minillm.core.linalg.NotFiniteException;
 import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.ForwardPass;
 import org.minillm.core.model.LanguageHead;
 import org.minillm.core.model.MemoryForecast;
 import org.minillm.core.model.PassListener;
-import org.minillm.core.model.Strand;
-import org.minillm.core.model.Sweep;
+import org.minillm.core.model.ResidualStream;
 
 /**
  * Reads continuations of contexts: how likely they are, and which tokens would have been the most
@@ -101,16 +101,16 @@ final class ContinuationScores {
   static MemoryForecast memoryForecast(CausalLm model, List<Continuation> requests) {
     List<PackedBatch> batches = PackedBatch.of(requests);
     long longest = batches.stream().mapToLong(PackedBatch::length).max().orElse(1);
-    List<List<PackedBatch>> sweeps = sweeps(model, batches);
+    List<List<PackedBatch>> passes = passes(model, batches);
     return forecast(
         model,
         longest,
-        sweeps.stream().mapToLong(ContinuationScores::tokens).max().orElse(0),
-        sweeps.stream().mapToLong(sweep -> positionBytes(model, sweep)).max().orElse(0));
+        passes.stream().mapToLong(ContinuationScores::tokens).max().orElse(0),
+        passes.stream().mapToLong(together -> positionBytes(model, together)).max().orElse(0));
   }
 
-  private static long positionBytes(CausalLm model, List<PackedBatch> sweep) {
-    return sweep.stream()
+  private static long positionBytes(CausalLm model, List<PackedBatch> together) {
+    return together.stream()
         .mapToLong(batch -> model.decoder().positionBytes(batch.rows().size(), batch.length()))
         .sum();
   }
@@ -123,7 +123,7 @@ final class ContinuationScores {
    */
   static MemoryForecast memoryForecast(CausalLm model, long longest, long all) {
     long rows = rowsPerBatch(longest);
-    long tokens = Math.min(all, Math.max(Sweep.tokensPerSweep(model), rows * longest));
+    long tokens = Math.min(all, Math.max(ForwardPass.tokensAtOnce(model), rows * longest));
     long batches = 1 + tokens / (rows * longest);
     return forecast(model, longest, tokens, batches * model.decoder().positionBytes(rows, longest));
   }
@@ -141,48 +141,48 @@ final class ContinuationScores {
   }
 
   private static long rowsPerBatch(long longest) {
-    return Math.max(1, Sweep.TOKENS_PER_BATCH / longest);
+    return Math.max(1, ResidualStream.TOKENS_PER_BATCH / longest);
   }
 
   private void read(Reader reader) throws IOException {
     model.reserve(memoryForecast(model, requests));
-    for (List<PackedBatch> sweep : sweeps(model, PackedBatch.of(requests))) {
-      sweep(sweep, reader);
+    for (List<PackedBatch> together : passes(model, PackedBatch.of(requests))) {
+      run(together, reader);
     }
   }
 
-  /** As many batches together as a sweep should carry, at least one. */
-  private static List<List<PackedBatch>> sweeps(CausalLm model, List<PackedBatch> batches) {
-    long tokensPerSweep = Sweep.tokensPerSweep(model);
-    List<List<PackedBatch>> sweeps = new ArrayList<>();
-    List<PackedBatch> sweep = new ArrayList<>();
+  /** As many batches together as a pass should carry, at least one. */
+  private static List<List<PackedBatch>> passes(CausalLm model, List<PackedBatch> batches) {
+    long tokensAtOnce = ForwardPass.tokensAtOnce(model);
+    List<List<PackedBatch>> passes = new ArrayList<>();
+    List<PackedBatch> together = new ArrayList<>();
     for (PackedBatch batch : batches) {
-      if (!sweep.isEmpty() && tokens(sweep) + batch.tokens() > tokensPerSweep) {
-        sweeps.add(sweep);
-        sweep = new ArrayList<>();
+      if (!together.isEmpty() && tokens(together) + batch.tokens() > tokensAtOnce) {
+        passes.add(together);
+        together = new ArrayList<>();
       }
-      sweep.add(batch);
+      together.add(batch);
     }
-    sweeps.add(sweep);
-    return sweeps;
+    passes.add(together);
+    return passes;
   }
 
-  private static long tokens(List<PackedBatch> sweep) {
-    return sweep.stream().mapToLong(PackedBatch::tokens).sum();
+  private static long tokens(List<PackedBatch> together) {
+    return together.stream().mapToLong(PackedBatch::tokens).sum();
   }
 
-  private void sweep(List<PackedBatch> batches, Reader reader) throws IOException {
-    try (Sweep sweep = new Sweep(model);
+  private void run(List<PackedBatch> batches, Reader reader) throws IOException {
+    try (ForwardPass pass = new ForwardPass(model);
         NDScope scope = new NDScope()) {
       scope.suppressNotUsedWarning();
-      List<Strand> strands = new ArrayList<>();
+      List<ResidualStream> streams = new ArrayList<>();
       for (PackedBatch batch : batches) {
-        strands.add(sweep.addPacked(batch.rows(), batch.layout()));
+        streams.add(pass.addPacked(batch.rows(), batch.layout()));
       }
-      sweep.run(layer -> {});
+      pass.run();
       Gathered gathered = new Gathered();
       for (int i = 0; i < batches.size(); i++) {
-        gathered.add(batches.get(i).predictions(), strands.get(i).hidden().get(0));
+        gathered.add(batches.get(i).predictions(), streams.get(i).hidden().get(0));
       }
       gathered.finish();
       reader.read(gathered.positions, gathered.predictions);
@@ -214,7 +214,7 @@ final class ContinuationScores {
       NDArray index = stream.getManager().create(rows, new Shape(rows.length));
       hidden.add(stream.reshape(-1, stream.getShape().get(2)).get(index));
       pending.addAll(added);
-      if (pending.size() >= Sweep.TOKENS_PER_BATCH) {
+      if (pending.size() >= ResidualStream.TOKENS_PER_BATCH) {
         finish();
       }
     }

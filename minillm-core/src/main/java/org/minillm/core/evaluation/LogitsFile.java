@@ -16,15 +16,17 @@ import org.minillm.core.checkpoint.TensorInfo;
 import org.minillm.core.checkpoint.TensorOutput;
 import org.minillm.core.checkpoint.TensorType;
 import org.minillm.core.files.TargetFile;
+import org.minillm.core.journal.Journal;
 import org.minillm.core.linalg.NotFiniteException;
+import org.minillm.core.model.BlockTap;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.FloatView;
-import org.minillm.core.model.InputTap;
+import org.minillm.core.model.ForwardPass;
 import org.minillm.core.model.LanguageHead;
 import org.minillm.core.model.MemoryForecast;
 import org.minillm.core.model.PassListener;
-import org.minillm.core.model.Strand;
-import org.minillm.core.model.Sweep;
+import org.minillm.core.model.PassRunner;
+import org.minillm.core.model.ResidualStream;
 import org.minillm.core.model.WeightTransform;
 
 /** Writes logits, to be compared with those of another implementation. */
@@ -62,11 +64,11 @@ public final class LogitsFile {
         new TargetFile(file, overwrite).apartFrom(List.of(model.checkpoint().folder()));
     target.check();
     model.reserve(memoryForecast(model, ids));
-    try (Sweep sweep = new Sweep(model)) {
-      Strand strand = sweep.add(ids, WeightTransform.NONE, InputTap.NONE);
-      listener.passStarted("logits", model.config().layers().size());
-      sweep.run(layer -> listener.stepDone());
-      List<NDArray> batches = sweep.normed(strand);
+    try (ForwardPass pass = new ForwardPass(model)) {
+      ResidualStream stream = pass.add(ids, WeightTransform.NONE, BlockTap.NONE);
+      listener.passStarted("logits", pass.layers());
+      new PassRunner(model, listener, Journal.NONE).run(pass);
+      List<NDArray> batches = pass.normed(stream);
       Shape shape = new Shape(ids.size(), ids.get(0).length, model.config().vocabSize());
       SafetensorsWriter.write(
           target,

@@ -8,7 +8,7 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.minillm.core.model.Sweep;
+import org.minillm.core.model.ResidualStream;
 import org.minillm.core.model.TokenLayout;
 
 /**
@@ -46,7 +46,7 @@ record PackedBatch(List<int[]> rows, TokenLayout layout, List<Prediction> predic
             .toList();
     List<PackedBatch> batches = new ArrayList<>();
     for (int from = 0; from < rows.size(); ) {
-      int most = Math.max(1, Sweep.TOKENS_PER_BATCH / rows.get(from).length);
+      int most = Math.max(1, ResidualStream.TOKENS_PER_BATCH / rows.get(from).length);
       int to = Math.min(rows.size(), from + most);
       batches.add(of(rows.subList(from, to), rows.get(from).length));
       from = to;

@@ -3,18 +3,22 @@ package org.minillm.core.evaluation;
 import static com.google.common.base.Preconditions.checkArgument;
 import static java.util.Objects.requireNonNull;
 
+import com.google.common.collect.Lists;
 import com.google.common.primitives.ImmutableDoubleArray;
 import com.google.common.primitives.Ints;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import org.minillm.core.journal.Journal;
+import org.minillm.core.model.BlockTap;
 import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.InputTap;
+import org.minillm.core.model.ForwardPass;
+import org.minillm.core.model.LossPass;
 import org.minillm.core.model.MemoryForecast;
 import org.minillm.core.model.PassListener;
-import org.minillm.core.model.Strand;
-import org.minillm.core.model.Sweep;
+import org.minillm.core.model.PassRunner;
+import org.minillm.core.model.ResidualStream;
 import org.minillm.core.model.WeightTransform;
 
 /**
@@ -83,41 +87,34 @@ public record Perplexity(
    * @param model the model
    * @param window tokens a window, at least 2
    * @param maxWindows windows that are read at most
-   * @return the forecast of the model, with the hidden states of a sweep and what the language head
+   * @return the forecast of the model, with the hidden states of a pass and what the language head
    *     reads of them
    */
   public static MemoryForecast memoryForecast(CausalLm model, int window, int maxWindows) {
     requireNonNull(model, "model");
-    long tokens = (long) Math.min(maxWindows, windowsPerSweep(model, window)) * window;
+    long tokens = (long) Math.min(maxWindows, windowsAtOnce(model, window)) * window;
     return model
         .memoryForecast(window)
         .withStreams(2 * tokens * model.config().hiddenSize() * Float.BYTES);
   }
 
-  private static int windowsPerSweep(CausalLm model, int window) {
-    return Ints.saturatedCast(Math.max(1, Sweep.tokensPerSweep(model) / window));
+  private static int windowsAtOnce(CausalLm model, int window) {
+    return Ints.saturatedCast(Math.max(1, ForwardPass.tokensAtOnce(model) / window));
   }
 
   private static ImmutableDoubleArray measure(
       CausalLm model, List<int[]> windows, PassListener listener) throws IOException {
     int window = windows.get(0).length;
     model.reserve(memoryForecast(model, window, windows.size()));
-    int perSweep = windowsPerSweep(model, window);
-    int sweeps = (windows.size() + perSweep - 1) / perSweep;
-    listener.passStarted("perplexity", (long) sweeps * model.config().layers().size());
-    ImmutableDoubleArray.Builder results = ImmutableDoubleArray.builder(windows.size());
-    for (int from = 0; from < windows.size(); from += perSweep) {
-      try (Sweep sweep = new Sweep(model)) {
-        Strand strand =
-            sweep.add(
-                windows.subList(from, Math.min(windows.size(), from + perSweep)),
-                WeightTransform.NONE,
-                InputTap.NONE);
-        sweep.run(layer -> listener.stepDone());
-        results.addAll(sweep.windowNegativeLogLikelihoods(List.of(strand)).get(0));
-      }
+    List<LossPass> passes = new ArrayList<>();
+    for (List<int[]> together : Lists.partition(windows, windowsAtOnce(model, window))) {
+      ForwardPass forward = new ForwardPass(model);
+      ResidualStream stream = forward.add(together, WeightTransform.NONE, BlockTap.NONE);
+      passes.add(new LossPass(forward, List.of(stream)));
     }
-    listener.passDone();
+    new PassRunner(model, listener, Journal.NONE).run("perplexity", passes);
+    ImmutableDoubleArray.Builder results = ImmutableDoubleArray.builder(windows.size());
+    passes.forEach(pass -> results.addAll(pass.losses().get(0)));
     return results.build();
   }
 

@@ -1,24 +1,11 @@
 package org.minillm.core.journal;
 
 import com.google.gson.JsonElement;
-import com.google.gson.JsonNull;
 import java.io.IOException;
 import org.minillm.core.files.JsonNode;
 
 /** What a pass has found so far, in a form that a journal keeps. */
 public interface Findings {
-
-  /** Of a pass that finds something at its end only. */
-  Findings NONE =
-      new Findings() {
-        @Override
-        public JsonElement toJson() {
-          return JsonNull.INSTANCE;
-        }
-
-        @Override
-        public void resume(int layers, JsonNode json) {}
-      };
 
   /**
    * Writes down what was found.
@@ -30,7 +17,7 @@ public interface Findings {
   /**
    * Takes over what an earlier run has found; asked before anything else was found.
    *
-   * @param layers in which it was found
+   * @param layers in which it was found; all of them where the pass was over
    * @param json as of {@link #toJson}
    * @throws IOException if a file that belongs to it cannot be read
    * @throws IllegalArgumentException if it is nothing that this pass finds in so many layers;

@@ -1,13 +1,10 @@
 package org.minillm.core.journal;
 
-import static com.google.common.base.Preconditions.checkArgument;
-
 import com.google.gson.JsonElement;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.function.Function;
-import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.minillm.core.files.JsonNode;
 import org.slf4j.LoggerFactory;
@@ -63,26 +60,34 @@ public interface Journal {
    */
   Optional<JsonElement> findings(String pass) throws IOException;
 
+  /** Takes over what an earlier run has saved of a pass. */
+  @FunctionalInterface
+  interface Resumption {
+
+    /**
+     * Takes a state over, all of it or nothing.
+     *
+     * @param state what was saved
+     * @throws IOException if a file that belongs to it cannot be read
+     * @throws IllegalArgumentException if the pass cannot go on from there; nothing was taken over
+     */
+    void take(PassState state) throws IOException;
+  }
+
   /**
-   * Looks up a pass that may be on its way, and takes over what it has found.
+   * Looks up a pass, and lets it go on where it was.
    *
    * @param pass its name in this run
-   * @param fits whether the pass can go on from a state
-   * @param findings takes over those of the state
-   * @return how far it had come; empty where nothing is known that fits: then nothing was taken
-   *     over, and the pass begins anew
-   * @throws IOException if a file that belongs to the findings cannot be read
+   * @param resumption takes over what was saved
+   * @return what was taken over; empty where nothing is known that fits: the pass begins anew
+   * @throws IOException if a file that belongs to the state cannot be read
    */
-  default Optional<PassState> resume(String pass, Predicate<PassState> fits, Findings findings)
-      throws IOException {
+  default Optional<PassState> resume(String pass, Resumption resumption) throws IOException {
     Optional<PassState> earlier = find(pass);
-    if (earlier.isEmpty()) {
-      return earlier;
-    }
-    PassState state = earlier.get();
     try {
-      checkArgument(!state.isOver() && fits.test(state), "other layers or streams");
-      findings.resume(state.layers(), new JsonNode("", state.findings()));
+      if (earlier.isPresent()) {
+        resumption.take(earlier.get());
+      }
       return earlier;
     } catch (IllegalArgumentException e) {
       warnOfMisfit(pass, e);

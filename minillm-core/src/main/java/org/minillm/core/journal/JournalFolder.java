@@ -18,7 +18,6 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
-import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.files.JsonNode;
@@ -207,9 +206,8 @@ public final class JournalFolder implements Journal, Closeable {
   }
 
   @Override
-  public Optional<PassState> resume(String pass, Predicate<PassState> fits, Findings findings)
-      throws IOException {
-    return told(Journal.super.resume(pass, fits, findings));
+  public Optional<PassState> resume(String pass, Resumption resumption) throws IOException {
+    return told(Journal.super.resume(pass, resumption));
   }
 
   @Override

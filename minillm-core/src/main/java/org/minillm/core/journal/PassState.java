@@ -4,7 +4,6 @@ import static com.google.common.base.Preconditions.checkArgument;
 import static java.util.Objects.requireNonNull;
 
 import com.google.gson.JsonElement;
-import com.google.gson.JsonNull;
 import java.util.List;
 
 /**
@@ -24,18 +23,6 @@ public record PassState(int layers, JsonElement findings, ArraySource streams) {
   }
 
   /**
-   * A pass on its way that finds something at its end only.
-   *
-   * @param layers that are done
-   * @param streams what the next layer reads
-   * @return the state
-   */
-  public static PassState passing(int layers, ArraySource streams) {
-    requireNonNull(streams, "streams");
-    return new PassState(layers, JsonNull.INSTANCE, streams);
-  }
-
-  /**
    * A pass that is over.
    *
    * @param findings what it has found, not null
@@ -45,7 +32,12 @@ public record PassState(int layers, JsonElement findings, ArraySource streams) {
     return new PassState(0, findings, ArraySource.of(List.of()));
   }
 
-  boolean isOver() {
+  /**
+   * Tells whether the pass was over.
+   *
+   * @return true where there is nothing left to go through
+   */
+  public boolean isOver() {
     return layers == 0 && streams.shapes().isEmpty();
   }
 }

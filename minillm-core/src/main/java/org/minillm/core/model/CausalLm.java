@@ -277,18 +277,6 @@ public final class CausalLm implements AutoCloseable {
   }
 
   /**
-   * Goes through layers one after the other; reads one layer ahead where the memory budget has room
-   * for a second one.
-   *
-   * @param first from 0
-   * @param end the layer after the last
-   * @return the walk; to be closed before this model
-   */
-  public LayerWalk walk(int first, int end) {
-    return new LayerWalk(first, end, readsAhead(), this::layer);
-  }
-
-  /**
    * Makes room for a pass: of the layers only as many stay in memory as the budget has left, and
    * residual streams that have no room at all wait in a scratch file beside the model. The next
    * call counts anew. Every measurement and every pruner does this before it begins.
@@ -329,7 +317,7 @@ public final class CausalLm implements AutoCloseable {
    * @return the forecast, without what the pass holds besides
    */
   public MemoryForecast memoryForecast(int window) {
-    return memoryForecast(Sweep.rowsPerBatch(window), window);
+    return memoryForecast(ResidualStream.rowsPerBatch(window), window);
   }
 
   /**
@@ -353,7 +341,7 @@ public final class CausalLm implements AutoCloseable {
   }
 
   /**
-   * Tells whether a {@link #walk} reads one layer ahead.
+   * Tells whether a pass reads one layer ahead.
    *
    * @return true where the memory budget has room for a second layer
    */
@@ -426,7 +414,12 @@ public final class CausalLm implements AutoCloseable {
     }
   }
 
-  NDManager newManager() {
+  /**
+   * Makes a manager for arrays that live as long as somebody works with the model.
+   *
+   * @return closed by the caller, or with the model
+   */
+  public NDManager newManager() {
     requireOpen();
     return manager.newSubManager();
   }

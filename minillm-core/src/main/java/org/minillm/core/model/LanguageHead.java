@@ -48,7 +48,7 @@ public final class LanguageHead {
     this.tensor = model.decoder().headTensor();
     Shape shape = model.decoder().tensors().get(tensor);
     this.vocabulary = Math.toIntExact(shape.get(0));
-    long widest = Math.max(shape.get(1), Sweep.TOKENS_PER_BATCH);
+    long widest = Math.max(shape.get(1), ResidualStream.TOKENS_PER_BATCH);
     this.chunkRows = rows(CHUNK_BYTES, widest);
   }
 
@@ -60,7 +60,7 @@ public final class LanguageHead {
    * @return bytes
    */
   public static long workingBytes(long tokens) {
-    long logits = tokens * (CHUNK_BYTES / Sweep.TOKENS_PER_BATCH);
+    long logits = tokens * (CHUNK_BYTES / ResidualStream.TOKENS_PER_BATCH);
     return CHUNK_BYTES + LOGITS_COPIES * logits;
   }
 

@@ -7,18 +7,8 @@ import org.jspecify.annotations.Nullable;
  * Goes through layers from the first to the last. While somebody computes with one, the weights of
  * the next are read and widened on another thread, where the memory budget has room for them: one
  * layer ahead, never more. What is computed is the same.
- *
- * <pre>{@code
- * try (LayerWalk walk = model.walk(0, layers)) {
- *   for (int layer = 0; layer < layers; layer++) {
- *     try (LayerWeights weights = walk.next()) {
- *       visitor.visit(layer, weights);
- *     }
- *   }
- * }
- * }</pre>
  */
-public final class LayerWalk implements AutoCloseable {
+final class LayerWalk implements AutoCloseable {
 
   private final int end;
   private final boolean readsAhead;
@@ -47,7 +37,7 @@ public final class LayerWalk implements AutoCloseable {
    * @return its weights, the caller's to close; an error in reading them ahead is thrown where they
    *     are asked for
    */
-  public LayerWeights next() {
+  LayerWeights next() {
     LayerWeights present = ahead == null ? layers.apply(at) : ahead;
     ahead = null;
     at++;

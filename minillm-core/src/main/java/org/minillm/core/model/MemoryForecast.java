@@ -8,6 +8,7 @@ import com.google.common.collect.ImmutableSet;
 import com.google.common.math.LongMath;
 import java.math.RoundingMode;
 import java.util.Collection;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -60,7 +61,7 @@ public record MemoryForecast(
         IntStream.range(0, config.layers().size()).mapToLong(i -> blockBytes(decoder, i)).toArray();
     long largest = IntStream.range(0, blocks.length).mapToLong(i -> blocks[i]).max().orElse(0);
     long all = IntStream.range(0, blocks.length).mapToLong(i -> blocks[i]).sum();
-    long tokens = Math.max(Sweep.TOKENS_PER_BATCH, rows * length);
+    long tokens = Math.max(ResidualStream.TOKENS_PER_BATCH, rows * length);
     return new MemoryForecast(
         largest,
         all,
@@ -71,6 +72,41 @@ public record MemoryForecast(
             + decoder.attentionBytes(rows, length)
             + LanguageHead.workingBytes(tokens),
         0);
+  }
+
+  /**
+   * Forecasts a pass by the streams that it takes along.
+   *
+   * @param pass not begun
+   * @param model whose layers it goes through
+   * @return the forecast, without what the pass sums and records at a layer
+   */
+  public static MemoryForecast of(Pass pass, CausalLm model) {
+    requireNonNull(pass, "pass");
+    requireNonNull(model, "model");
+    List<ResidualStream> streams = pass.streams();
+    MemoryForecast ofLayers =
+        streams.stream().mapToInt(stream -> stream.layout().length()).max().stream()
+            .mapToObj(model::memoryForecast)
+            .findFirst()
+            .orElseGet(model::memoryForecast);
+    return ofLayers.withStreams(streams.stream().mapToLong(ResidualStream::bytes).sum());
+  }
+
+  /**
+   * Forecasts work that is done after other work, in the memory that it leaves.
+   *
+   * @param other of the same model
+   * @return enough for both
+   */
+  public MemoryForecast or(MemoryForecast other) {
+    requireNonNull(other, "other");
+    return new MemoryForecast(
+        Math.max(largestBlockBytes, other.largestBlockBytes),
+        Math.max(allBlocksBytes, other.allBlocksBytes),
+        Math.max(headBytes, other.headBytes),
+        Math.max(workingBytes, other.workingBytes),
+        Math.max(streamBytes, other.streamBytes));
   }
 
   /** Numbers that a token is in a block: in its MLP, and in the stream or in attention. */

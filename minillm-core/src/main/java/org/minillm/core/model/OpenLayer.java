@@ -35,11 +35,11 @@ final class OpenLayer implements AutoCloseable {
    *
    * @return a new array on the manager of {@code hidden}, which outlives any scope
    */
-  NDArray forward(NDArray hidden, Positions positions, AttentionCache cache, InputTap tap) {
+  NDArray forward(NDArray hidden, Positions positions, AttentionCache cache, BlockTap tap)
+      throws IOException {
     try (NDScope scope = new NDScope()) {
       scope.suppressNotUsedWarning();
       NDArray after = block.forward(hidden, positions, cache, tap);
-      tap.done(after);
       NDScope.unregister(after);
       return after;
     }

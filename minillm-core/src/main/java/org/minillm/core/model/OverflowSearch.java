@@ -1,5 +1,6 @@
 package org.minillm.core.model;
 
+import com.google.common.collect.ImmutableList;
 import com.google.common.collect.Lists;
 import java.io.IOException;
 import java.nio.FloatBuffer;
@@ -29,7 +30,7 @@ final class OverflowSearch {
     if (longest.isEmpty()) {
       return Optional.empty();
     }
-    int together = (int) Math.max(1, Sweep.tokensPerSweep(model) / longest.getAsInt());
+    int together = (int) Math.max(1, ForwardPass.tokensAtOnce(model) / longest.getAsInt());
     try {
       for (List<int[]> some : Lists.partition(windows, together)) {
         read(some);
@@ -41,29 +42,44 @@ final class OverflowSearch {
   }
 
   private void read(List<int[]> windows) throws IOException {
-    try (Sweep sweep = new Sweep(model)) {
-      List<Strand> strands = Lists.newArrayList();
-      for (List<int[]> ofOneLength :
-          windows.stream().collect(Collectors.groupingBy(window -> window.length)).values()) {
-        strands.add(sweep.add(ofOneLength, WeightTransform.NONE, InputTap.NONE));
-      }
-      requireFinite(strands, "in the embedding");
-      sweep.run((Sweep.LayerListener) layer -> requireFinite(strands, "in layer " + layer));
+    ImmutableList<ResidualStream> streams =
+        windows.stream().collect(Collectors.groupingBy(window -> window.length)).values().stream()
+            .map(ofOneLength -> ResidualStream.of(model, ofOneLength))
+            .collect(ImmutableList.toImmutableList());
+    try (Search search = new Search(streams, model.config().layers().size())) {
+      new PassRunner(model).run(search);
     }
   }
 
-  private static void requireFinite(List<Strand> strands, String where) throws IOException {
-    for (Strand strand : strands) {
-      strand.stream()
-          .forEach(
-              (batch, hidden, scratch) -> {
-                FloatBuffer numbers = FloatView.of(hidden);
-                while (numbers.hasRemaining()) {
-                  if (!Float.isFinite(numbers.get())) {
-                    throw new NotFiniteException(where);
-                  }
-                }
-              });
+  /** Looks at all streams before the first layer and after each. */
+  private record Search(ImmutableList<ResidualStream> streams, int layers) implements Pass {
+
+    @Override
+    public String name() {
+      return "overflow";
     }
+
+    @Override
+    public void layer(Layer layer) throws IOException {
+      for (ResidualStream stream : streams) {
+        if (layer.index() == 0) {
+          requireFinite(stream, "in the embedding");
+        }
+        layer.advance(stream, WeightTransform.NONE, BlockTap.NONE);
+        requireFinite(stream, "in layer " + layer.index());
+      }
+    }
+  }
+
+  private static void requireFinite(ResidualStream stream, String where) throws IOException {
+    stream.forEach(
+        (batch, hidden, scratch) -> {
+          FloatBuffer numbers = FloatView.of(hidden);
+          while (numbers.hasRemaining()) {
+            if (!Float.isFinite(numbers.get())) {
+              throw new NotFiniteException(where);
+            }
+          }
+        });
   }
 }

@@ -5,6 +5,7 @@ import static java.util.Objects.requireNonNull;
 
 import com.google.common.collect.ImmutableList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.ToLongFunction;
 import java.util.stream.Stream;
 
@@ -15,27 +16,41 @@ import java.util.stream.Stream;
  * @param id layer and kind
  * @param units how many units there are
  * @param slices the table; exactly one slice consumes (axis 1)
+ * @param consumerBias name of the bias of the consumer, which stays whole; empty where it has none
  */
-public record PruningGroup(GroupId id, int units, ImmutableList<TensorSlice> slices) {
+public record PruningGroup(
+    GroupId id, int units, ImmutableList<TensorSlice> slices, Optional<String> consumerBias) {
 
   // Checks that there are units and exactly one consumer.
   public PruningGroup {
     requireNonNull(id, "id");
     requireNonNull(slices, "slices");
+    requireNonNull(consumerBias, "consumerBias");
     checkArgument(units > 0, "%s: %s units, expected at least 1", id, units);
     long consumers = slices.stream().filter(slice -> slice.axis() == 1).count();
     checkArgument(consumers == 1, "%s: %s consumers (axis 1), expected exactly 1", id, consumers);
   }
 
   /**
-   * Makes a group of the slices in a list.
+   * Makes a group whose consumer has no bias.
    *
    * @param id layer and kind
    * @param units how many units there are
    * @param slices the table
    */
   public PruningGroup(GroupId id, int units, List<TensorSlice> slices) {
-    this(id, units, ImmutableList.copyOf(requireNonNull(slices, "slices")));
+    this(id, units, ImmutableList.copyOf(requireNonNull(slices, "slices")), Optional.empty());
+  }
+
+  /**
+   * Returns the group with a bias of its consumer.
+   *
+   * @param bias name of a tensor (out)
+   * @return the same units and slices
+   */
+  public PruningGroup withConsumerBias(String bias) {
+    requireNonNull(bias, "bias");
+    return new PruningGroup(id, units, slices, Optional.of(bias));
   }
 
   /**

@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  * @param tensor the tensor's name in the checkpoint; a matrix is (out, in), a bias is (out)
  * @param axis 0 where the tensor produces the units, 1 where it consumes them
  * @param width how many indices a unit owns
- * @param input the tap point whose activations the tensor multiplies (see {@link InputTap}); null
+ * @param input the tap point whose activations the tensor multiplies (see {@link BlockTap}); null
  *     for a bias, which multiplies the constant 1
  */
 public record TensorSlice(String tensor, int axis, int width, @Nullable String input) {

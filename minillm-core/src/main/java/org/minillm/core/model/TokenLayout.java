@@ -3,6 +3,8 @@ package org.minillm.core.model;
 import static com.google.common.base.Preconditions.checkArgument;
 import static java.util.Objects.requireNonNull;
 
+import java.util.Arrays;
+import java.util.Objects;
 import java.util.stream.IntStream;
 
 /**
@@ -96,5 +98,18 @@ public record TokenLayout(int before, int[][] positions, int[][] branches) {
    */
   public int keyPosition(int row, int key) {
     return key < before ? key : positions[row][key - before];
+  }
+
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof TokenLayout layout
+        && before == layout.before
+        && Arrays.deepEquals(positions, layout.positions)
+        && Arrays.deepEquals(branches, layout.branches);
+  }
+
+  @Override
+  public int hashCode() {
+    return Objects.hash(before, Arrays.deepHashCode(positions), Arrays.deepHashCode(branches));
   }
 }

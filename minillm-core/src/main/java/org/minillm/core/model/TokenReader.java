@@ -15,6 +15,10 @@ import org.minillm.core.linalg.NotFiniteException;
 /**
  * Reads sequences a few tokens at a time and says what comes next. Keys and values of the tokens
  * read are kept, so that each is computed once. Owns native memory: close it.
+ *
+ * <p>It is no {@link Pass}: its layers stay open from token to token where they fit, it reads
+ * caches that grow, and one token is so little work that what a pass does around a layer would take
+ * as long.
  */
 public final class TokenReader implements AutoCloseable {
 
@@ -35,7 +39,7 @@ public final class TokenReader implements AutoCloseable {
   /**
    * Begins with empty sequences.
    *
-   * @param model the model; used by one reader or sweep at a time
+   * @param model the model; used by one reader or pass at a time
    * @param capacity tokens that will be read at most
    * @throws IOException if the model fits into memory, which {@link CausalLm#reserve} finds out,
    *     and cannot be read
@@ -90,7 +94,7 @@ public final class TokenReader implements AutoCloseable {
 
   /** Opens all layers: for a single token, opening one would take as long as half of its work. */
   private void keepLayers() throws IOException {
-    try (LayerWalk walk = model.walk(0, caches.size())) {
+    try (LayerWalk walk = walk()) {
       for (int layer = 0; layer < caches.size(); layer++) {
         try (LayerWeights weights = walk.next()) {
           kept.add(new OpenLayer(model, layer, weights, WeightTransform.NONE, manager));
@@ -127,7 +131,7 @@ public final class TokenReader implements AutoCloseable {
     NDArray hidden = model.embed(Arrays.asList(ids), layout, head::gather, ends, scratch);
     Positions positions = model.decoder().positions(layout, scratch);
     for (int layer = 0; layer < kept.size(); layer++) {
-      hidden = kept.get(layer).forward(hidden, positions, caches.get(layer), InputTap.NONE);
+      hidden = kept.get(layer).forward(hidden, positions, caches.get(layer), BlockTap.NONE);
     }
     return kept.isEmpty() ? runReadLayers(hidden, positions, scratch) : hidden;
   }
@@ -135,15 +139,19 @@ public final class TokenReader implements AutoCloseable {
   private NDArray runReadLayers(NDArray embedded, Positions positions, NDManager scratch)
       throws IOException {
     NDArray hidden = embedded;
-    try (LayerWalk walk = model.walk(0, caches.size())) {
+    try (LayerWalk walk = walk()) {
       for (int layer = 0; layer < caches.size(); layer++) {
         try (LayerWeights weights = walk.next();
             OpenLayer open = new OpenLayer(model, layer, weights, WeightTransform.NONE, scratch)) {
-          hidden = open.forward(hidden, positions, caches.get(layer), InputTap.NONE);
+          hidden = open.forward(hidden, positions, caches.get(layer), BlockTap.NONE);
         }
       }
     }
     return hidden;
+  }
+
+  private LayerWalk walk() {
+    return new LayerWalk(0, caches.size(), model.readsAhead(), model::layer);
   }
 
   private float[][] logits(NDArray hidden, int batch) throws IOException {

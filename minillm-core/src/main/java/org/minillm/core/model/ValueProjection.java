@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param bias name of its bias (out); null where there is none
  * @param rows the rows that make values, ascending; all of them where values have a tensor of their
  *     own
- * @param input the tap point whose activations the rows multiply (see {@link InputTap})
+ * @param input the tap point whose activations the rows multiply (see {@link BlockTap})
  */
 public record ValueProjection(
     String weight, @Nullable String bias, ImmutableIntArray rows, String input) {

@@ -11,9 +11,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
-import org.minillm.core.linalg.NotFiniteException;
 
-/** Scores every next token of the windows of strands that have passed all layers. */
+/** Scores every next token of the windows of streams that have passed all layers. */
 final class WindowLosses {
 
   private final CausalLm model;
@@ -23,20 +22,19 @@ final class WindowLosses {
   }
 
   /**
-   * Frees the hidden states of the strands. The language head is read once; where the streams wait
+   * Frees the hidden states of the streams. The language head is read once; where the streams wait
    * in a file, once for each micro-batch, which is less to read than all of them for each part of
    * the head.
    */
-  List<double[]> of(List<Strand> strands) throws IOException {
+  List<double[]> of(List<ResidualStream> streams) throws IOException {
     LanguageHead head = new LanguageHead(model);
     List<LanguageHead.Predictions> batches = new ArrayList<>();
     List<double[]> tokens = new ArrayList<>();
-    boolean alone = strands.stream().anyMatch(strand -> strand.stream().isSpilled());
+    boolean alone = streams.stream().anyMatch(ResidualStream::isSpilled);
     try (NDManager owner = model.newManager()) {
-      for (Strand strand : strands) {
-        checkArgument(strand.length() > 1, "a window of 1 token predicts nothing");
-        ResidualStream stream = strand.stream();
-        List<List<int[]>> windows = Lists.partition(strand.windows(), strand.rowsPerBatch());
+      for (ResidualStream stream : streams) {
+        checkArgument(stream.layout().length() > 1, "a window of 1 token predicts nothing");
+        List<List<int[]>> windows = Lists.partition(stream.windows(), stream.rowsPerBatch());
         stream.forEach(
             (batch, hidden, scratch) -> {
               LanguageHead.Predictions predictions =
@@ -49,21 +47,7 @@ final class WindowLosses {
             });
         stream.close();
       }
-      List<double[]> means = means(strands, alone ? tokens : head.negativeLogLikelihoods(batches));
-      for (int i = 0; i < means.size(); i++) {
-        requireFinite(strands.get(i), means.get(i));
-      }
-      return means;
-    }
-  }
-
-  /** Who changed the weights looks at the losses himself: they may be too much changed. */
-  private void requireFinite(Strand strand, double[] losses) throws IOException {
-    for (double loss : losses) {
-      if (strand.readsStoredWeights() && !Double.isFinite(loss)) {
-        throw model.diagnose(
-            new NotFiniteException("the loss of a window is " + loss), strand.windows());
-      }
+      return means(streams, alone ? tokens : head.negativeLogLikelihoods(batches));
     }
   }
 
@@ -83,13 +67,13 @@ final class WindowLosses {
     }
   }
 
-  private static List<double[]> means(List<Strand> strands, List<double[]> batches) {
+  private static List<double[]> means(List<ResidualStream> streams, List<double[]> batches) {
     Iterator<double[]> tokens = batches.iterator();
     List<double[]> results = new ArrayList<>();
-    for (Strand strand : strands) {
-      double[] means = new double[strand.windows().size()];
-      for (int first = 0; first < means.length; first += strand.rowsPerBatch()) {
-        putMeans(tokens.next(), strand.length() - 1, means, first);
+    for (ResidualStream stream : streams) {
+      double[] means = new double[stream.windows().size()];
+      for (int first = 0; first < means.length; first += stream.rowsPerBatch()) {
+        putMeans(tokens.next(), stream.layout().length() - 1, means, first);
       }
       results.add(means);
     }

@@ -20,6 +20,7 @@ import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
+import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.checkpoint.Checkpoint;
 import org.minillm.core.checkpoint.CheckpointWriter;
 import org.minillm.core.checkpoint.ScratchTensors;
@@ -32,7 +33,7 @@ import org.minillm.core.model.FloatView;
 import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.MemoryForecast;
-import org.minillm.core.model.PassListener;
+import org.minillm.core.model.PassRunner;
 
 /**
  * Writes what a plan leaves of a checkpoint. The tensors are sliced, or zeroed, in the type they
@@ -45,40 +46,73 @@ public final class CheckpointCutter {
   /** File name of the plan beside the weights. */
   static final String PLAN_FILE = "minillm-plan.json";
 
+  private final PassRunner runner;
   private final CausalLm model;
   private final PruningPlan plan;
   private final CutTable table;
-  private final @Nullable Refit refit;
+  private final @Nullable Restoring restoring;
   private final Export export;
-  private final PassListener listener;
+
+  /** A restoration and the text that it is fitted to. */
+  private record Restoring(Restoration restoration, CalibrationSet data) {}
 
   /**
-   * Sets up a cut.
+   * Sets up a cut that leaves what stays as it is, to the bit.
    *
-   * @param model the model that the plan was made for
+   * @param runner knows the model that the plan was made for, and is told of the progress, a step a
+   *     byte
    * @param plan which units stay
-   * @param refit restores what stays; null to leave it as it is, to the bit
-   * @param export the form of the result
-   * @param listener told of the progress, a step a byte
    * @throws IOException if the checkpoint cannot be read, or has tensors in its layers that the
    *     model does not compute with
    * @throws IllegalArgumentException if the plan was made for another model
    */
-  public CheckpointCutter(
-      CausalLm model, PruningPlan plan, @Nullable Refit refit, Export export, PassListener listener)
-      throws IOException {
-    requireNonNull(model, "model");
-    requireNonNull(plan, "plan");
-    requireNonNull(export, "export");
-    requireNonNull(listener, "listener");
+  public CheckpointCutter(PassRunner runner, PruningPlan plan) throws IOException {
+    this(
+        runner,
+        plan,
+        CutTable.of(plan, runner.model().groups(Arrays.asList(GroupKind.values()))),
+        null,
+        Export.CUT);
     plan.requireMadeFor(ModelFingerprint.of(model));
     model.requireLayersRead();
-    this.model = model;
+  }
+
+  private CheckpointCutter(
+      PassRunner runner,
+      PruningPlan plan,
+      CutTable table,
+      @Nullable Restoring restoring,
+      Export export) {
+    this.runner = runner;
+    this.model = runner.model();
     this.plan = plan;
-    this.table = CutTable.of(plan, model.groups(Arrays.asList(GroupKind.values())));
-    this.refit = refit;
+    this.table = table;
+    this.restoring = restoring;
     this.export = export;
-    this.listener = listener;
+  }
+
+  /**
+   * Chooses how what stays makes up for what goes.
+   *
+   * @param restoration how the consumers are changed
+   * @param data what the model reads meanwhile
+   * @return a cut with that restoration
+   */
+  public CheckpointCutter restoring(Restoration restoration, CalibrationSet data) {
+    requireNonNull(restoration, "restoration");
+    requireNonNull(data, "data");
+    return new CheckpointCutter(runner, plan, table, new Restoring(restoration, data), export);
+  }
+
+  /**
+   * Chooses the form of the result.
+   *
+   * @param chosen cut, unless chosen otherwise
+   * @return a cut of that form
+   */
+  public CheckpointCutter export(Export chosen) {
+    requireNonNull(chosen, "chosen");
+    return new CheckpointCutter(runner, plan, table, restoring, chosen);
   }
 
   /**
@@ -88,12 +122,12 @@ public final class CheckpointCutter {
    *     the process alone where nothing is restored
    */
   public MemoryForecast memoryForecast() {
-    return refit == null
+    return restoring == null
         ? MemoryForecast.ofTheProcess()
-        : PruningMemory.ofARestoration(
+        : RestorationPass.memoryForecast(
             model,
-            refit.data(),
-            refit.restoration(),
+            restoring.data(),
+            restoring.restoration(),
             plan.groups().keySet().stream()
                 .map(GroupId::kind)
                 .collect(ImmutableSet.toImmutableSet()));
@@ -108,32 +142,42 @@ public final class CheckpointCutter {
    * @throws IOException if the checkpoint cannot be read or the target cannot be written
    */
   public PruningReport write(Path target, boolean overwrite) throws IOException {
-    if (refit == null) {
+    requireNonNull(target, "target");
+    if (restoring == null) {
       model.requireBudget(memoryForecast());
     } else {
       model.reserve(memoryForecast());
     }
     try {
-      return refit == null
+      return restoring == null
           ? write(target, overwrite, name -> Optional.empty())
-          : restoreAndWrite(refit, target, overwrite);
+          : restoreAndWrite(restoring, target, overwrite);
     } catch (NotFiniteException e) {
-      throw model.diagnose(e, refit == null ? List.of() : refit.data().windows());
+      throw model.diagnose(e, restoring == null ? List.of() : restoring.data().windows());
     }
   }
 
-  private PruningReport restoreAndWrite(Refit refit, Path target, boolean overwrite)
+  private PruningReport restoreAndWrite(Restoring restoring, Path target, boolean overwrite)
       throws IOException {
     // before the long work, and because the scratch file stands beside the target
     CheckpointWriter.checkTarget(target, overwrite, model.checkpoint().folder());
     // a plan that was edited meanwhile finds nothing of the old one
     String pass = "restore-" + Hashing.sha256().hashUnencodedChars(plan.toJson());
-    Optional<Path> kept = refit.journal().file(pass);
+    Optional<Path> kept = runner.journal().file(pass);
     try (ScratchTensors restored =
         kept.isPresent()
             ? ScratchTensors.keptIn(kept.get())
             : ScratchTensors.temporaryIn(target.toAbsolutePath().getParent())) {
-      new RestorationPass(model, table, refit, new RestoredTensors(restored)).run(pass, listener);
+      runner.run(
+          "restore",
+          List.of(
+              new RestorationPass(
+                  model,
+                  pass,
+                  table,
+                  restoring.restoration(),
+                  restoring.data(),
+                  new RestoredTensors(restored))));
       return write(target, overwrite, restored::output);
     }
   }
@@ -197,10 +241,10 @@ public final class CheckpointCutter {
             .companions(source.companions())
             .texts(ImmutableMap.of(PLAN_FILE, plan.toJson()))
             .facts(facts())
-            .onProgress(listener::stepsDone);
-    listener.passStarted("write", writer.weightBytes());
+            .onProgress(runner.listener()::stepsDone);
+    runner.listener().passStarted("write", writer.weightBytes());
     writer.write();
-    listener.passDone();
+    runner.listener().passDone();
     return PruningReport.of(model, plan, export);
   }
 
@@ -209,7 +253,15 @@ public final class CheckpointCutter {
     Map<String, String> facts = new TreeMap<>(plan.provenance());
     facts.keySet().removeIf(name -> name.startsWith("restoration"));
     facts.put("export", export.toString());
-    facts.putAll(refit == null ? ImmutableMap.of("restoration", "none") : refit.provenance());
+    if (restoring == null) {
+      facts.put("restoration", "none");
+    } else {
+      facts.putAll(restoring.restoration().provenance("restoration"));
+      restoring
+          .data()
+          .provenance()
+          .forEach((name, value) -> facts.put("restoration_" + name, value));
+    }
     return ImmutableSortedMap.copyOf(facts);
   }
 

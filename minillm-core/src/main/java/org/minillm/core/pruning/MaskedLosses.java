@@ -3,34 +3,31 @@ package org.minillm.core.pruning;
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.Lists;
 import com.google.common.primitives.ImmutableDoubleArray;
-import com.google.gson.JsonArray;
 import java.io.IOException;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.minillm.core.calibration.CalibrationSet;
-import org.minillm.core.journal.Journal;
 import org.minillm.core.linalg.NotFiniteException;
+import org.minillm.core.model.BlockTap;
 import org.minillm.core.model.CausalLm;
+import org.minillm.core.model.ForwardPass;
 import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
-import org.minillm.core.model.InputTap;
-import org.minillm.core.model.PassListener;
-import org.minillm.core.model.Strand;
-import org.minillm.core.model.Sweep;
+import org.minillm.core.model.LossPass;
+import org.minillm.core.model.MemoryForecast;
+import org.minillm.core.model.PassRunner;
+import org.minillm.core.model.ResidualStream;
 import org.minillm.core.model.WeightTransform;
 
 /**
- * Losses of masked models. The candidates are strands of a sweep that fork off the dense one where
- * they begin to differ from it; as many share a sweep as {@link Sweep#tokensPerSweep} allows.
+ * Losses of masked models. The candidates are streams of a pass that fork off the dense one where
+ * they begin to differ from it; as many share a pass as {@link ForwardPass#tokensAtOnce} allows.
  */
 final class MaskedLosses implements CandidateLosses {
 
@@ -43,32 +40,23 @@ final class MaskedLosses implements CandidateLosses {
   private final List<ScoredGroup> scored;
   private final List<int[]> windows;
   private final long tokensOfTheSet;
-  private final Journal journal;
-  private final PassListener listener;
-  private int sweeps;
+  private final PassRunner runner;
+  private int passes;
   private long tokensThroughLayers;
 
   /**
    * Begins.
    *
-   * @param model the dense model
+   * @param runner runs the passes; knows the dense model
    * @param scored all groups that may lose units, with the scores that choose which
    * @param data the windows are evenly spaced among its windows
-   * @param journal where a sweep goes on
-   * @param listener told of every layer of every sweep
    */
-  MaskedLosses(
-      CausalLm model,
-      List<ScoredGroup> scored,
-      CalibrationSet data,
-      Journal journal,
-      PassListener listener) {
-    this.model = model;
+  MaskedLosses(PassRunner runner, List<ScoredGroup> scored, CalibrationSet data) {
+    this.runner = runner;
+    this.model = runner.model();
     this.scored = scored;
     this.windows = someOf(data);
     this.tokensOfTheSet = data.tokens();
-    this.journal = journal;
-    this.listener = listener;
   }
 
   private static List<int[]> someOf(CalibrationSet data) {
@@ -79,12 +67,14 @@ final class MaskedLosses implements CandidateLosses {
         .toList();
   }
 
-  /** Forecasts the bytes of the hidden states of a sweep, and of what the language head reads. */
-  static long bytes(CausalLm model, CalibrationSet data) {
-    long strand = (long) someOf(data).size() * data.window();
-    // the dense strand and one beside it there are in any case
-    long tokens = Math.max(2 * strand, Sweep.tokensPerSweep(model));
-    return 2 * tokens * model.config().hiddenSize() * Float.BYTES;
+  /** Forecasts a pass: the hidden states of its streams, and what the language head reads. */
+  static MemoryForecast memoryForecast(CausalLm model, CalibrationSet data) {
+    long stream = (long) someOf(data).size() * data.window();
+    // the dense stream and one beside it there are in any case
+    long tokens = Math.max(2 * stream, ForwardPass.tokensAtOnce(model));
+    return model
+        .memoryForecast(data.window())
+        .withStreams(2 * tokens * model.config().hiddenSize() * Float.BYTES);
   }
 
   /**
@@ -129,60 +119,40 @@ final class MaskedLosses implements CandidateLosses {
   }
 
   private Map<Masked, Double> measured(Set<Masked> masks) throws IOException {
-    long strand = (long) windows.size() * windows.get(0).length;
-    long strands = Math.max(2, Sweep.tokensPerSweep(model) / strand);
-    // the dense strand comes along in every sweep
-    List<List<Masked>> rounds = Lists.partition(ImmutableList.copyOf(masks), (int) strands - 1);
+    long stream = (long) windows.size() * windows.get(0).length;
+    long streams = Math.max(2, ForwardPass.tokensAtOnce(model) / stream);
+    // the dense stream comes along in every pass
+    List<List<Masked>> rounds = Lists.partition(ImmutableList.copyOf(masks), (int) streams - 1);
+    List<LossPass> all = rounds.stream().map(this::pass).toList();
+    runner.run(PASS, all);
     Map<Masked, Double> losses = new HashMap<>();
-    listener.passStarted(PASS, (long) layers() * rounds.size());
-    for (List<Masked> round : rounds) {
-      ImmutableDoubleArray found = found(round);
-      for (int i = 0; i < round.size(); i++) {
-        losses.put(round.get(i), found.get(i));
-      }
-      tokensThroughLayers += strand * layers();
-      for (Masked mask : round) {
-        tokensThroughLayers += strand * (layers() - mask.firstLayer());
+    for (int round = 0; round < rounds.size(); round++) {
+      List<Masked> together = rounds.get(round);
+      tokensThroughLayers += stream * layers();
+      for (int i = 0; i < together.size(); i++) {
+        losses.put(together.get(i), mean(all.get(round).losses().get(i)));
+        tokensThroughLayers += stream * (layers() - together.get(i).firstLayer());
       }
     }
-    listener.passDone();
     return losses;
   }
 
-  /** Takes the losses that an earlier run has measured, else measures them. */
-  private ImmutableDoubleArray found(List<Masked> round) throws IOException {
-    String pass = PASS + "-" + sweeps++;
-    Optional<ImmutableDoubleArray> earlier =
-        journal.findings(pass, losses -> losses.numbers(round.size()));
-    if (earlier.isPresent()) {
-      listener.stepsDone(layers());
-      return earlier.get();
-    }
-    ImmutableDoubleArray losses = sweep(round, pass);
-    JsonArray json = new JsonArray();
-    losses.forEach(json::add);
-    journal.finish(pass, json);
-    return losses;
+  private LossPass pass(List<Masked> round) {
+    ForwardPass forward = new ForwardPass(model, PASS + "-" + passes++);
+    ResidualStream dense = forward.add(windows, WeightTransform.NONE, BlockTap.NONE);
+    return new LossPass(
+        forward,
+        round.stream()
+            .map(
+                mask ->
+                    mask.firstLayer() == layers()
+                        ? dense
+                        : forward.fork(dense, mask.firstLayer(), new MaskedWeights(mask.table())))
+            .toList());
   }
 
-  private ImmutableDoubleArray sweep(List<Masked> round, String pass) throws IOException {
-    try (Sweep sweep = new Sweep(model)) {
-      Strand dense = sweep.add(windows, WeightTransform.NONE, InputTap.NONE);
-      List<Strand> strands = new ArrayList<>();
-      for (Masked mask : round) {
-        strands.add(
-            mask.firstLayer() == layers()
-                ? dense
-                : sweep.fork(dense, mask.firstLayer(), new MaskedWeights(mask.table())));
-      }
-      sweep.run(journal, pass, listener);
-      return ImmutableDoubleArray.copyOf(
-          sweep.windowNegativeLogLikelihoods(strands).stream().mapToDouble(MaskedLosses::mean));
-    }
-  }
-
-  private static double mean(double[] ofWindows) {
-    double mean = Arrays.stream(ofWindows).average().orElseThrow();
+  private static double mean(ImmutableDoubleArray ofWindows) {
+    double mean = ofWindows.stream().average().orElseThrow();
     if (!Double.isFinite(mean)) {
       throw new NotFiniteException("the loss of a candidate is " + mean);
     }

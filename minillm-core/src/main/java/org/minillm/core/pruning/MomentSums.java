@@ -6,9 +6,10 @@ import ai.djl.ndarray.types.Shape;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.calibration.SecondMoments;
 import org.minillm.core.calibration.TokenWeights;
+import org.minillm.core.model.Sums;
 
 /** Sums {@link Restoration.Moments} over micro-batches. */
-final class MomentSums {
+final class MomentSums implements Sums<MomentSums> {
 
   private final SecondMoments inputs;
   private final SecondMoments residuals;
@@ -21,6 +22,18 @@ final class MomentSums {
       inputs.add(ones, x);
       residuals.add(ones, missing);
       tokens.add(ones, ones);
+    }
+
+    void merge(FirstMoments later) {
+      inputs.merge(later.inputs);
+      residuals.merge(later.residuals);
+      tokens.merge(later.tokens);
+    }
+
+    void close() {
+      inputs.close();
+      residuals.close();
+      tokens.close();
     }
 
     Restoration.Intercept intercept() {
@@ -84,5 +97,23 @@ final class MomentSums {
   Restoration.Moments moments() {
     return new Restoration.Moments(
         inputs.sum(), residuals.sum(), first == null ? null : first.intercept());
+  }
+
+  @Override
+  public void merge(MomentSums later) {
+    inputs.merge(later.inputs);
+    residuals.merge(later.residuals);
+    if (first != null && later.first != null) {
+      first.merge(later.first);
+    }
+  }
+
+  @Override
+  public void close() {
+    inputs.close();
+    residuals.close();
+    if (first != null) {
+      first.close();
+    }
   }
 }

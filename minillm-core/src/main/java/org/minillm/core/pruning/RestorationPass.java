@@ -4,29 +4,32 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.types.DataType;
+import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableListMultimap;
 import com.google.common.collect.Iterables;
 import com.google.common.collect.Multimaps;
+import com.google.gson.JsonElement;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.minillm.core.calibration.CalibrationSet;
+import org.minillm.core.calibration.EvidencePass;
+import org.minillm.core.files.JsonNode;
 import org.minillm.core.journal.ArraySource;
 import org.minillm.core.journal.Findings;
-import org.minillm.core.journal.Journal;
-import org.minillm.core.journal.PassState;
+import org.minillm.core.model.BlockTap;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupKind;
-import org.minillm.core.model.InputTap;
-import org.minillm.core.model.LayerWalk;
-import org.minillm.core.model.LayerWeights;
-import org.minillm.core.model.PassListener;
+import org.minillm.core.model.Layer;
+import org.minillm.core.model.MemoryForecast;
+import org.minillm.core.model.Pass;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.ResidualStream;
-import org.minillm.core.model.TwinStreams;
 import org.minillm.core.model.WeightTransform;
 
 /**
@@ -35,11 +38,8 @@ import org.minillm.core.model.WeightTransform;
  * restored up to there, feeds it. The pruned model is computed in dense shapes with the removed
  * columns at zero, which is the same function. A restoration that is fitted on the dense model's
  * inputs needs one stream only.
- *
- * <p>Memory: both streams, the noise, the dense sums of one layer, tokens x hidden_size x 4 bytes
- * each, unless they wait in scratch files; the second moments of one consumer.
  */
-final class RestorationPass {
+final class RestorationPass implements Pass {
 
   /** Takes the restored weights, which are what the pass finds. */
   interface Sink extends Findings {
@@ -58,16 +58,34 @@ final class RestorationPass {
 
   private final CausalLm model;
   private final CutTable table;
-  private final Refit refit;
   private final Restoration restoration;
-  private final ImmutableListMultimap<Integer, PruningGroup> cutGroups;
+  private final long tokens;
   private final Sink sink;
+  private final String name;
+  private final ImmutableListMultimap<Integer, PruningGroup> cutGroups;
+  private final ResidualStream dense;
+  private final ResidualStream pruned;
+  private final ResidualStream noise;
 
-  RestorationPass(CausalLm model, CutTable table, Refit refit, Sink sink) {
+  /**
+   * Begins.
+   *
+   * @param name of the pass; another plan has another
+   * @param table what the plan cuts
+   * @param data the text that the restoration is fitted to
+   */
+  RestorationPass(
+      CausalLm model,
+      String name,
+      CutTable table,
+      Restoration restoration,
+      CalibrationSet data,
+      Sink sink) {
     this.model = model;
+    this.name = name;
     this.table = table;
-    this.refit = refit;
-    this.restoration = refit.restoration();
+    this.restoration = restoration;
+    this.tokens = data.tokens();
     this.sink = sink;
     this.cutGroups =
         Multimaps.index(
@@ -75,138 +93,146 @@ final class RestorationPass {
                 .filter(group -> table.cut(group.consumer().tensor()).isPresent())
                 .toList(),
             group -> group.id().layer());
+    this.dense = ResidualStream.of(model, data.windows());
+    this.pruned = dense.twin();
+    this.noise = dense.beside();
   }
 
-  /** Restores every consumer that the plan cuts and that an interrupted run has not restored. */
-  void run(String pass, PassListener listener) throws IOException {
-    Journal journal = refit.journal();
-    int last = lastLayer();
-    listener.passStarted("restore", last + 1L);
-    try (TwinStreams streams = new TwinStreams(model, refit.data().windows())) {
-      int first = resume(streams, journal, pass, last + 1);
-      listener.stepsDone(first);
-      try (LayerWalk walk = model.walk(first, last + 1)) {
-        for (int layer = first; layer <= last; layer++) {
-          int done = layer + 1;
-          try (LayerWeights weights = walk.next();
-              NDManager owner = streams.newManager()) {
-            if (restoration.inputs() == Restoration.Inputs.DENSE) {
-              restoreOnDenseInputs(streams, layer, weights, owner);
-            } else {
-              restoreOnPrunedInputs(streams, layer, weights, owner);
-            }
-          }
-          listener.stepDone();
-          journal.saveIfDue(pass, () -> new PassState(done, sink.toJson(), streams.arrays()));
-        }
-      }
-    }
-    listener.passDone();
+  /**
+   * Forecasts the restoration of a plan that cuts some kinds of groups: the streams, what is
+   * recorded of the dense model in a layer, the second moments of one consumer.
+   */
+  static MemoryForecast memoryForecast(
+      CausalLm model, CalibrationSet data, Restoration restoration, Collection<GroupKind> kinds) {
+    long ofAStream = data.tokens() * model.config().hiddenSize() * Float.BYTES;
+    int streams = 2 + (restoration.noise() > 0 ? 1 : 0);
+    int recorded = kinds.size() + (restoration.valueRestoration().isPresent() ? 1 : 0);
+    return model
+        .memoryForecast(data.window())
+        .withStreams((streams + recorded) * ofAStream)
+        .plus(EvidencePass.bytesOfMoments(model, kinds));
   }
 
-  /** Values are fitted behind the last cut, too. */
-  private int lastLayer() {
+  @Override
+  public String name() {
+    return name;
+  }
+
+  /** Values are restored behind the last cut, too. */
+  @Override
+  public int layers() {
     int lastCut = cutGroups.keySet().stream().mapToInt(Integer::intValue).max().orElse(-1);
     return restoration.valueRestoration().isPresent() && lastCut >= 0
-        ? model.config().layers().size() - 1
-        : lastCut;
+        ? model.config().layers().size()
+        : lastCut + 1;
   }
 
-  /** Returns the number of layers that are done. */
-  private int resume(TwinStreams streams, Journal journal, String pass, int most)
-      throws IOException {
-    Optional<PassState> earlier =
-        journal.resume(
-            pass, state -> state.layers() <= most && streams.fits(state.streams()), sink);
-    if (earlier.isEmpty()) {
-      return 0;
+  @Override
+  public List<ResidualStream> streams() {
+    return ImmutableList.of(dense, pruned, noise);
+  }
+
+  @Override
+  public JsonElement toJson() {
+    return sink.toJson();
+  }
+
+  @Override
+  public void resume(int layers, JsonNode json) throws IOException {
+    sink.resume(layers, json);
+  }
+
+  @Override
+  public void layer(Layer layer) throws IOException {
+    List<PruningGroup> groups = cutGroups.get(layer.index());
+    if (restoration.inputs() == Restoration.Inputs.DENSE) {
+      restoreOnDenseInputs(layer, groups);
+      return;
     }
-    streams.resume(earlier.get().streams());
-    return earlier.get().layers();
-  }
-
-  private void restoreOnPrunedInputs(
-      TwinStreams streams, int layer, LayerWeights weights, NDManager owner) throws IOException {
     // before the first cut the values read what the dense model's do
-    Restoration ofValues = streams.diverged() ? restoration.valueRestoration().orElse(null) : null;
-    String valuePoint = ofValues == null ? null : model.decoder().values(layer).input();
-    try (DenseTargets targets = new DenseTargets(cutGroups.get(layer), valuePoint, streams)) {
-      try {
-        streams.advanceDense(layer, weights, targets);
-      } catch (UncheckedIOException e) {
-        // a tap has no other way to say that the disk is full
-        throw e.getCause();
+    Restoration ofValues =
+        pruned.isOneWith(dense) ? null : restoration.valueRestoration().orElse(null);
+    if (!groups.isEmpty()) {
+      pruned.part();
+    }
+    String valuePoint = ofValues == null ? null : model.decoder().values(layer.index()).input();
+    try (DenseTargets targets = new DenseTargets(groups, valuePoint, dense)) {
+      layer.advance(dense, WeightTransform.NONE, targets);
+      if (pruned.isOneWith(dense)) {
+        return;
       }
       Map<String, NDArray> changed = new HashMap<>();
       if (ofValues != null) {
-        changed.putAll(refitValues(streams, layer, weights, ofValues, targets, owner));
+        changed.putAll(restoreValues(layer, ofValues, targets.valueInputs()));
       }
-      restoreConsumers(streams, layer, weights, targets, changed, owner);
+      changed.putAll(masked(layer, groups));
+      WeightTransform transform =
+          changed.isEmpty()
+              ? WeightTransform.NONE
+              : (tensor, weight, owner) -> changed.getOrDefault(tensor, weight);
+      double freedom = 0;
+      for (PruningGroup group : targets.inOrderOfComputation()) {
+        freedom += restoreConsumer(layer, group, targets.of(group), transform, changed);
+      }
+      layer.advance(pruned, transform, BlockTap.NONE);
+      injectNoise(layer, restoration.noise() * freedom / tokens);
     }
   }
 
-  private Map<String, NDArray> refitValues(
-      TwinStreams streams,
-      int layer,
-      LayerWeights weights,
-      Restoration ofValues,
-      DenseTargets targets,
-      NDManager owner)
-      throws IOException {
-    try (NDManager scratch = owner.newSubManager()) {
-      ValueRefit refit =
-          new ValueRefit(
-              ofValues, model.decoder().values(layer), model.config().hiddenSize(), scratch);
-      ResidualStream dense = targets.valueInputs();
-      streams.showPrunedWithoutNoise(
-          layer, weights, (batch, any) -> refit.batch(dense.read(batch, any)));
-      Map<String, NDArray> fitted = refit.fitted(weights, owner);
-      for (Map.Entry<String, NDArray> tensor : fitted.entrySet()) {
+  /** Lets the values read, as far as they can, what the dense model's read. */
+  private Map<String, NDArray> restoreValues(
+      Layer layer, Restoration ofValues, ResidualStream wanted) throws IOException {
+    ValueMoments observer =
+        new ValueMoments(
+            ofValues, model.decoder().values(layer.index()), model.config().hiddenSize(), wanted);
+    try (MomentSums sums = layer.observe(pruned.minus(noise), WeightTransform.NONE, observer)) {
+      Map<String, NDArray> restored = observer.restored(sums, layer.weights(), layer.owner());
+      for (Map.Entry<String, NDArray> tensor : restored.entrySet()) {
         Optional<CutTable.Cut> cut = table.cut(tensor.getKey());
         NDArray values = tensor.getValue();
         sink.accept(tensor.getKey(), cut.isPresent() ? cut.get().select(values) : values);
       }
-      return fitted;
+      return restored;
     }
   }
 
-  /** {@code changed} are the tensors of the pruned model that are not as in the dense one. */
-  private void restoreConsumers(
-      TwinStreams streams,
-      int layer,
-      LayerWeights weights,
-      DenseTargets targets,
-      Map<String, NDArray> changed,
-      NDManager owner)
-      throws IOException {
-    // the consumers are masked, then one after the other restored
+  /** The consumers without what is removed; one after the other is restored. */
+  private Map<String, NDArray> masked(Layer layer, List<PruningGroup> groups) throws IOException {
     MaskedWeights masked = new MaskedWeights(table);
-    for (PruningGroup group : cutGroups.get(layer)) {
+    Map<String, NDArray> consumers = new HashMap<>();
+    for (PruningGroup group : groups) {
       String consumer = group.consumer().tensor();
-      changed.put(consumer, masked.apply(consumer, weights.read(consumer, owner), owner));
+      consumers.put(
+          consumer,
+          masked.apply(consumer, layer.weights().read(consumer, layer.owner()), layer.owner()));
     }
-    WeightTransform transform =
-        changed.isEmpty()
-            ? WeightTransform.NONE
-            : (tensor, weight, manager) -> changed.getOrDefault(tensor, weight);
-    double freedom = 0;
-    for (PruningGroup group : targets.inOrderOfComputation()) {
-      String consumer = group.consumer().tensor();
-      CutTable.Cut cut = table.cut(consumer).orElseThrow();
-      try (NDManager scratch = owner.newSubManager()) {
-        MomentsTap tap = momentsOf(group, cut, weights, owner, scratch);
-        ArraySource wanted = streams.withNoise(targets.of(group));
-        streams.showPruned(
-            layer, weights, transform, (batch, any) -> tap.batch(wanted.read(batch, any)));
-        Restoration.Correction correction = Corrections.of(restoration, tap.moments(), consumer);
-        freedom += correction.freedom();
-        changed.putAll(restore(consumer, cut, weights, correction, owner));
+    return consumers;
+  }
+
+  /** Returns the degrees of freedom of the correction. */
+  private double restoreConsumer(
+      Layer layer,
+      PruningGroup group,
+      ResidualStream target,
+      WeightTransform transform,
+      Map<String, NDArray> changed)
+      throws IOException {
+    try (NDManager scratch = layer.owner().newSubManager();
+        MomentSums sums =
+            layer.observe(pruned, transform, moments(layer, group, target.plus(noise), scratch))) {
+      Restoration.Correction correction =
+          Corrections.of(restoration, sums.moments(), group.consumer().tensor());
+      changed.putAll(corrected(layer, group, correction));
+      return correction.freedom();
+    }
+  }
+
+  private void injectNoise(Layer layer, double scale) throws IOException {
+    if (scale > 0) {
+      try (NDManager scratch = layer.owner().newSubManager()) {
+        new NoiseInjection(dense, pruned, noise)
+            .add("layer " + layer.index(), Math.min(scale, MOST_NOISE), scratch);
       }
-    }
-    streams.advancePruned(layer, weights, transform);
-    double noise = restoration.noise() * freedom / refit.data().tokens();
-    if (noise > 0) {
-      streams.disturbPruned(layer, Math.min(noise, MOST_NOISE));
     }
   }
 
@@ -214,62 +240,45 @@ final class RestorationPass {
    * The streams stay one: nothing that is restored is read on, and the last of the consumers is
    * watched while the stream goes on.
    */
-  private void restoreOnDenseInputs(
-      TwinStreams streams, int layer, LayerWeights weights, NDManager owner) throws IOException {
-    List<PruningGroup> groups = cutGroups.get(layer);
+  private void restoreOnDenseInputs(Layer layer, List<PruningGroup> groups) throws IOException {
     if (groups.isEmpty()) {
-      streams.advanceDense(layer, weights, InputTap.NONE);
+      layer.advance(dense, WeightTransform.NONE, BlockTap.NONE);
     }
     for (PruningGroup group : groups) {
-      String consumer = group.consumer().tensor();
-      CutTable.Cut cut = table.cut(consumer).orElseThrow();
-      try (NDManager scratch = owner.newSubManager()) {
-        MomentsTap tap = momentsOf(group, cut, weights, owner, scratch);
-        if (group == Iterables.getLast(groups)) {
-          streams.advanceDense(layer, weights, tap.ofDenseInputs());
-        } else {
-          streams.showPruned(
-              layer, weights, WeightTransform.NONE, (batch, any) -> tap.ofDenseInputs());
+      try (NDManager scratch = layer.owner().newSubManager()) {
+        ConsumerMoments observer = moments(layer, group, null, scratch);
+        try (MomentSums sums =
+            group == Iterables.getLast(groups)
+                ? layer.advance(dense, WeightTransform.NONE, observer)
+                : layer.observe(dense, WeightTransform.NONE, observer)) {
+          corrected(
+              layer, group, Corrections.of(restoration, sums.moments(), group.consumer().tensor()));
         }
-        restore(
-            consumer, cut, weights, Corrections.of(restoration, tap.moments(), consumer), owner);
       }
     }
-    streams.advancePruned(layer, weights, WeightTransform.NONE);
   }
 
-  private MomentsTap momentsOf(
-      PruningGroup group,
-      CutTable.Cut cut,
-      LayerWeights weights,
-      NDManager owner,
-      NDManager scratch)
+  private ConsumerMoments moments(
+      Layer layer, PruningGroup group, @Nullable ArraySource wanted, NDManager scratch)
       throws IOException {
     String consumer = group.consumer().tensor();
-    return new MomentsTap(
+    return new ConsumerMoments(
         restoration,
         group.consumer(),
-        cut,
-        weights.read(consumer, owner),
-        biasOf(consumer).isPresent(),
+        table.cut(consumer).orElseThrow(),
+        layer.weights().read(consumer, layer.owner()),
+        group.consumerBias().isPresent(),
+        wanted,
         scratch);
   }
 
-  /** As torch.nn.Linear names it, and with it every family of Hugging Face. */
-  private Optional<String> biasOf(String weight) {
-    String bias = weight.replaceFirst("[.]weight$", ".bias");
-    return model.decoder().tensors().containsKey(bias) ? Optional.of(bias) : Optional.empty();
-  }
-
   /** Hands out the restored tensors, and returns them in the dense model's shapes. */
-  private Map<String, NDArray> restore(
-      String consumer,
-      CutTable.Cut cut,
-      LayerWeights weights,
-      Restoration.Correction correction,
-      NDManager owner)
-      throws IOException {
-    NDArray weight = weights.read(consumer, owner);
+  private Map<String, NDArray> corrected(
+      Layer layer, PruningGroup group, Restoration.Correction correction) throws IOException {
+    String consumer = group.consumer().tensor();
+    CutTable.Cut cut = table.cut(consumer).orElseThrow();
+    NDManager owner = layer.owner();
+    NDArray weight = layer.weights().read(consumer, owner);
     Map<String, NDArray> restored = new HashMap<>();
     try (NDScope scope = new NDScope()) {
       scope.suppressNotUsedWarning();
@@ -278,13 +287,14 @@ final class RestorationPass {
       sink.accept(consumer, columns);
       restored.put(consumer, kept(cut.spread(columns, owner), owner));
       if (correction.bias() != null) {
-        String name = biasOf(consumer).orElseThrow();
-        NDArray bias =
-            weights
-                .read(name, owner)
+        String bias = group.consumerBias().orElseThrow();
+        NDArray shifted =
+            layer
+                .weights()
+                .read(bias, owner)
                 .add(correction.bias().reshape(-1).toType(DataType.FLOAT32, false));
-        sink.accept(name, bias);
-        restored.put(name, kept(bias, owner));
+        sink.accept(bias, shifted);
+        restored.put(bias, kept(shifted, owner));
       }
     }
     return restored;

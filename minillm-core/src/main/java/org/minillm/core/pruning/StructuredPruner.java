@@ -17,13 +17,14 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
-import org.minillm.core.calibration.CalibrationEvidence;
 import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.calibration.Evidence;
+import org.minillm.core.calibration.EvidencePass;
+import org.minillm.core.calibration.GradientEstimate;
 import org.minillm.core.calibration.GradientEstimator;
+import org.minillm.core.calibration.GradientRequest;
 import org.minillm.core.calibration.JavaScoreBackend;
 import org.minillm.core.calibration.ScoreBackend;
-import org.minillm.core.journal.Journal;
 import org.minillm.core.journal.JournalFolder;
 import org.minillm.core.linalg.NotFiniteException;
 import org.minillm.core.model.CausalLm;
@@ -31,6 +32,7 @@ import org.minillm.core.model.EngineThreads;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.MemoryForecast;
 import org.minillm.core.model.PassListener;
+import org.minillm.core.model.PassRunner;
 
 /**
  * The straight line: collect the evidence that the criterion asks for, score every group, let the
@@ -93,48 +95,62 @@ public final class StructuredPruner implements Pruner {
    *
    * @param model the model
    * @param data the calibration set; may be null where no text is read
-   * @return the forecast of the model, with the residual streams and second moments of the passes
+   * @return what the hungriest of the passes needs
    */
   public MemoryForecast memoryForecast(CausalLm model, @Nullable CalibrationSet data) {
-    return data == null || !readsText()
-        ? model.memoryForecast()
-        : PruningMemory.forecast(
-                model,
-                data,
-                Sets.immutableEnumSet(requires().values()),
-                allocation.measuresLosses(),
-                restoration,
-                target.kinds())
-            .plus(gradientEstimator == null ? 0 : gradientEstimator.memoryBytes(model, data));
+    requireNonNull(model, "model");
+    if (data == null || !readsText()) {
+      return model.memoryForecast();
+    }
+    MemoryForecast most = scores(model, data, GradientEstimate.NONE).evidence().memoryForecast();
+    if (gradientEstimator != null && !GradientRequest.within(requires()).wanted().isEmpty()) {
+      most = most.or(gradientEstimator.memoryForecast(model, data));
+    }
+    if (allocation.measuresLosses()) {
+      most = most.or(MaskedLosses.memoryForecast(model, data));
+    }
+    return restoration == null
+        ? most
+        : most.or(RestorationPass.memoryForecast(model, data, restoration, target.kinds()));
   }
 
   @Override
   public PruningPlan plan(CausalLm model, @Nullable CalibrationSet data) throws IOException {
-    if (data == null && allocation.measuresLosses()) {
-      throw noCalibrationSet(allocation.name());
-    }
+    requireNonNull(model, "model");
+    requireText(data);
     model.requireLayersRead();
     model.reserve(memoryForecast(model, data));
     try {
-      return runJournal.during(run(model, data), listener, journal -> plan(model, data, journal));
+      return runJournal.during(
+          run(model, data),
+          listener,
+          journal -> plan(new PassRunner(model, listener, journal), data));
     } catch (NotFiniteException e) {
       throw model.diagnose(e, data == null ? List.of() : data.windows());
     }
   }
 
-  private PruningPlan plan(CausalLm model, @Nullable CalibrationSet data, Journal journal)
-      throws IOException {
-    ModelFingerprint fingerprint = ModelFingerprint.of(model);
+  private void requireText(@Nullable CalibrationSet data) {
+    if (data == null && allocation.measuresLosses()) {
+      throw noCalibrationSet(allocation.name());
+    }
+    if (data == null && !requires().isEmpty()) {
+      throw noCalibrationSet(
+          "the criterion needs " + Sets.immutableEnumSet(requires().values()) + ", which");
+    }
+  }
+
+  private PruningPlan plan(PassRunner runner, @Nullable CalibrationSet data) throws IOException {
+    ModelFingerprint fingerprint = ModelFingerprint.of(runner.model());
     Optional<PruningPlan> earlier =
-        journal.findings(PLAN, json -> planned(json.text(), fingerprint));
+        runner.journal().findings(PLAN, json -> planned(json.text(), fingerprint));
     if (earlier.isPresent()) {
       return earlier.get();
     }
-    try (CalibrationEvidence evidence =
-        CalibrationEvidence.prepare(
-            model, data, requires(), gradientEstimator, backend, listener, journal)) {
-      PruningPlan plan = plan(model, data, evidence, journal);
-      journal.finish(PLAN, new JsonPrimitive(plan.toJson()));
+    try (GradientEstimate gradient =
+        GradientRequest.within(requires()).estimatedBy(gradientEstimator, runner, data)) {
+      PruningPlan plan = plan(runner, data, gradient);
+      runner.journal().finish(PLAN, new JsonPrimitive(plan.toJson()));
       return plan;
     }
   }
@@ -145,35 +161,49 @@ public final class StructuredPruner implements Pruner {
     return plan;
   }
 
-  private PruningPlan plan(
-      CausalLm model, @Nullable CalibrationSet data, CalibrationEvidence evidence, Journal journal)
-      throws IOException {
-    ScorePass pass =
-        new ScorePass(
+  /** The pass that scores all groups, and where the scores go. */
+  private record Scoring(EvidencePass evidence, Scores scores) {}
+
+  private Scoring scores(CausalLm model, @Nullable CalibrationSet data, GradientEstimate gradient) {
+    Scores scores =
+        new Scores(
             model,
             target.kinds(),
             this::criterion,
             kind -> allocation.criterion(kind).orElse(criterion(kind)));
-    evidence.visitLayers(model, data, listener, journal, pass);
-    Map<String, String> facts = settings();
-    facts.putAll(evidence.gradient().provenance());
-    if (data != null && (!requires().isEmpty() || allocation.measuresLosses())) {
-      facts.putAll(data.provenance());
-    }
+    return new Scoring(
+        new EvidencePass(model, data, requires(), gradient, backend, scores), scores);
+  }
+
+  private PruningPlan plan(
+      PassRunner runner, @Nullable CalibrationSet data, GradientEstimate gradient)
+      throws IOException {
+    Scoring scoring = scores(runner.model(), data, gradient);
+    runner.run("score", List.of(scoring.evidence()));
+    Scores scores = scoring.scores();
     MaskedLosses losses =
         data != null && allocation.measuresLosses()
-            ? new MaskedLosses(model, pass.scored(), data, journal, listener)
+            ? new MaskedLosses(runner, scores.choosing(), data)
             : null;
     Allocated allocated =
         allocation.allocate(
-            pass.compared(), target, losses == null ? CandidateLosses.NONE : losses);
-    long passes = evidence.forwardPasses() + (losses == null ? 0 : losses.forwardPasses());
-    UnitSelection.requireCounts(allocation.name(), pass.scored(), allocated.unitsToKeep());
+            scores.comparing(), target, losses == null ? CandidateLosses.NONE : losses);
+    UnitSelection.requireCounts(allocation.name(), scores.choosing(), allocated.unitsToKeep());
+
+    Map<String, String> facts = settings();
+    facts.putAll(gradient.provenance());
+    if (data != null && (!requires().isEmpty() || allocation.measuresLosses())) {
+      facts.putAll(data.provenance());
+    }
     allocated.findings().forEach((name, value) -> facts.put("allocation." + name, value));
+    long passes =
+        gradient.forwardPasses()
+            + scoring.evidence().forwardPasses()
+            + (losses == null ? 0 : losses.forwardPasses());
     facts.put("forward_passes", Long.toString(passes));
     return new PruningPlan(
-        ModelFingerprint.of(model),
-        UnitSelection.kept(pass.scored(), allocated.unitsToKeep()),
+        ModelFingerprint.of(runner.model()),
+        UnitSelection.kept(scores.choosing(), allocated.unitsToKeep()),
         facts);
   }
 
@@ -227,12 +257,23 @@ public final class StructuredPruner implements Pruner {
   public PruningReport apply(
       CausalLm model, PruningPlan plan, @Nullable CalibrationSet data, Path target)
       throws IOException {
+    requireNonNull(model, "model");
+    requireNonNull(plan, "plan");
+    requireNonNull(target, "target");
     return runJournal.toTheEnd(
         run(model, data),
         listener,
-        journal ->
-            new CheckpointCutter(model, plan, refit(data, journal), export, listener)
-                .write(target, overwrite));
+        journal -> {
+          CheckpointCutter cutter =
+              new CheckpointCutter(new PassRunner(model, listener, journal), plan).export(export);
+          if (restoration != null) {
+            if (data == null) {
+              throw noCalibrationSet(restoration.name());
+            }
+            cutter = cutter.restoring(restoration, data);
+          }
+          return cutter.write(target, overwrite);
+        });
   }
 
   /** Everything that the results depend on. */
@@ -261,16 +302,6 @@ public final class StructuredPruner implements Pruner {
    */
   public void forget() throws IOException {
     runJournal.delete();
-  }
-
-  private @Nullable Refit refit(@Nullable CalibrationSet data, Journal journal) {
-    if (restoration == null) {
-      return null;
-    }
-    if (data == null) {
-      throw noCalibrationSet(restoration.name());
-    }
-    return new Refit(restoration, data, journal);
   }
 
   private static IllegalArgumentException noCalibrationSet(String reader) {

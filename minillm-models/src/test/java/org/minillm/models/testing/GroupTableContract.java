@@ -13,7 +13,6 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupKind;
-import org.minillm.core.model.InputTap;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.TensorSlice;
 import org.minillm.core.model.ValueProjection;

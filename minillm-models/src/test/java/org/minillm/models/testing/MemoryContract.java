@@ -12,10 +12,11 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.calibration.GradientEstimate;
+import org.minillm.core.calibration.GradientRequest;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.MemoryBudget;
-import org.minillm.core.model.PassListener;
+import org.minillm.core.model.PassRunner;
 import org.minillm.core.pruning.PruningTarget;
 import org.minillm.core.pruning.StructuredPruner;
 import org.minillm.criteria.Fms;
@@ -95,7 +96,7 @@ interface MemoryContract extends FamilyModels {
         CalibrationSet all = Passes.windows(model);
         CalibrationSet data =
             new CalibrationSet(all.source(), all.window(), all.windows().subList(0, 4));
-        estimates.add(spsa.estimate(model, data, PassListener.SILENT));
+        estimates.add(spsa.estimate(new PassRunner(model), data, GradientRequest.WEIGHTS));
         Path target = temp.resolve(budget.equals(smallest) ? "one" : "all");
         pruner.apply(model, pruner.plan(model, data), null, target);
       }

@@ -15,11 +15,11 @@ import java.util.Map;
 import java.util.TreeMap;
 import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.calibration.ChannelStatistics;
+import org.minillm.core.model.BlockTap;
 import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.InputTap;
+import org.minillm.core.model.ForwardPass;
 import org.minillm.core.model.LanguageHead;
-import org.minillm.core.model.Strand;
-import org.minillm.core.model.Sweep;
+import org.minillm.core.model.ResidualStream;
 import org.minillm.core.model.TensorSlice;
 import org.minillm.core.model.WeightTransform;
 import org.minillm.core.random.CounterRng;
@@ -55,15 +55,15 @@ public final class Passes {
 
   static Outputs run(CausalLm model, List<int[]> windows, WeightTransform transform)
       throws IOException {
-    return run(model, windows, transform, InputTap.NONE);
+    return run(model, windows, transform, BlockTap.NONE);
   }
 
   static Outputs run(CausalLm model, List<int[]> windows, WeightTransform transform, InputTap tap)
       throws IOException {
-    try (Sweep sweep = new Sweep(model)) {
-      Strand strand = sweep.add(windows, transform, tap);
-      sweep.run(layer -> {});
-      NDArray batch = Iterables.getOnlyElement(sweep.normed(strand));
+    try (ForwardPass pass = new ForwardPass(model)) {
+      ResidualStream stream = pass.add(windows, transform, tap);
+      pass.run();
+      NDArray batch = Iterables.getOnlyElement(pass.normed(stream));
       return new Outputs(batch.toFloatArray(), firstLogits(model, batch));
     }
   }
@@ -96,10 +96,10 @@ public final class Passes {
   }
 
   static double[] negativeLogLikelihoods(CausalLm model, List<int[]> windows) throws IOException {
-    try (Sweep sweep = new Sweep(model)) {
-      Strand strand = sweep.add(windows, WeightTransform.NONE, InputTap.NONE);
-      sweep.run(layer -> {});
-      return sweep.windowNegativeLogLikelihoods(List.of(strand)).get(0);
+    try (ForwardPass pass = new ForwardPass(model)) {
+      ResidualStream stream = pass.add(windows, WeightTransform.NONE, BlockTap.NONE);
+      pass.run();
+      return pass.windowLosses(List.of(stream)).get(0);
     }
   }
 
@@ -163,9 +163,9 @@ public final class Passes {
 
     static Recorder over(CausalLm model) throws IOException {
       Recorder recorder = new Recorder();
-      try (Sweep sweep = new Sweep(model)) {
-        sweep.add(windows(model).windows().subList(0, 1), recorder, recorder);
-        sweep.run(layer -> {});
+      try (ForwardPass pass = new ForwardPass(model)) {
+        pass.add(windows(model).windows().subList(0, 1), recorder, recorder);
+        pass.run();
       }
       return recorder;
     }
@@ -187,7 +187,7 @@ public final class Passes {
   public static Map<String, ChannelStatistics> statistics(CausalLm model, CalibrationSet data)
       throws IOException {
     Map<String, ChannelStatistics> statistics = new TreeMap<>();
-    try (Sweep sweep = new Sweep(model)) {
+    try (ForwardPass pass = new ForwardPass(model)) {
       InputTap tap =
           (point, input) ->
               statistics
@@ -197,8 +197,8 @@ public final class Passes {
                           new ChannelStatistics(
                               Math.toIntExact(input.getShape().getLastDimension())))
                   .accumulate(input);
-      sweep.add(data.windows(), WeightTransform.NONE, tap);
-      sweep.run(layer -> {});
+      pass.add(data.windows(), WeightTransform.NONE, tap);
+      pass.run();
     }
     return statistics;
   }

@@ -7,9 +7,10 @@ import ai.djl.ndarray.types.DataType;
 import com.google.common.collect.ImmutableMap;
 import java.io.IOException;
 import java.nio.FloatBuffer;
-import org.jspecify.annotations.Nullable;
+import org.minillm.core.journal.ArraySource;
+import org.minillm.core.model.BlockTap;
 import org.minillm.core.model.FloatView;
-import org.minillm.core.model.InputTap;
+import org.minillm.core.model.Observer;
 import org.minillm.core.model.ValueProjection;
 import org.minillm.core.model.WeightSource;
 
@@ -17,44 +18,46 @@ import org.minillm.core.model.WeightSource;
  * Lets the values of a layer read what the dense model's read, as far as the pruned model's inputs
  * tell it: {@link Restoration#valueRestoration}.
  */
-final class ValueRefit {
+final class ValueMoments implements Observer<MomentSums> {
 
   private final Restoration restoration;
   private final ValueProjection values;
-  private final MomentSums sums;
-  private final NDManager owner;
+  private final long hiddenSize;
+  private final ArraySource dense;
 
   /**
-   * Begins the sums of a layer.
+   * Prepares the sums of a layer.
    *
    * @param restoration computes the correction of the inputs
-   * @param values the rows that are fitted
+   * @param values the rows that are restored
    * @param hiddenSize columns of the rows
-   * @param owner where the sums hang
+   * @param dense what the dense model's values read, in micro-batches
    */
-  ValueRefit(Restoration restoration, ValueProjection values, long hiddenSize, NDManager owner) {
+  ValueMoments(
+      Restoration restoration, ValueProjection values, long hiddenSize, ArraySource dense) {
     this.restoration = restoration;
     this.values = values;
-    this.owner = owner;
-    this.sums = new MomentSums(hiddenSize, hiddenSize, values.bias() != null, owner);
+    this.hiddenSize = hiddenSize;
+    this.dense = dense;
   }
 
-  /** Watches one micro-batch of the pruned model; {@code dense} is what the dense model reads. */
-  InputTap batch(NDArray dense) {
-    return new InputTap() {
-      private @Nullable NDArray roots;
+  @Override
+  public MomentSums begin(NDManager owner) {
+    return new MomentSums(hiddenSize, hiddenSize, values.bias() != null, owner);
+  }
 
+  @Override
+  public BlockTap watch(MomentSums sums, int batch, NDManager scratch) throws IOException {
+    NDArray wanted = dense.read(batch, scratch);
+    return new BlockTap() {
       @Override
-      public void before(NDArray stream) {
-        roots = restoration.tokens().roots(stream);
-      }
-
-      @Override
-      public void accept(String point, NDArray input) {
-        if (point.equals(values.input())) {
+      public void sublayer(Sublayer done) {
+        NDArray input = done.inputs().get(values.input());
+        if (input != null) {
+          NDArray roots = restoration.tokens().roots(done.before());
           sums.add(
               MomentSums.weighted(input, roots),
-              MomentSums.weighted(dense.sub(input), roots),
+              MomentSums.weighted(wanted.sub(input), roots),
               roots);
         }
       }
@@ -62,34 +65,37 @@ final class ValueRefit {
   }
 
   /**
-   * Fits the rows to all that was watched.
+   * Restores the rows by all that was summed.
    *
+   * @param sums over all micro-batches
    * @param weights the dense layer's
    * @param results where the results hang
    * @return by name, in the dense model's shapes
    */
-  ImmutableMap<String, NDArray> fitted(WeightSource weights, NDManager results) throws IOException {
+  ImmutableMap<String, NDArray> restored(MomentSums sums, WeightSource weights, NDManager results)
+      throws IOException {
     Restoration.Correction correction =
         Corrections.of(restoration, sums.moments(), values.weight());
-    NDArray rows = owner.create(values.rows().stream().asLongStream().toArray());
-    ImmutableMap.Builder<String, NDArray> fitted = ImmutableMap.builder();
-    try (NDScope scope = new NDScope()) {
+    ImmutableMap.Builder<String, NDArray> restored = ImmutableMap.builder();
+    try (NDManager scratch = results.newSubManager();
+        NDScope scope = new NDScope()) {
       scope.suppressNotUsedWarning();
-      NDArray weight = weights.read(values.weight(), owner);
+      NDArray rows = scratch.create(values.rows().stream().asLongStream().toArray());
+      NDArray weight = weights.read(values.weight(), scratch);
       NDArray ofValues = weight.get(rows).toType(DataType.FLOAT64, false);
       // W (x + C x + c) = (W + W C) x + W c
       NDArray turned = ofValues.add(ofValues.matMul(correction.weight()));
-      fitted.put(values.weight(), withRows(weight, turned, results));
+      restored.put(values.weight(), withRows(weight, turned, results));
       if (values.bias() != null && correction.bias() != null) {
-        NDArray bias = weights.read(values.bias(), owner);
+        NDArray bias = weights.read(values.bias(), scratch);
         NDArray shifted =
             bias.get(rows)
                 .toType(DataType.FLOAT64, false)
                 .add(ofValues.matMul(correction.bias().reshape(-1, 1)).reshape(-1));
-        fitted.put(values.bias(), withRows(bias, shifted, results));
+        restored.put(values.bias(), withRows(bias, shifted, results));
       }
     }
-    return fitted.build();
+    return restored.build();
   }
 
   /** Copies a tensor with the rows of values replaced. */

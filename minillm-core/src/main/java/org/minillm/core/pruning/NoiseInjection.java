@@ -1,4 +1,4 @@
-package org.minillm.core.model;
+package org.minillm.core.pruning;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
@@ -7,15 +7,17 @@ import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.Shape;
 import java.io.IOException;
 import java.nio.FloatBuffer;
+import org.minillm.core.model.FloatView;
+import org.minillm.core.model.ResidualStream;
 import org.minillm.core.random.CounterRng;
 
 /**
- * Adds to each window of the pruned stream what the window before it misses of the dense one, and
- * to the first what the last one misses. Each window has a sign of its own, so that what is added
- * means nothing to it. The noise so far is no error. The result does not depend on how the windows
- * are divided into micro-batches.
+ * Noise injection: adds to each window of the pruned stream what the window before it misses of the
+ * dense one, and to the first what the last one misses. Each window has a sign of its own, so that
+ * what is added means nothing to it. The noise so far is no error. The result does not depend on
+ * how the windows are divided into micro-batches.
  */
-final class NeighbourErrors {
+final class NoiseInjection {
 
   private static final long SEED = 0;
 
@@ -24,7 +26,7 @@ final class NeighbourErrors {
   private final ResidualStream noise;
 
   /** The streams are over the same windows; the noise is a part of the pruned one. */
-  NeighbourErrors(ResidualStream dense, ResidualStream pruned, ResidualStream noise) {
+  NoiseInjection(ResidualStream dense, ResidualStream pruned, ResidualStream noise) {
     this.dense = dense;
     this.pruned = pruned;
     this.noise = noise;
@@ -38,6 +40,11 @@ final class NeighbourErrors {
    * @param owner for what is needed meanwhile
    */
   void add(String signs, double scale, NDManager owner) throws IOException {
+    if (!noise.hasBegun()) {
+      for (Shape shape : noise.shapes()) {
+        noise.add(owner.zeros(shape));
+      }
+    }
     long stream = CounterRng.stream(signs);
     int batches = pruned.shapes().size();
     NDArray before = lastError(batches - 1, owner);

@@ -16,14 +16,14 @@ import java.util.List;
 import java.util.function.Function;
 import java.util.stream.IntStream;
 import org.minillm.core.calibration.BlockEvidence;
-import org.minillm.core.calibration.CalibrationEvidence;
+import org.minillm.core.calibration.EvidencePass;
 import org.minillm.core.files.JsonNode;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.PruningGroup;
 
-/** Scores all groups: to choose units within them, and to compare the groups. */
-final class ScorePass implements CalibrationEvidence.LayerVisitor {
+/** Scores of all groups: to choose units within them, and to compare the groups. */
+final class Scores implements EvidencePass.LayerVisitor {
 
   private static final String SCORED = "scored";
   private static final String COMPARED = "compared";
@@ -43,7 +43,7 @@ final class ScorePass implements CalibrationEvidence.LayerVisitor {
    * @param choosing scores the units within a group
    * @param comparing scores them where groups are compared
    */
-  ScorePass(
+  Scores(
       CausalLm model,
       Collection<GroupKind> kinds,
       Function<GroupKind, ImportanceCriterion> choosing,
@@ -54,11 +54,13 @@ final class ScorePass implements CalibrationEvidence.LayerVisitor {
     this.comparing = comparing;
   }
 
-  List<ScoredGroup> scored() {
+  /** Returns the scores by which units are chosen within a group. */
+  List<ScoredGroup> choosing() {
     return scored;
   }
 
-  List<ScoredGroup> compared() {
+  /** Returns the scores by which groups are compared. */
+  List<ScoredGroup> comparing() {
     return compared;
   }
 
