@@ -179,16 +179,22 @@ class JournalFolderTest {
       assertThat(JournalFolder.hasPasses(folder())).isTrue();
 
       // WHEN passes are looked up that are not there, or do not fit
-      assertThat(journal.resume("another", state -> true, Findings.NONE)).isEmpty();
-      assertThat(journal.resume("score", state -> false, Findings.NONE)).isEmpty();
+      assertThat(journal.resume("another", state -> {})).isEmpty();
+      assertThat(
+              journal.resume(
+                  "score",
+                  state -> {
+                    throw new IllegalArgumentException("other streams");
+                  }))
+          .isEmpty();
       assertThat(journal.findings("score", JsonNode::number)).isEmpty();
 
       // THEN nothing goes on
       assertThat(told).hasValue(0);
 
       // WHEN one is taken up, twice
-      assertThat(journal.resume("score", state -> true, Findings.NONE)).isPresent();
-      assertThat(journal.resume("score", state -> true, Findings.NONE)).isPresent();
+      assertThat(journal.resume("score", state -> {})).isPresent();
+      assertThat(journal.resume("score", state -> {})).isPresent();
 
       // THEN it was told once
       assertThat(told).hasValue(1);

@@ -17,8 +17,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.minillm.core.checkpoint.ScratchFile;
 import org.minillm.core.journal.ArraySource;
 
-/** A stream is the same in memory and in a scratch file. */
-class ResidualStreamTest {
+/** Micro-batches are the same in memory and in a scratch file. */
+class MicroBatchesTest {
 
   @TempDir private Path temp;
 
@@ -30,9 +30,9 @@ class ResidualStreamTest {
   }
 
   /** Two micro-batches: (2, 2) and, with fewer rows, (1, 2). */
-  private ResidualStream stream(boolean spilled) throws IOException {
-    ResidualStream stream =
-        new ResidualStream(manager.newSubManager(), spilled ? ScratchFile.near(temp) : null);
+  private MicroBatches stream(boolean spilled) throws IOException {
+    MicroBatches stream =
+        new MicroBatches(manager.newSubManager(), spilled ? ScratchFile.near(temp) : null);
     stream.add(manager.create(new float[] {1, 2, 3, Float.NaN}, new Shape(2, 2)));
     stream.add(manager.create(new float[] {5, 6}, new Shape(1, 2)));
     return stream;
@@ -49,7 +49,7 @@ class ResidualStreamTest {
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
   void microBatchesKeepTheirShapesAndBits(boolean spilled) throws IOException {
-    try (ResidualStream stream = stream(spilled)) {
+    try (MicroBatches stream = stream(spilled)) {
       assertThat(stream.isSpilled()).isEqualTo(spilled);
       assertThat(stream.shapes()).containsExactly(new Shape(2, 2), new Shape(1, 2));
       assertThat(values(stream))
@@ -60,7 +60,7 @@ class ResidualStreamTest {
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
   void aLayerReplacesMicroBatchAfterMicroBatch(boolean spilled) throws IOException {
-    try (ResidualStream stream = stream(spilled)) {
+    try (MicroBatches stream = stream(spilled)) {
       // GIVEN the micro-batches, held in memory by somebody
       List<NDArray> before = stream.all();
 
@@ -76,28 +76,49 @@ class ResidualStreamTest {
 
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
-  void aStreamGoesOnWhereAnotherStood(boolean spilled) throws IOException {
-    try (ResidualStream stream = stream(spilled);
-        ResidualStream other = stream(!spilled)) {
+  void theyGoOnWhereOthersStood(boolean spilled) throws IOException {
+    try (MicroBatches one = stream(spilled);
+        MicroBatches other = stream(!spilled);
+        MicroBatches anew =
+            new MicroBatches(manager.newSubManager(), spilled ? ScratchFile.near(temp) : null)) {
       // GIVEN two streams after each other, the second of them one layer further
       other.forEach((batch, hidden, scratch) -> other.set(batch, hidden.add(1)));
-      ArraySource both = ArraySource.concat(List.of(stream, other));
+      ArraySource both = ArraySource.concat(List.of(one, other));
       assertThat(both.shapes()).hasSize(4);
 
-      // WHEN the first takes over the second's place
-      stream.resume(both, 2, 2);
+      // WHEN a third takes over the second's place
+      anew.copy(both, 2, 2);
 
       // THEN
-      assertThat(values(stream))
+      assertThat(values(anew))
           .containsExactly(new float[] {2, 3, 4, Float.NaN}, new float[] {6, 7});
     }
   }
 
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
+  void whatTwoReadIsThereUntilBothHaveClosedIt(boolean spilled) throws IOException {
+    // GIVEN micro-batches that somebody else reads, too
+    MicroBatches stream = stream(spilled);
+    MicroBatches other = stream.shared();
+    assertThat(stream.isShared()).isTrue();
+
+    // WHEN one has closed them
+    stream.close();
+
+    // THEN they are the other's
+    assertThat(other.isShared()).isFalse();
+    assertThat(values(other)).hasSize(2);
+    other.close();
+    assertThat(other.shapes()).isEmpty();
+    assertThat(Files.list(temp)).isEmpty();
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
   void aClosedStreamLeavesNothing(boolean spilled) throws IOException {
     // GIVEN a stream and what it showed
-    ResidualStream stream = stream(spilled);
+    MicroBatches stream = stream(spilled);
     List<NDArray> shown = stream.all();
 
     // WHEN it is closed
@@ -113,8 +134,7 @@ class ResidualStreamTest {
   @ValueSource(ints = {3, 40})
   void aSpilledStreamHoldsOneMicroBatchAtATime(int batches) throws IOException {
     // GIVEN many micro-batches on the disk
-    try (ResidualStream stream =
-        new ResidualStream(manager.newSubManager(), ScratchFile.near(temp))) {
+    try (MicroBatches stream = new MicroBatches(manager.newSubManager(), ScratchFile.near(temp))) {
       for (int i = 0; i < batches; i++) {
         stream.add(manager.create(new float[] {i}));
       }
