@@ -6,7 +6,6 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
@@ -20,8 +19,6 @@ import org.minillm.core.model.BlockTap;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.ForwardPass;
 import org.minillm.core.model.GroupKind;
-import org.minillm.core.model.LayerWalk;
-import org.minillm.core.model.LayerWeights;
 import org.minillm.core.model.ResidualStream;
 import org.minillm.core.model.Tokenizer;
 import org.minillm.core.model.WeightTransform;
@@ -91,7 +88,7 @@ class JavadocExamplesTest {
   void thereAreBlocks() throws IOException {
     assertThat(blocks())
         .extracting(block -> block.file.getFileName().toString())
-        .contains("StructuredPruner.java", "Sweep.java", "LayerWalk.java");
+        .contains("StructuredPruner.java", "ForwardPass.java");
   }
 
   @Test
@@ -134,7 +131,7 @@ class JavadocExamplesTest {
   }
 
   @Test
-  void ofSweep() throws IOException {
+  void ofForwardPass() throws IOException {
     // GIVEN
     List<int[]> windows = List.of(new int[] {1, 2, 3}, new int[] {4, 5, 6});
     double[] losses;
@@ -149,27 +146,5 @@ class JavadocExamplesTest {
 
     // THEN
     assertThat(losses).hasSize(2);
-  }
-
-  @Test
-  void ofLayerWalk() throws IOException {
-    // GIVEN
-    List<Integer> visited = new ArrayList<>();
-    Sweep.LayerVisitor visitor = (layer, weights) -> visited.add(layer);
-    try (CausalLm model = CausalLm.open(DemoData.model(DemoData.extract(temp)))) {
-      int layers = model.config().layers().size();
-
-      // WHEN
-      try (LayerWalk walk = model.walk(0, layers)) {
-        for (int layer = 0; layer < layers; layer++) {
-          try (LayerWeights weights = walk.next()) {
-            visitor.visit(layer, weights);
-          }
-        }
-      }
-    }
-
-    // THEN
-    assertThat(visited).containsExactly(0, 1, 2, 3);
   }
 }

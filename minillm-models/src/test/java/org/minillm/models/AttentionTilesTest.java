@@ -101,7 +101,8 @@ class AttentionTilesTest {
               layout.before() == 0
                   ? new NDList(newKeys, newValues)
                   : new NDList(keys.concat(newKeys, 1), keys.mul(-1).concat(newValues, 1));
-      float[] expected = whole.forward(input, positions, cache, BlockTap.NONE).toFloatArray();
+      float[] expected =
+          whole.forward(input, positions, cache, new SublayerInputs(BlockTap.NONE)).toFloatArray();
 
       // WHEN its scores may take only as much as those of 5 queries
       Watch watch = new Watch(whole.scheme());
@@ -111,7 +112,7 @@ class AttentionTilesTest {
         scope.suppressNotUsedWarning();
         actual =
             bounded(whole, watch, bound)
-                .forward(input, positions, cache, BlockTap.NONE)
+                .forward(input, positions, cache, new SublayerInputs(BlockTap.NONE))
                 .toFloatArray();
       }
 
@@ -128,7 +129,7 @@ class AttentionTilesTest {
       Positions withoutMask = new Positions(layout, null, positions.tables());
       assertThat(
               bounded(whole, whole.scheme(), bound)
-                  .forward(input, withoutMask, cache, BlockTap.NONE)
+                  .forward(input, withoutMask, cache, new SublayerInputs(BlockTap.NONE))
                   .toFloatArray())
           .isEqualTo(actual);
     }
@@ -194,7 +195,7 @@ class AttentionTilesTest {
                   random(0, 1, TIME, model.config().hiddenSize()),
                   positions,
                   AttentionCache.NONE,
-                  BlockTap.NONE);
+                  new SublayerInputs(BlockTap.NONE));
 
       // THEN every query is a tile
       assertThat(watch.scores).hasSize(TIME);

@@ -20,7 +20,7 @@ import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.ForwardPass;
 import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
-import org.minillm.core.model.PassListener;
+import org.minillm.core.model.PassRunner;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.ResidualStream;
 import org.minillm.core.model.WeightTransform;
@@ -80,7 +80,7 @@ class ExportTest {
 
   private Path write(CausalLm model, PruningPlan plan, Export export) throws IOException {
     Path target = temp.resolve(export.toString());
-    new CheckpointCutter(model, plan, null, export, PassListener.SILENT).write(target, false);
+    new CheckpointCutter(new PassRunner(model), plan).export(export).write(target, false);
     return target;
   }
 
@@ -181,18 +181,13 @@ class ExportTest {
                     Map.of(),
                     Map.of())
                 .withKept(heads, ImmutableIntArray.of(1, 3));
-        new CheckpointCutter(pruned, second, null, Export.CUT, PassListener.SILENT)
-            .write(twice, false);
+        new CheckpointCutter(new PassRunner(pruned), second).write(twice, false);
       }
 
       // THEN it is the model with the heads 4 and 7, and their slopes
       Path direct = temp.resolve("direct");
       new CheckpointCutter(
-              dense,
-              nothing.withKept(heads, ImmutableIntArray.of(4, 7)),
-              null,
-              Export.CUT,
-              PassListener.SILENT)
+              new PassRunner(dense), nothing.withKept(heads, ImmutableIntArray.of(4, 7)))
           .write(direct, false);
       try (CausalLm one = CausalLm.open(direct);
           CausalLm two = CausalLm.open(twice)) {

@@ -30,6 +30,7 @@ import org.minillm.core.model.ForwardPass;
 import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.PruningGroup;
+import org.minillm.core.model.ResidualStream;
 import org.minillm.core.model.TensorSlice;
 import org.minillm.core.model.WeightTransform;
 import org.minillm.core.pruning.CutTable;
@@ -238,20 +239,20 @@ class GoldenImportanceTest {
     return result;
   }
 
-  /** Mean loss of the calibration windows under each transform, in one sweep. */
+  /** Mean loss of the calibration windows under each transform, in one pass. */
   private static Map<String, Double> losses(
       CausalLm model, Goldens goldens, Map<String, WeightTransform> transforms) throws IOException {
     try (ForwardPass pass = new ForwardPass(model)) {
-      List<Strand> strands = new ArrayList<>();
+      List<ResidualStream> streams = new ArrayList<>();
       for (WeightTransform transform : transforms.values()) {
-        strands.add(pass.add(calibration(goldens).windows(), transform, BlockTap.NONE));
+        streams.add(pass.add(calibration(goldens).windows(), transform, BlockTap.NONE));
       }
       pass.run();
-      List<double[]> windows = pass.windowLosses(strands);
+      List<double[]> windows = pass.windowLosses(streams);
       Map<String, Double> losses = new LinkedHashMap<>();
-      int strand = 0;
+      int stream = 0;
       for (String name : transforms.keySet()) {
-        losses.put(name, Arrays.stream(windows.get(strand++)).average().orElseThrow());
+        losses.put(name, Arrays.stream(windows.get(stream++)).average().orElseThrow());
       }
       return losses;
     }

@@ -18,6 +18,7 @@ import org.minillm.core.model.LanguageHead;
 import org.minillm.core.model.MemoryBudget;
 import org.minillm.core.model.ResidualStream;
 import org.minillm.core.model.WeightTransform;
+import org.minillm.models.testing.Passes;
 
 /** What the models compute, against Hugging Face transformers on the same weights and tokens. */
 class GoldenOutputsTest {
@@ -62,8 +63,7 @@ class GoldenOutputsTest {
       ResidualStream stream =
           pass.add(goldens.ids("input_ids"), WeightTransform.NONE, BlockTap.NONE);
       List<float[]> hidden = new ArrayList<>();
-      hidden.add(onlyBatch(strand));
-      sweep.run(layer -> hidden.add(onlyBatch(strand)));
+      Passes.run(model, pass, stream, () -> hidden.add(onlyBatch(stream)));
 
       // THEN every hidden state, the last norm, the logits and the loss are the same
       float[] expected = goldens.floats("hidden_states");

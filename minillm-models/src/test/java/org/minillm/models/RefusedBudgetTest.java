@@ -28,9 +28,9 @@ import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.MemoryBudget;
 import org.minillm.core.model.PassListener;
+import org.minillm.core.model.PassRunner;
 import org.minillm.core.model.Tokenizer;
 import org.minillm.core.pruning.CheckpointCutter;
-import org.minillm.core.pruning.Export;
 import org.minillm.core.pruning.ModelFingerprint;
 import org.minillm.core.pruning.PruningPlan;
 import org.minillm.core.pruning.PruningTarget;
@@ -145,11 +145,8 @@ class RefusedBudgetTest {
     requireRefused(
         model ->
             new CheckpointCutter(
-                    model,
-                    new PruningPlan(ModelFingerprint.of(model), Map.of(), Map.of()),
-                    null,
-                    Export.CUT,
-                    PassListener.SILENT)
+                    new PassRunner(model),
+                    new PruningPlan(ModelFingerprint.of(model), Map.of(), Map.of()))
                 .write(target, false));
   }
 

@@ -18,21 +18,18 @@ import org.minillm.core.evaluation.Generation;
 import org.minillm.core.evaluation.LogitsFile;
 import org.minillm.core.evaluation.Perplexity;
 import org.minillm.core.evaluation.Sampling;
-import org.minillm.core.journal.Journal;
 import org.minillm.core.model.BlockTap;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.ForwardPass;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.MemoryBudget;
 import org.minillm.core.model.MemoryForecast;
-import org.minillm.core.model.PassListener;
+import org.minillm.core.model.PassRunner;
 import org.minillm.core.model.ResidualStream;
 import org.minillm.core.model.WeightTransform;
 import org.minillm.core.pruning.CheckpointCutter;
-import org.minillm.core.pruning.Export;
 import org.minillm.core.pruning.PruningPlan;
 import org.minillm.core.pruning.PruningTarget;
-import org.minillm.core.pruning.Refit;
 import org.minillm.core.pruning.StructuredPruner;
 import org.minillm.criteria.Fms;
 import org.minillm.criteria.LeastSquares;
@@ -155,12 +152,7 @@ class ReservedMemoryTest {
 
   private static CheckpointCutter restoring(CausalLm model, PruningPlan plan, CalibrationSet data)
       throws IOException {
-    return new CheckpointCutter(
-        model,
-        plan,
-        new Refit(new LeastSquares(), data, Journal.NONE),
-        Export.CUT,
-        PassListener.SILENT);
+    return new CheckpointCutter(new PassRunner(model), plan).restoring(new LeastSquares(), data);
   }
 
   @Test
@@ -191,8 +183,11 @@ class ReservedMemoryTest {
     try (ForwardPass pass = new ForwardPass(model)) {
       ResidualStream stream =
           pass.add(Passes.windows(model).windows(), WeightTransform.NONE, BlockTap.NONE);
-      sweep.run(
-          layer -> {
+      Passes.run(
+          model,
+          pass,
+          stream,
+          () -> {
             List<NDArray> batches = stream.hidden();
             assertThat(batches).hasSizeGreaterThan(1);
             batches.forEach(batch -> hidden.add(batch.toFloatArray()));

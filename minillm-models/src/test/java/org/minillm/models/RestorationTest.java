@@ -30,7 +30,7 @@ import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.ForwardPass;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.MemoryBudget;
-import org.minillm.core.model.PassListener;
+import org.minillm.core.model.PassRunner;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.ResidualStream;
 import org.minillm.core.model.ValueProjection;
@@ -40,7 +40,6 @@ import org.minillm.core.pruning.CheckpointCutter;
 import org.minillm.core.pruning.Export;
 import org.minillm.core.pruning.PruningPlan;
 import org.minillm.core.pruning.PruningTarget;
-import org.minillm.core.pruning.Refit;
 import org.minillm.core.pruning.Restoration;
 import org.minillm.core.pruning.StructuredPruner;
 import org.minillm.criteria.LeastSquares;
@@ -86,22 +85,33 @@ class RestorationTest {
 
   private Path prune(CausalLm model, Restoration restoration, Export export, String name)
       throws IOException {
-    return prune(model, restoration == null ? null : new Refit(restoration, data()), export, name);
+    return prune(model, restoration, data(), export, name);
   }
 
-  private Path prune(CausalLm model, Refit refit, Export export, String name) throws IOException {
+  private Path prune(
+      CausalLm model, Restoration restoration, CalibrationSet data, Export export, String name)
+      throws IOException {
     Path target = temp.resolve(name);
-    new CheckpointCutter(model, plan(model), refit, export, PassListener.SILENT)
-        .write(target, false);
+    cutter(model, plan(model)).restoring(restoration, data).export(export).write(target, false);
     return target;
   }
 
+  /** What stays is as it was. */
+  private Path plain(CausalLm model) throws IOException {
+    Path target = temp.resolve("plain");
+    cutter(model, plan(model)).write(target, false);
+    return target;
+  }
+
+  private static CheckpointCutter cutter(CausalLm model, PruningPlan plan) throws IOException {
+    return new CheckpointCutter(new PassRunner(model), plan);
+  }
+
   /** Inputs of a consumer and the stream after it, token by token. */
-  private static final class Recorded implements InputTap {
+  private static final class Recorded implements BlockTap {
     private final String point;
     private final List<float[]> inputs = new ArrayList<>();
     private final List<float[]> sums = new ArrayList<>();
-    private boolean inside;
 
     Recorded(CausalLm model, PruningGroup group, CalibrationSet data) throws IOException {
       this(model, group.consumer().input(), data);
@@ -116,22 +126,11 @@ class RestorationTest {
     }
 
     @Override
-    public void before(NDArray stream) {
-      inside = false;
-    }
-
-    @Override
-    public void accept(String tapPoint, NDArray input) {
-      if (tapPoint.equals(point)) {
-        inside = true;
+    public void sublayer(Sublayer done) {
+      NDArray input = done.inputs().get(point);
+      if (input != null) {
         rows(input, inputs);
-      }
-    }
-
-    @Override
-    public void after(NDArray sum) {
-      if (inside) {
-        rows(sum, sums);
+        rows(done.after(), sums);
       }
     }
 
@@ -151,8 +150,8 @@ class RestorationTest {
     // a model that is stored as float32, so that what is written is what was solved
     try (CausalLm dense = CausalLm.open(TestModels.folder("llama-gqa-bias", temp))) {
       CalibrationSet data = Passes.windows(dense);
-      Path cut = prune(dense, new Refit(residual(), data), Export.CUT, "restored");
-      requireBestFit(dense, cut, prune(dense, (Refit) null, Export.CUT, "plain"), kind, data);
+      Path cut = prune(dense, residual(), data, Export.CUT, "restored");
+      requireBestFit(dense, cut, plain(dense), kind, data);
     }
   }
 
@@ -201,8 +200,8 @@ class RestorationTest {
       Restoration onDenseInputs =
           new LeastSquares(
               LAMBDA, Restoration.Target.OWN, TokenWeights.EQUAL, Restoration.Inputs.DENSE, 0, 0);
-      Path cut = prune(dense, new Refit(onDenseInputs, data), Export.CUT, "restored");
-      Path plain = prune(dense, (Refit) null, Export.CUT, "plain");
+      Path cut = prune(dense, onDenseInputs, data, Export.CUT, "restored");
+      Path plain = plain(dense);
       for (int layer = 0; layer < dense.config().layers().size(); layer++) {
         requireBestFitToItself(dense, cut, plain, group(dense, layer, kind), data);
       }
@@ -329,7 +328,7 @@ class RestorationTest {
     try (CausalLm dense = CausalLm.open(TestModels.folder(name, temp))) {
       // GIVEN a pruned model and the same, restored
       Restoration restoration = Plugins.configured(Restoration.class, settings, Map.of());
-      Path plain = prune(dense, (Refit) null, Export.CUT, "plain");
+      Path plain = plain(dense);
       Path restored = prune(dense, restoration, Export.CUT, "restored");
 
       // WHEN both read the calibration text
@@ -351,7 +350,7 @@ class RestorationTest {
   void onlyTheConsumersChange() throws IOException {
     try (CausalLm dense = open();
         CausalLm restored = CausalLm.open(prune(dense, residual(), Export.CUT, "restored"));
-        CausalLm plain = CausalLm.open(prune(dense, (Refit) null, Export.CUT, "plain"));
+        CausalLm plain = CausalLm.open(plain(dense));
         NDManager owner = NDManager.newBaseManager()) {
       // GIVEN the consumers
       List<String> consumers =
@@ -440,9 +439,7 @@ class RestorationTest {
               .build()
               .plan(dense, null);
       Path target = temp.resolve("restored");
-      new CheckpointCutter(
-              dense, channels, new Refit(withValues(), data), Export.CUT, PassListener.SILENT)
-          .write(target, false);
+      cutter(dense, channels).restoring(withValues(), data).write(target, false);
       try (CausalLm restored = CausalLm.open(target)) {
         // GIVEN the layers behind the first, which reads what the dense model's does
         for (int layer = 1; layer < dense.config().layers().size(); layer++) {
@@ -507,9 +504,7 @@ class RestorationTest {
 
   /** Of a restoration. */
   private MemoryBudget smallestBudget(CausalLm model) throws IOException {
-    CheckpointCutter cutter =
-        new CheckpointCutter(
-            model, plan(model), new Refit(residual(), data()), Export.CUT, PassListener.SILENT);
+    CheckpointCutter cutter = cutter(model, plan(model)).restoring(residual(), data());
     return new MemoryBudget(cutter.memoryForecast().smallestBudget());
   }
 
@@ -524,9 +519,7 @@ class RestorationTest {
 
       // WHEN it is carried out with restoration
       Path target = temp.resolve("layer1");
-      new CheckpointCutter(
-              dense, plan, new Refit(residual(), data()), Export.CUT, PassListener.SILENT)
-          .write(target, false);
+      cutter(dense, plan).restoring(residual(), data()).write(target, false);
 
       // THEN that consumer alone differs from the dense model's
       try (CausalLm restored = CausalLm.open(target);

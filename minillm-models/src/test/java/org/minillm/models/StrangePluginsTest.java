@@ -32,11 +32,10 @@ import org.minillm.core.calibration.GradientEstimate;
 import org.minillm.core.calibration.GradientEstimator;
 import org.minillm.core.calibration.GradientRequest;
 import org.minillm.core.calibration.TokenWeights;
-import org.minillm.core.journal.Journal;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
-import org.minillm.core.model.PassListener;
+import org.minillm.core.model.PassRunner;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.pruning.Allocated;
 import org.minillm.core.pruning.Allocation;
@@ -251,8 +250,7 @@ class StrangePluginsTest {
     }
 
     @Override
-    public GradientEstimate estimate(
-        CausalLm any, CalibrationSet set, GradientRequest request, PassListener to, Journal in) {
+    public GradientEstimate estimate(PassRunner any, CalibrationSet set, GradientRequest request) {
       return estimate;
     }
   }

@@ -15,9 +15,8 @@ import org.minillm.core.checkpoint.MalformedCheckpointException;
 import org.minillm.core.checkpoint.TensorType;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupKind;
-import org.minillm.core.model.PassListener;
+import org.minillm.core.model.PassRunner;
 import org.minillm.core.pruning.CheckpointCutter;
-import org.minillm.core.pruning.Export;
 import org.minillm.core.pruning.ModelFingerprint;
 import org.minillm.core.pruning.PruningPlan;
 import org.minillm.core.pruning.PruningTarget;
@@ -65,8 +64,7 @@ class UnreadTensorsTest {
   void noPlanIsAppliedToItEither() throws IOException {
     try (CausalLm model = with("model.layers.1.self_attn.q_proj.bias")) {
       PruningPlan plan = new PruningPlan(ModelFingerprint.of(model), Map.of(), Map.of());
-      assertThatThrownBy(
-              () -> new CheckpointCutter(model, plan, null, Export.CUT, PassListener.SILENT))
+      assertThatThrownBy(() -> new CheckpointCutter(new PassRunner(model), plan))
           .isInstanceOf(MalformedCheckpointException.class)
           .hasMessageContaining("q_proj.bias");
     }

@@ -17,13 +17,7 @@ import org.minillm.core.journal.PassState;
  * from the file makes no difference to a result. Here, and nowhere else, layers are walked, read
  * ahead, resumed, saved, reported and given back.
  *
- * <pre>{@code
- * try (ForwardPass pass = new ForwardPass(model)) {
- *   ResidualStream stream = pass.add(windows);
- *   new PassRunner(model).run(pass);
- *   losses = pass.windowLosses(List.of(stream)).get(0);
- * }
- * }</pre>
+ * <p>{@link ForwardPass} shows it.
  */
 public final class PassRunner {
 

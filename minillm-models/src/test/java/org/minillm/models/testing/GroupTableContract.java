@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.minillm.core.model.BlockTap;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.PruningGroup;
@@ -100,7 +101,7 @@ interface GroupTableContract extends FamilyModels {
         for (TensorSlice slice : group.slices()) {
           if (!slice.isBias()) {
             // WHEN a tap replaces one input by NaN
-            InputTap nan = new NanTap(slice.input());
+            BlockTap nan = new NanTap(slice.input());
             Passes.Outputs outputs = Passes.run(model, window, WeightTransform.NONE, nan);
 
             // THEN the block has computed with it
@@ -114,13 +115,10 @@ interface GroupTableContract extends FamilyModels {
   }
 
   /** Puts NaN in place of all that passes one tap point. */
-  record NanTap(String spoiled) implements InputTap {
+  record NanTap(String spoiled) implements BlockTap {
 
     @Override
-    public void accept(String point, NDArray input) {}
-
-    @Override
-    public NDArray through(String point, NDArray input) {
+    public NDArray read(String point, NDArray input) {
       return point.equals(spoiled) ? input.mul(Float.NaN) : input;
     }
   }

@@ -19,6 +19,9 @@ import org.minillm.core.model.BlockTap;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.ForwardPass;
 import org.minillm.core.model.LanguageHead;
+import org.minillm.core.model.Layer;
+import org.minillm.core.model.Pass;
+import org.minillm.core.model.PassRunner;
 import org.minillm.core.model.ResidualStream;
 import org.minillm.core.model.TensorSlice;
 import org.minillm.core.model.WeightTransform;
@@ -58,7 +61,7 @@ public final class Passes {
     return run(model, windows, transform, BlockTap.NONE);
   }
 
-  static Outputs run(CausalLm model, List<int[]> windows, WeightTransform transform, InputTap tap)
+  static Outputs run(CausalLm model, List<int[]> windows, WeightTransform transform, BlockTap tap)
       throws IOException {
     try (ForwardPass pass = new ForwardPass(model)) {
       ResidualStream stream = pass.add(windows, transform, tap);
@@ -73,10 +76,14 @@ public final class Passes {
       CausalLm model, List<int[]> windows, WeightTransform transform, String point)
       throws IOException {
     List<float[]> shown = new ArrayList<>();
-    InputTap tap =
-        (seen, input) -> {
-          if (seen.equals(point)) {
-            shown.add(input.toFloatArray());
+    BlockTap tap =
+        new BlockTap() {
+          @Override
+          public void sublayer(Sublayer done) {
+            NDArray input = done.inputs().get(point);
+            if (input != null) {
+              shown.add(input.toFloatArray());
+            }
           }
         };
     run(model, windows, transform, tap);
@@ -93,6 +100,44 @@ public final class Passes {
           }
         });
     return owner.create(values, weight.getShape());
+  }
+
+  /** Looks at something before the first layer and after each. */
+  @FunctionalInterface
+  public interface Look {
+    void look() throws IOException;
+  }
+
+  /** Runs a pass of one stream and looks at it meanwhile. */
+  public static void run(CausalLm model, ForwardPass pass, ResidualStream stream, Look look)
+      throws IOException {
+    new PassRunner(model)
+        .run(
+            new Pass() {
+              @Override
+              public String name() {
+                return pass.name();
+              }
+
+              @Override
+              public int layers() {
+                return pass.layers();
+              }
+
+              @Override
+              public List<ResidualStream> streams() {
+                return List.of(stream);
+              }
+
+              @Override
+              public void layer(Layer layer) throws IOException {
+                if (layer.index() == 0) {
+                  look.look();
+                }
+                pass.layer(layer);
+                look.look();
+              }
+            });
   }
 
   static double[] negativeLogLikelihoods(CausalLm model, List<int[]> windows) throws IOException {
@@ -156,7 +201,7 @@ public final class Passes {
   }
 
   /** Runs the blocks alone and remembers what the transform and the tap were shown. */
-  static final class Recorder implements WeightTransform, InputTap {
+  static final class Recorder implements WeightTransform, BlockTap {
     final List<String> tensors = new ArrayList<>();
     final List<String> points = new ArrayList<>();
     final List<Long> channels = new ArrayList<>();
@@ -177,9 +222,10 @@ public final class Passes {
     }
 
     @Override
-    public void accept(String point, NDArray input) {
+    public NDArray read(String point, NDArray input) {
       points.add(point);
       channels.add(input.getShape().getLastDimension());
+      return input;
     }
   }
 
@@ -188,15 +234,22 @@ public final class Passes {
       throws IOException {
     Map<String, ChannelStatistics> statistics = new TreeMap<>();
     try (ForwardPass pass = new ForwardPass(model)) {
-      InputTap tap =
-          (point, input) ->
-              statistics
-                  .computeIfAbsent(
-                      point,
-                      any ->
-                          new ChannelStatistics(
-                              Math.toIntExact(input.getShape().getLastDimension())))
-                  .accumulate(input);
+      BlockTap tap =
+          new BlockTap() {
+            @Override
+            public void sublayer(Sublayer done) {
+              done.inputs()
+                  .forEach(
+                      (point, input) ->
+                          statistics
+                              .computeIfAbsent(
+                                  point,
+                                  any ->
+                                      new ChannelStatistics(
+                                          Math.toIntExact(input.getShape().getLastDimension())))
+                              .accumulate(input));
+            }
+          };
       pass.add(data.windows(), WeightTransform.NONE, tap);
       pass.run();
     }
