@@ -3,6 +3,7 @@ package org.minillm.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.google.gson.JsonNull;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -68,7 +69,8 @@ class InterruptionTest {
     Path out = temp.resolve("out");
     Path journal = temp.resolve("out.journal");
     try (JournalFolder folder = JournalFolder.open(journal, Map.of(), Duration.ZERO)) {
-      folder.saveIfDue("score", () -> PassState.passing(1, ArraySource.of(List.of())));
+      folder.saveIfDue(
+          "score", () -> new PassState(1, JsonNull.INSTANCE, ArraySource.of(List.of())));
     }
     Path model = DemoData.model(DemoData.extract(temp.resolve("demo")));
 

@@ -2,6 +2,7 @@ package org.minillm.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.gson.JsonNull;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import java.io.IOException;
@@ -253,7 +254,8 @@ class WrongInputsTest {
     Path folder = temp.resolve("resumed.journal");
     try (JournalFolder journal =
         JournalFolder.open(folder, Map.of("criterion", "fms"), Duration.ZERO)) {
-      journal.saveIfDue("score", () -> PassState.passing(1, ArraySource.of(List.of())));
+      journal.saveIfDue(
+          "score", () -> new PassState(1, JsonNull.INSTANCE, ArraySource.of(List.of())));
     }
 
     // WHEN another run has that target
@@ -277,7 +279,8 @@ class WrongInputsTest {
     Path folder = temp.resolve("applied.journal");
     try (JournalFolder journal =
         JournalFolder.open(folder, Map.of("plan", "another"), Duration.ZERO)) {
-      journal.saveIfDue("restore", () -> PassState.passing(1, ArraySource.of(List.of())));
+      journal.saveIfDue(
+          "restore", () -> new PassState(1, JsonNull.INSTANCE, ArraySource.of(List.of())));
     }
     String[] line = {
       "apply",

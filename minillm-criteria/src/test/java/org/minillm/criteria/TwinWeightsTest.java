@@ -27,8 +27,8 @@ class TwinWeightsTest {
   }
 
   @Test
-  void theFirstStrandDrawsAndTheOtherMirrorsItsCopy() throws IOException {
-    // GIVEN the strand that steps back asks first, as in a sweep
+  void theFirstStreamDrawsAndTheOtherMirrorsItsCopy() throws IOException {
+    // GIVEN the stream that steps back asks first, as in a pass
     NDArray minus;
     float[] back;
     try (NDManager layer = manager.newSubManager()) {
@@ -36,7 +36,7 @@ class TwinWeightsTest {
       back = minus.toFloatArray();
     }
 
-    // WHEN its layer is closed and the other strand opens it
+    // WHEN its layer is closed and the other stream opens it
     NDManager layer = manager.newSubManager();
     NDArray plus = twins.plus().apply("w", weight, layer);
 

@@ -192,8 +192,8 @@ class CandidateLossesTest {
   }
 
   @Test
-  void moreThanOneSweepHoldsAreMeasuredInSeveral() throws IOException {
-    // GIVEN windows of which a sweep holds 21, that of the dense model among them, and 22
+  void moreThanOnePassHoldsAreMeasuredInSeveral() throws IOException {
+    // GIVEN windows of which a pass holds 21, that of the dense model among them, and 22
     // candidates
     CalibrationSet data = new CalibrationSet("random tokens", 512, longWindows());
     assertThat(ForwardPass.tokensAtOnce(tinyLlama) / (8 * 512)).isEqualTo(21);

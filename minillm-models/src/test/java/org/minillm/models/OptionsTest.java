@@ -68,11 +68,11 @@ class OptionsTest {
     // GIVEN 16 positions
     try (CausalLm model = CausalLm.open(folder("opt-no-bias"));
         ForwardPass pass = new ForwardPass(model)) {
-      int[] window = new int[17];
+      pass.add(List.of(new int[17]), WeightTransform.NONE, BlockTap.NONE);
 
       // WHEN / THEN
       assertThatIllegalArgumentException()
-          .isThrownBy(() -> pass.add(List.of(window), WeightTransform.NONE, BlockTap.NONE))
+          .isThrownBy(pass::run)
           .withMessage(
               "17 tokens in a row, but model.decoder.embed_positions has 16 positions"
                   + " (max_position_embeddings); use shorter windows");

@@ -77,7 +77,7 @@ class ReservedMemoryTest {
   void streamsWithoutRoomWaitOnTheDiskAndGiveTheSameLosses() throws IOException {
     Path folder = TestModels.folder("tiny-llama", temp);
     try (CausalLm model = CausalLm.open(folder, BUDGET)) {
-      // GIVEN a sweep with streams in memory
+      // GIVEN a pass with streams in memory
       List<int[]> windows = Passes.windows(model).windows();
       double[] inMemory = losses(model, windows);
       assertThat(model.spillsStreams()).isFalse();
@@ -243,7 +243,7 @@ class ReservedMemoryTest {
   @Test
   void measurementsForecastWhatTheyHold() throws IOException {
     try (CausalLm model = CausalLm.open(TestModels.folder("tiny-llama", temp))) {
-      // 3 windows: their hidden states, and what the head reads of them; 87,381 tokens of a sweep
+      // 3 windows: their hidden states, and what the head reads of them; 87,381 tokens of a pass
       // are 21 windows of 4,096
       assertThat(Perplexity.memoryForecast(model, 128, 3))
           .isEqualTo(model.memoryForecast(128).withStreams(2 * 3 * 128 * 192 * 4));
@@ -295,13 +295,13 @@ class ReservedMemoryTest {
                   .restoration(new LeastSquares().with(Map.of("values", "0", "noise", "0")))
                   .build()
                   .memoryForecast(model, data))
-          .isEqualTo(own.withStreams(5 * 7_680).plus(20 * 512 * 512));
+          .isEqualTo(own.withStreams(3 * 7_680).plus(20 * 512 * 512));
       assertThat(
               StructuredPruner.builder(new Obs(), target)
                   .restoration(new LeastSquares().with(Map.of("values", "0")))
                   .build()
                   .memoryForecast(model, data))
-          .isEqualTo(own.withStreams(6 * 7_680).plus(20 * 512 * 512));
+          .isEqualTo(own.withStreams(4 * 7_680).plus(20 * 512 * 512));
       assertThat(
               StructuredPruner.builder(new Magnitude(), target)
                   .allocation(new SensitivityAllocation())

@@ -201,7 +201,7 @@ class ResumeTest {
   @Test
   void lossesThatWereMeasuredAreNotMeasuredAgain() throws IOException {
     try (CausalLm model = CausalLm.open(TestModels.folder(MODEL, temp))) {
-      // GIVEN a search that died in the last layer of its second sweep: after the scores, and the
+      // GIVEN a search that died in the last layer of its second pass: after the scores, and the
       // losses of each layer alone
       int layers = model.config().layers().size();
       UnaryOperator<StructuredPruner.Builder> search = b -> b.allocation(new SearchAllocation());

@@ -103,7 +103,7 @@ public record ContinuationAgreement(ImmutableList<OfPrompt> prompts) {
    * @param model the model
    * @param prompts token ids, at least one each
    * @param maxNewTokens tokens of a reference's continuation at most
-   * @return the forecast of the model, with the hidden states of a sweep
+   * @return the forecast of the model, with the hidden states of a pass
    */
   public static MemoryForecast memoryForecast(
       CausalLm model, List<int[]> prompts, int maxNewTokens) {

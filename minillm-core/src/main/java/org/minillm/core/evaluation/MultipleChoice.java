@@ -100,7 +100,7 @@ public record MultipleChoice(String task, ImmutableList<Answered> items) {
    * @param tokenizer the model's tokenizer
    * @param task a name for messages
    * @param items the questions
-   * @return the forecast of the model, with the hidden states of a sweep
+   * @return the forecast of the model, with the hidden states of a pass
    */
   public static MemoryForecast memoryForecast(
       CausalLm model, Tokenizer tokenizer, String task, List<TaskItem> items) {

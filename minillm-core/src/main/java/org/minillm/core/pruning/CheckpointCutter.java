@@ -67,14 +67,16 @@ public final class CheckpointCutter {
    * @throws IllegalArgumentException if the plan was made for another model
    */
   public CheckpointCutter(PassRunner runner, PruningPlan plan) throws IOException {
-    this(
-        runner,
-        plan,
-        CutTable.of(plan, runner.model().groups(Arrays.asList(GroupKind.values()))),
-        null,
-        Export.CUT);
+    this(runner, plan, table(runner, plan), null, Export.CUT);
+  }
+
+  private static CutTable table(PassRunner runner, PruningPlan plan) throws IOException {
+    requireNonNull(runner, "runner");
+    requireNonNull(plan, "plan");
+    CausalLm model = runner.model();
     plan.requireMadeFor(ModelFingerprint.of(model));
     model.requireLayersRead();
+    return CutTable.of(plan, model.groups(Arrays.asList(GroupKind.values())));
   }
 
   private CheckpointCutter(
