@@ -2,6 +2,7 @@ package org.minillm.benchmarks;
 
 import ai.djl.ndarray.NDManager;
 import java.util.concurrent.TimeUnit;
+import org.minillm.core.tensor.Compute;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
 import org.openjdk.jmh.annotations.Level;
@@ -23,7 +24,7 @@ import org.openjdk.jmh.annotations.Warmup;
 public abstract class KernelBenchmark {
 
   /** Where all arrays hang. */
-  protected final NDManager manager = NDManager.newBaseManager();
+  protected final NDManager manager = Compute.cpu().newManager();
 
   /** Frees the memory. */
   @TearDown(Level.Trial)

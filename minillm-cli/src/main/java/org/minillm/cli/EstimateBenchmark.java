@@ -1,6 +1,5 @@
 package org.minillm.cli;
 
-import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import com.google.common.base.Stopwatch;
@@ -27,13 +26,13 @@ import org.minillm.core.calibration.ScoreBackend;
 import org.minillm.core.calibration.ScoreTerms;
 import org.minillm.core.journal.Journal;
 import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.FloatView;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.LayerWeights;
 import org.minillm.core.model.MemoryForecast;
 import org.minillm.core.model.PassListener;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.TensorSlice;
+import org.minillm.core.tensor.HostMemory;
 import org.minillm.criteria.Backprop;
 
 /**
@@ -141,11 +140,11 @@ final class EstimateBenchmark implements AutoCloseable {
     double[] estimated = new double[group.units()];
     double[] exact = new double[group.units()];
     for (TensorSlice slice : group.slices()) {
-      try (NDManager scratch = NDManager.newBaseManager(Device.cpu(), CausalLm.ENGINE)) {
+      try (NDManager scratch = model.compute().newManager()) {
         NDArray weight = weights.read(slice.tensor(), scratch);
         NDArray gradient = truth.gradient(slice.tensor(), weight.getShape(), scratch).orElseThrow();
         Optional<NDArray> guess = estimate.gradient(slice.tensor(), weight.getShape(), scratch);
-        guess.ifPresent(array -> cosine.add(FloatView.of(array), FloatView.of(gradient)));
+        guess.ifPresent(array -> cosine.add(HostMemory.floats(array), HostMemory.floats(gradient)));
         addScores(estimated, slice, weight, guess.orElse(null));
         addScores(exact, slice, weight, gradient);
       }

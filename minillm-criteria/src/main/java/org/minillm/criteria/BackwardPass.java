@@ -1,7 +1,5 @@
 package org.minillm.criteria;
 
-import ai.djl.Device;
-import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
@@ -26,6 +24,7 @@ import org.minillm.core.model.Sweep;
 import org.minillm.core.model.TokenLayout;
 import org.minillm.core.model.WeightSource;
 import org.minillm.core.model.WeightTransform;
+import org.minillm.core.tensor.HostMemory;
 
 /**
  * One micro-batch forward and, block after block, backward. The loss of a window is the mean of
@@ -45,7 +44,7 @@ final class BackwardPass {
 
   /** Adds the gradients of some windows' losses. */
   void run(List<int[]> windows) throws IOException {
-    try (NDManager owner = NDManager.newBaseManager(Device.cpu(), CausalLm.ENGINE)) {
+    try (NDManager owner = model.compute().newManager()) {
       List<NDArray> streams = forward(windows, owner);
       Positions positions =
           model.decoder().positions(TokenLayout.following(0, windows.get(0).length), owner);
@@ -109,7 +108,7 @@ final class BackwardPass {
     Map<String, NDArray> leaves = new HashMap<>();
     GateTap gates = new GateTap();
     try (LayerWeights weights = model.layer(layer);
-        NDManager scratch = NDManager.newBaseManager(Device.cpu(), CausalLm.ENGINE);
+        NDManager scratch = model.compute().newManager();
         GradientCollector collector = collector();
         NDScope scope = new NDScope()) {
       scope.suppressNotUsedWarning();
@@ -130,8 +129,8 @@ final class BackwardPass {
     }
   }
 
-  private static GradientCollector collector() {
-    return Engine.getEngine(CausalLm.ENGINE).newGradientCollector();
+  private GradientCollector collector() {
+    return model.compute().newGradientCollector();
   }
 
   /** A handle of the same memory with a gradient of its own: the array itself never has one. */
@@ -167,7 +166,8 @@ final class BackwardPass {
     }
 
     void addTo(GradientSums sums) {
-      gates.forEach((group, gate) -> sums.addGates(group, gate.getGradient().toFloatArray()));
+      gates.forEach(
+          (group, gate) -> sums.addGates(group, HostMemory.floatArray(gate.getGradient())));
     }
   }
 }

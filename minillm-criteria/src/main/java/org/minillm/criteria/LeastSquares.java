@@ -12,6 +12,7 @@ import java.util.Optional;
 import org.minillm.core.calibration.TokenWeights;
 import org.minillm.core.linalg.Cholesky;
 import org.minillm.core.pruning.Restoration;
+import org.minillm.core.tensor.HostMemory;
 
 /**
  * Ridge least squares on the correction of a consumer: with X the inputs that stay, R what is
@@ -157,7 +158,7 @@ public record LeastSquares(
   }
 
   private Correction solve(NDArray inputs, NDArray residuals) {
-    double[] ridge = inputs.diagonal().toDoubleArray();
+    double[] ridge = HostMemory.doubleArray(inputs.diagonal());
     double share = lambda * Arrays.stream(ridge).average().orElse(0);
     Arrays.fill(ridge, share);
     try (Cholesky factor = Cholesky.ofRidged(inputs, ridge)) {

@@ -21,6 +21,7 @@ import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.TensorSlice;
 import org.minillm.core.pruning.ImportanceCriterion;
+import org.minillm.core.tensor.HostMemory;
 
 /**
  * Structured optimal brain surgeon (Hassibi and Stork 1993; Kurtic et al., arXiv 2302.04089), in
@@ -138,7 +139,7 @@ public record Obs(double damping, Ridge ridge, TokenWeights tokens, int rounds)
   private static SurgeonRounds.Costs costs(TensorSlice consumer, ScoreBackend backend) {
     return consumer.width() == 1
         ? (weight, inverse, gone) ->
-            errors(consumer, weight, inverse.diagonal().toDoubleArray(), backend)
+            errors(consumer, weight, HostMemory.doubleArray(inverse.diagonal()), backend)
         : (weight, inverse, gone) -> UnitErrors.of(weight, inverse, consumer.width(), gone);
   }
 
@@ -151,7 +152,7 @@ public record Obs(double damping, Ridge ridge, TokenWeights tokens, int rounds)
   }
 
   private double[] damped(NDArray moments) {
-    double[] diagonal = moments.diagonal().toDoubleArray();
+    double[] diagonal = HostMemory.doubleArray(moments.diagonal());
     double mean = Arrays.stream(diagonal).average().orElse(0);
     double[] damped = new double[diagonal.length];
     Arrays.setAll(damped, j -> damping * (ridge == Ridge.DIAGONAL ? diagonal[j] : mean));

@@ -9,8 +9,8 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import java.nio.FloatBuffer;
 import java.util.stream.IntStream;
-import org.minillm.core.model.FloatView;
 import org.minillm.core.random.CounterRng;
+import org.minillm.core.tensor.HostMemory;
 
 /**
  * The direction z of one probe of simultaneous perturbation (SPSA; Spall, IEEE TAC 37, 1992), for
@@ -85,7 +85,7 @@ public record Perturbation(long seed, Direction direction) {
    */
   public NDArray perturbed(String tensor, NDArray weight, double scale, NDManager owner) {
     long stream = CounterRng.stream(tensor);
-    FloatBuffer source = FloatView.of(weight);
+    FloatBuffer source = HostMemory.floats(weight);
     return newArray(
         weight.getShape(),
         owner,
@@ -105,14 +105,17 @@ public record Perturbation(long seed, Direction direction) {
    * @param weight FLOAT32, the weight that it was made of
    */
   static void mirror(NDArray copy, NDArray weight) {
-    FloatBuffer source = FloatView.of(weight);
-    inRanges(
-        FloatView.of(copy),
-        (range, first) -> {
-          for (int i = 0; i < range.remaining(); i++) {
-            range.put(i, (float) (2.0 * source.get(first + i) - range.get(i)));
-          }
-        });
+    FloatBuffer source = HostMemory.floats(weight);
+    HostMemory.update(
+        copy,
+        all ->
+            inRanges(
+                all,
+                (range, first) -> {
+                  for (int i = 0; i < range.remaining(); i++) {
+                    range.put(i, (float) (2.0 * source.get(first + i) - range.get(i)));
+                  }
+                }));
   }
 
   /** Makes an array and fills it in parallel, range by range. */
@@ -122,7 +125,7 @@ public record Perturbation(long seed, Direction direction) {
         "a tensor of shape %s takes 2 GiB or more as float32; it cannot be perturbed in one piece",
         shape);
     NDArray array = owner.create(shape, DataType.FLOAT32);
-    inRanges(FloatView.of(array), task);
+    HostMemory.fill(array, all -> inRanges(all, task));
     return array;
   }
 

@@ -3,7 +3,6 @@ package org.minillm.criteria;
 import static com.google.common.base.Preconditions.checkArgument;
 import static java.util.Objects.requireNonNull;
 
-import ai.djl.Device;
 import ai.djl.ndarray.NDManager;
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableMap;
@@ -132,7 +131,7 @@ public record Spsa(int probes, double epsilon, long seed, Direction direction, D
               round.size(),
               () -> {
                 try (Sweep sweep = new Sweep(model);
-                    NDManager waiting = NDManager.newBaseManager(Device.cpu(), CausalLm.ENGINE)) {
+                    NDManager waiting = model.compute().newManager()) {
                   List<Pair> pairs = new ArrayList<>();
                   for (int probe : round) {
                     Perturbation z = new Perturbation(seedOf(probe), direction);

@@ -3,7 +3,6 @@ package org.minillm.models;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import ai.djl.Device;
 import ai.djl.ndarray.NDManager;
 import com.google.common.collect.ImmutableList;
 import java.io.IOException;
@@ -29,6 +28,7 @@ import org.minillm.core.model.Strand;
 import org.minillm.core.model.Sweep;
 import org.minillm.core.model.TensorSlice;
 import org.minillm.core.model.WeightTransform;
+import org.minillm.core.tensor.Compute;
 import org.minillm.criteria.Perturbation;
 import org.minillm.criteria.Perturbation.Direction;
 import org.minillm.criteria.Spsa;
@@ -138,7 +138,7 @@ class SpsaTest {
     Map<String, float[]> weights = new LinkedHashMap<>();
     for (PruningGroup group : groups()) {
       try (LayerWeights layer = model.layer(group.id().layer());
-          NDManager unused = NDManager.newBaseManager(Device.cpu(), CausalLm.ENGINE)) {
+          NDManager unused = Compute.cpu().newManager()) {
         for (TensorSlice slice : group.slices()) {
           weights.put(slice.tensor(), layer.read(slice.tensor(), unused).toFloatArray());
         }

@@ -5,7 +5,7 @@ import java.nio.FloatBuffer;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.calibration.ScoreBackend;
 import org.minillm.core.calibration.ScoreTerms;
-import org.minillm.core.model.FloatView;
+import org.minillm.core.tensor.HostMemory;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
@@ -67,9 +67,10 @@ public final class Nd4jScoreBackend implements ScoreBackend {
 
   /** Computes |W g n| ^ exponent of some rows. */
   private static INDArray values(ScoreTerms terms, int from, int to) {
-    INDArray values = rows(FloatView.of(terms.weight()), terms.columns(), from, to);
+    INDArray values = rows(HostMemory.floats(terms.weight()), terms.columns(), from, to);
     if (terms.gradient() != null) {
-      try (INDArray gradient = rows(FloatView.of(terms.gradient()), terms.columns(), from, to)) {
+      try (INDArray gradient =
+          rows(HostMemory.floats(terms.gradient()), terms.columns(), from, to)) {
         values.muli(gradient);
       }
     }

@@ -3,7 +3,6 @@ package org.minillm.core.calibration;
 import static com.google.common.base.Preconditions.checkState;
 import static java.util.Objects.requireNonNull;
 
-import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
@@ -172,7 +171,7 @@ public record CalibrationEvidence(
       throws IOException {
     int layers = model.config().layers().size();
     listener.passStarted(PASS, layers);
-    try (NDManager owner = NDManager.newBaseManager(Device.cpu(), CausalLm.ENGINE)) {
+    try (NDManager owner = model.compute().newManager()) {
       EvidencePass pass = new EvidencePass(EvidencePass.points(model, required), owner);
       Sweep.LayerVisitor step =
           (layer, weights) -> {
@@ -216,7 +215,7 @@ public record CalibrationEvidence(
   private void visit(
       LayerVisitor visitor, int layer, WeightSource weights, EvidencePass pass, long tokens)
       throws IOException {
-    try (NDManager scratch = NDManager.newBaseManager(Device.cpu(), CausalLm.ENGINE);
+    try (NDManager scratch = pass.newManager();
         NDScope scope = new NDScope()) {
       scope.suppressNotUsedWarning();
       visitor.visit(layer, new OfBlock(weights, pass, tokens, scratch));

@@ -6,7 +6,7 @@ import ai.djl.ndarray.NDArray;
 import java.nio.FloatBuffer;
 import java.util.Arrays;
 import java.util.stream.IntStream;
-import org.minillm.core.model.FloatView;
+import org.minillm.core.tensor.HostMemory;
 
 /**
  * Count, mean and sum of squared deviations (M2) of every channel, accumulated in double; from them
@@ -67,7 +67,7 @@ public final class ChannelStatistics {
         "activations %s, expected (..., %s)",
         input.getShape(),
         channels());
-    accumulate(FloatView.of(input));
+    accumulate(HostMemory.floats(input));
   }
 
   /**

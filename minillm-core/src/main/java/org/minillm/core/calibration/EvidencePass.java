@@ -110,6 +110,11 @@ final class EvidencePass implements InputTap {
     return found == null ? null : found.sum();
   }
 
+  /** Opens a manager for what a layer needs besides. */
+  NDManager newManager() {
+    return owner.newSubManager();
+  }
+
   /** Forgets the layer. */
   void layerDone() {
     statistics.clear();

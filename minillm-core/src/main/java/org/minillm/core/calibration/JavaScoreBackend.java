@@ -3,7 +3,7 @@ package org.minillm.core.calibration;
 import java.nio.FloatBuffer;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
-import org.minillm.core.model.FloatView;
+import org.minillm.core.tensor.HostMemory;
 
 /**
  * Plain Java over views of the arrays' memory, in double, row after row, ranges of units side by
@@ -83,8 +83,8 @@ public final class JavaScoreBackend implements ScoreBackend {
     private final double[] values;
 
     Rows(ScoreTerms terms, int from, int to) {
-      weight = FloatView.of(terms.weight());
-      gradient = terms.gradient() == null ? null : FloatView.of(terms.gradient());
+      weight = HostMemory.floats(terms.weight());
+      gradient = terms.gradient() == null ? null : HostMemory.floats(terms.gradient());
       norms = terms.inputNorms();
       exponent = terms.exponent();
       columns = terms.columns();

@@ -8,6 +8,7 @@ import ai.djl.ndarray.types.Shape;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
 import java.nio.channels.WritableByteChannel;
 import java.nio.file.Path;
 import java.util.List;
@@ -18,7 +19,6 @@ import org.minillm.core.checkpoint.TensorType;
 import org.minillm.core.files.TargetFile;
 import org.minillm.core.linalg.NotFiniteException;
 import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.FloatView;
 import org.minillm.core.model.InputTap;
 import org.minillm.core.model.LanguageHead;
 import org.minillm.core.model.MemoryForecast;
@@ -26,6 +26,7 @@ import org.minillm.core.model.PassListener;
 import org.minillm.core.model.Strand;
 import org.minillm.core.model.Sweep;
 import org.minillm.core.model.WeightTransform;
+import org.minillm.core.tensor.HostMemory;
 
 /** Writes logits, to be compared with those of another implementation. */
 public final class LogitsFile {
@@ -126,9 +127,9 @@ public final class LogitsFile {
 
   private static void put(NDArray logits, int firstId, ByteBuffer rows, int vocabulary) {
     int chunk = Math.toIntExact(logits.getShape().get(1));
+    FloatBuffer numbers = HostMemory.floats(logits);
     for (int row = 0; row < logits.getShape().get(0); row++) {
-      rows.asFloatBuffer()
-          .put(row * vocabulary + firstId, FloatView.of(logits), row * chunk, chunk);
+      rows.asFloatBuffer().put(row * vocabulary + firstId, numbers, row * chunk, chunk);
     }
   }
 }

@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import org.minillm.core.tensor.HostMemory;
 
 /**
  * The factor L of a symmetric positive definite matrix A = L L^T, in double, and what it solves.
@@ -119,7 +120,7 @@ public final class Cholesky implements AutoCloseable {
       int to = Math.min(size, from + BLOCK);
       try (NDScope scope = new NDScope()) {
         scope.suppressNotUsedWarning();
-        double[] block = part(factor, from, to, from, to).toDoubleArray();
+        double[] block = HostMemory.doubleArray(part(factor, from, to, from, to));
         if (!TriangularBlock.factorise(block, to - from)) {
           return false;
         }
@@ -203,7 +204,7 @@ public final class Cholesky implements AutoCloseable {
     for (int block = 0; block < inverseDiagonalBlocks.size(); block++) {
       try (NDScope scope = new NDScope()) {
         scope.suppressNotUsedWarning();
-        double[] sums = inverseColumns(block).square().sum(new int[] {0}).toDoubleArray();
+        double[] sums = HostMemory.doubleArray(inverseColumns(block).square().sum(new int[] {0}));
         System.arraycopy(sums, 0, diagonal, block * BLOCK, sums.length);
       }
     }

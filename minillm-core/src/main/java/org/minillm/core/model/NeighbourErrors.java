@@ -6,8 +6,8 @@ import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.Shape;
 import java.io.IOException;
-import java.nio.FloatBuffer;
 import org.minillm.core.random.CounterRng;
+import org.minillm.core.tensor.HostMemory;
 
 /**
  * Adds to each window of the pruned stream what the window before it misses of the dense one, and
@@ -33,12 +33,12 @@ final class NeighbourErrors {
   /**
    * Changes the pruned stream and the noise.
    *
-   * @param signs names the random signs
+   * @param name names the random signs
    * @param scale factor of the errors
    * @param owner for what is needed meanwhile
    */
-  void add(String signs, double scale, NDManager owner) throws IOException {
-    long stream = CounterRng.stream(signs);
+  void add(String name, double scale, NDManager owner) throws IOException {
+    long stream = CounterRng.stream(name);
     int batches = pruned.shapes().size();
     NDArray before = lastError(batches - 1, owner);
     long window = 0;
@@ -55,8 +55,8 @@ final class NeighbourErrors {
                 ? before
                 : before.concat(errors.get(new NDIndex().addSliceDim(0, windows - 1)));
         NDArray factors = scratch.create(new Shape(windows, 1, 1));
-        FloatBuffer values = FloatView.of(factors);
-        CounterRng.fillSigns(values, SEED, stream, window);
+        long first = window;
+        HostMemory.fill(factors, signs -> CounterRng.fillSigns(signs, SEED, stream, first));
         NDArray added = ofNeighbours.mul(factors).mul(scale);
         NDArray disturbed = hidden.add(added);
         NDArray later = earlier.add(added);

@@ -8,6 +8,7 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.stream.Collectors;
 import org.minillm.core.linalg.NotFiniteException;
+import org.minillm.core.tensor.HostMemory;
 
 /** Finds the layer in which the numbers of a model whose weights are finite are no longer so. */
 final class OverflowSearch {
@@ -57,7 +58,7 @@ final class OverflowSearch {
       strand.stream()
           .forEach(
               (batch, hidden, scratch) -> {
-                FloatBuffer numbers = FloatView.of(hidden);
+                FloatBuffer numbers = HostMemory.floats(hidden);
                 while (numbers.hasRemaining()) {
                   if (!Float.isFinite(numbers.get())) {
                     throw new NotFiniteException(where);

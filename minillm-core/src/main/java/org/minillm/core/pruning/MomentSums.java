@@ -6,6 +6,7 @@ import ai.djl.ndarray.types.Shape;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.calibration.SecondMoments;
 import org.minillm.core.calibration.TokenWeights;
+import org.minillm.core.tensor.HostMemory;
 
 /** Sums {@link Restoration.Moments} over micro-batches. */
 final class MomentSums {
@@ -25,7 +26,7 @@ final class MomentSums {
 
     Restoration.Intercept intercept() {
       return new Restoration.Intercept(
-          inputs.sum(), residuals.sum(), tokens.sum().toDoubleArray()[0]);
+          inputs.sum(), residuals.sum(), HostMemory.doubleArray(tokens.sum())[0]);
     }
   }
 

@@ -8,10 +8,10 @@ import com.google.common.collect.ImmutableMap;
 import java.io.IOException;
 import java.nio.FloatBuffer;
 import org.jspecify.annotations.Nullable;
-import org.minillm.core.model.FloatView;
 import org.minillm.core.model.InputTap;
 import org.minillm.core.model.ValueProjection;
 import org.minillm.core.model.WeightSource;
+import org.minillm.core.tensor.HostMemory;
 
 /**
  * Lets the values of a layer read what the dense model's read, as far as the pruned model's inputs
@@ -96,14 +96,17 @@ final class ValueRefit {
   private NDArray withRows(NDArray dense, NDArray replaced, NDManager results) {
     NDArray copy = results.create(dense.getShape(), DataType.FLOAT32);
     NDScope.unregister(copy);
-    FloatBuffer to = FloatView.of(copy);
-    FloatBuffer from = FloatView.of(dense);
-    to.put(0, from, 0, from.remaining());
-    FloatBuffer rows = FloatView.of(replaced.toType(DataType.FLOAT32, false));
+    FloatBuffer from = HostMemory.floats(dense);
+    FloatBuffer rows = HostMemory.floats(replaced.toType(DataType.FLOAT32, false));
     int width = rows.remaining() / values.rows().length();
-    for (int i = 0; i < values.rows().length(); i++) {
-      to.put(values.rows().get(i) * width, rows, i * width, width);
-    }
+    HostMemory.fill(
+        copy,
+        to -> {
+          to.put(0, from, 0, from.remaining());
+          for (int i = 0; i < values.rows().length(); i++) {
+            to.put(values.rows().get(i) * width, rows, i * width, width);
+          }
+        });
     return copy;
   }
 }

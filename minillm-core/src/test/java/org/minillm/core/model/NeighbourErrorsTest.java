@@ -3,7 +3,6 @@ package org.minillm.core.model;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import java.io.IOException;
@@ -64,8 +63,7 @@ class NeighbourErrorsTest {
     try (ResidualStream dense = stream(spilled, rowsPerBatch, 11, 22, 33, 44, 55);
         ResidualStream pruned = stream(spilled, rowsPerBatch, 17, 27, 37, 47, 57);
         ResidualStream noise = stream(spilled, rowsPerBatch, 7, 7, 7, 7, 7)) {
-      NDArray drawn = manager.create(new Shape(5));
-      FloatBuffer signs = FloatView.of(drawn);
+      FloatBuffer signs = FloatBuffer.allocate(5);
       CounterRng.fillSigns(signs, 0, CounterRng.stream("a layer"), 0);
 
       // WHEN half of it goes on to the next window, that of the last to the first

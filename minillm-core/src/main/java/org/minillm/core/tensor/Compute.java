@@ -1,0 +1,90 @@
+package org.minillm.core.tensor;
+
+import ai.djl.Device;
+import ai.djl.engine.Engine;
+import ai.djl.engine.EngineProvider;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.training.GradientCollector;
+import java.util.ServiceLoader;
+
+/**
+ * Where a model computes: the device and the type of the numbers. Every manager of arrays comes
+ * from here, or from a manager that does; nothing else names a device or the engine. Immutable.
+ */
+public final class Compute {
+
+  private static final String ENGINE = "PyTorch";
+
+  private static final Compute CPU = new Compute(Device.cpu());
+
+  private final Device device;
+
+  private Compute(Device device) {
+    this.device = device;
+  }
+
+  /**
+   * Computes on the processor, in the memory of the process.
+   *
+   * @return one for all
+   */
+  public static Compute cpu() {
+    return CPU;
+  }
+
+  /**
+   * Returns the type that models compute in. Sums over tokens, and what is solved from them, are
+   * FLOAT64 wherever that is.
+   *
+   * @return FLOAT32
+   */
+  public DataType type() {
+    return DataType.FLOAT32;
+  }
+
+  /**
+   * Opens a manager that hangs on no other. Starts the engine, if that was not done yet.
+   *
+   * @return a manager of arrays on the device; to be closed
+   * @throws IllegalStateException if the engine is not on the class path
+   */
+  public NDManager newManager() {
+    return NativeLibraries.find(
+        () -> {
+          engine();
+          return NDManager.newBaseManager(device, ENGINE);
+        });
+  }
+
+  /**
+   * Begins to record what is computed on this thread, to differentiate it.
+   *
+   * @return the collector; to be closed
+   */
+  public GradientCollector newGradientCollector() {
+    return NativeLibraries.find(Compute::engine).newGradientCollector();
+  }
+
+  /** Starts the engine, if that was not done yet. */
+  public void start() {
+    NativeLibraries.find(Compute::engine);
+  }
+
+  private static Engine engine() {
+    if (!Engine.hasEngine(ENGINE)) {
+      // somebody else used DJL first, on a thread from which it found no engine
+      ServiceLoader.load(EngineProvider.class, NativeLibraries.OWN).forEach(Engine::registerEngine);
+    }
+    if (!Engine.hasEngine(ENGINE)) {
+      throw new IllegalStateException(
+          "no engine " + ENGINE + "; add the module minillm-engine to the class path");
+    }
+    return Engine.getEngine(ENGINE);
+  }
+
+  @Override
+  public String toString() {
+    return device + " in " + type();
+  }
+}
