@@ -3,6 +3,7 @@ package org.minillm.benchmarks;
 import ai.djl.ndarray.NDManager;
 import java.util.concurrent.TimeUnit;
 import org.minillm.core.tensor.Compute;
+import org.minillm.core.tensor.Kernels;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
 import org.openjdk.jmh.annotations.Level;
@@ -22,6 +23,9 @@ import org.openjdk.jmh.annotations.Warmup;
 @Measurement(iterations = 5, time = 1)
 @Fork(1)
 public abstract class KernelBenchmark {
+
+  /** What is measured. */
+  protected final Kernels kernels = Compute.cpu().kernels();
 
   /** Where all arrays hang. */
   protected final NDManager manager = Compute.cpu().newManager();

@@ -21,9 +21,6 @@ import org.minillm.core.calibration.Evidence;
 import org.minillm.core.calibration.GradientEstimate;
 import org.minillm.core.calibration.GradientEstimator;
 import org.minillm.core.calibration.GradientRequest;
-import org.minillm.core.calibration.JavaScoreBackend;
-import org.minillm.core.calibration.ScoreBackend;
-import org.minillm.core.calibration.ScoreTerms;
 import org.minillm.core.journal.Journal;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupKind;
@@ -33,6 +30,7 @@ import org.minillm.core.model.PassListener;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.TensorSlice;
 import org.minillm.core.tensor.HostMemory;
+import org.minillm.core.tensor.Reduction;
 import org.minillm.criteria.Backprop;
 
 /**
@@ -51,7 +49,6 @@ final class EstimateBenchmark implements AutoCloseable {
   private final CalibrationSet data;
   private final PassListener listener;
   private final GradientEstimate truth;
-  private final ScoreBackend backend = new JavaScoreBackend();
 
   /**
    * An estimator that is asked for in one word.
@@ -156,8 +153,7 @@ final class EstimateBenchmark implements AutoCloseable {
   private void addScores(
       double[] scores, TensorSlice slice, NDArray weight, @Nullable NDArray gradient) {
     double[] sums =
-        backend.reduce(
-            new ScoreTerms(slice, weight, gradient, null, 1), ScoreBackend.Reduction.SUM);
+        model.compute().kernels().reduce(slice.terms(weight).gradient(gradient), Reduction.SUM);
     for (int unit = 0; unit < scores.length; unit++) {
       scores[unit] += sums[unit];
     }

@@ -11,7 +11,7 @@ import java.util.Map;
 import java.util.function.Function;
 import org.minillm.core.model.InputTap;
 import org.minillm.core.model.PruningGroup;
-import org.minillm.core.random.CounterRng;
+import org.minillm.core.tensor.CounterRng;
 import org.minillm.core.tensor.HostMemory;
 
 /**

@@ -27,7 +27,7 @@ import org.minillm.core.model.PassListener;
 import org.minillm.core.model.Strand;
 import org.minillm.core.model.Sweep;
 import org.minillm.core.model.TensorSlice;
-import org.minillm.core.random.CounterRng;
+import org.minillm.core.tensor.CounterRng;
 import org.minillm.criteria.Perturbation.Direction;
 
 /**
@@ -135,7 +135,8 @@ public record Spsa(int probes, double epsilon, long seed, Direction direction, D
                   List<Pair> pairs = new ArrayList<>();
                   for (int probe : round) {
                     Perturbation z = new Perturbation(seedOf(probe), direction);
-                    TwinWeights weights = new TwinWeights(z, epsilon, perturbed, waiting);
+                    TwinWeights weights =
+                        new TwinWeights(z, epsilon, perturbed, model.compute().kernels(), waiting);
                     pairs.add(Pair.of(sweep, windowsOf(probe, set), weights));
                   }
                   sweep.run(journal, pass, listener);
@@ -151,7 +152,8 @@ public record Spsa(int probes, double epsilon, long seed, Direction direction, D
         ImmutableList.copyOf(estimated),
         direction,
         provenance("gradient"),
-        forwardPasses(set.windows().size()));
+        forwardPasses(set.windows().size()),
+        model.compute().kernels());
   }
 
   private static ImmutableSet<String> prunableTensors(CausalLm model) {

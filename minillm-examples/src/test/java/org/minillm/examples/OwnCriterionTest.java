@@ -13,16 +13,16 @@ import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.minillm.core.calibration.BlockEvidence;
-import org.minillm.core.calibration.ChannelStatistics;
 import org.minillm.core.calibration.GateGradient;
-import org.minillm.core.calibration.ScoreBackend;
 import org.minillm.core.calibration.TokenWeights;
 import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.TensorSlice;
 import org.minillm.core.pruning.PruningPlan;
+import org.minillm.core.tensor.ChannelStatistics;
 import org.minillm.core.tensor.Compute;
+import org.minillm.core.tensor.Kernels;
 
 class OwnCriterionTest {
 
@@ -96,8 +96,8 @@ class OwnCriterionTest {
       }
 
       @Override
-      public ScoreBackend backend() {
-        throw new AssertionError("no backend is needed");
+      public Kernels kernels() {
+        throw new AssertionError("no kernels are needed");
       }
     };
   }

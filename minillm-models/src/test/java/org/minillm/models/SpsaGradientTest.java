@@ -144,7 +144,7 @@ class SpsaGradientTest {
         }
         for (int k = 0; k < probes; k++) {
           Perturbation own = new Perturbation(estimate.probes().get(k).seed(), direction);
-          try (NDArray z = own.z(tensor.name(), shape, owner)) {
+          try (NDArray z = own.z(tensor.name(), shape, estimate.kernels(), owner)) {
             measured.trueSlopes[k] += dot(z, tensor.gradient());
           }
         }

@@ -90,7 +90,9 @@ class SpsaTest {
     groups().forEach(group -> group.slices().forEach(slice -> prunable.add(slice.tensor())));
     WeightTransform moved =
         (tensor, weight, owner) ->
-            prunable.contains(tensor) ? z.perturbed(tensor, weight, step, owner) : weight;
+            prunable.contains(tensor)
+                ? z.perturbed(tensor, weight, step, model.compute().kernels(), owner)
+                : weight;
     try (Sweep sweep = new Sweep(model)) {
       Strand strand = sweep.add(data.windows(), moved, InputTap.NONE);
       sweep.run(layer -> {});

@@ -29,6 +29,8 @@ import org.minillm.core.model.TensorSlice;
 import org.minillm.core.model.WeightSource;
 import org.minillm.core.model.WeightTransform;
 import org.minillm.core.plugin.Plugins;
+import org.minillm.core.tensor.ChannelStatistics;
+import org.minillm.core.tensor.Kernels;
 
 /**
  * Runs the passes that the evidence asked for needs, and shows the evidence of each layer as soon
@@ -37,12 +39,9 @@ import org.minillm.core.plugin.Plugins;
  *
  * @param required what is collected for each kind of group; nothing else is
  * @param gradient the estimate, {@link GradientEstimate#NONE} where none was asked for
- * @param backend where scores are computed
  */
 public record CalibrationEvidence(
-    ImmutableSetMultimap<GroupKind, Evidence> required,
-    GradientEstimate gradient,
-    ScoreBackend backend)
+    ImmutableSetMultimap<GroupKind, Evidence> required, GradientEstimate gradient)
     implements AutoCloseable {
 
   private static final String PASS = "score";
@@ -51,7 +50,6 @@ public record CalibrationEvidence(
   public CalibrationEvidence {
     requireNonNull(required, "required");
     requireNonNull(gradient, "gradient");
-    requireNonNull(backend, "backend");
   }
 
   /** Shown the evidence of one layer after the other; tells what it has found in them. */
@@ -74,7 +72,6 @@ public record CalibrationEvidence(
    * @param data the calibration set; may be null where no evidence is asked for
    * @param required what is to be collected, for each kind of group that will be scored
    * @param estimator makes the gradient; null where the gradient is to be 1 everywhere
-   * @param backend where scores are computed
    * @param listener told of the progress
    * @param journal where the estimator goes on
    * @return evidence whose other passes {@link #visitLayers} runs; to be closed
@@ -87,13 +84,11 @@ public record CalibrationEvidence(
       @Nullable CalibrationSet data,
       SetMultimap<GroupKind, Evidence> required,
       @Nullable GradientEstimator estimator,
-      ScoreBackend backend,
       PassListener listener,
       Journal journal)
       throws IOException {
     requireNonNull(model, "model");
     requireNonNull(required, "required");
-    requireNonNull(backend, "backend");
     requireNonNull(listener, "listener");
     requireNonNull(journal, "journal");
     if (!required.isEmpty() && data == null) {
@@ -112,7 +107,7 @@ public record CalibrationEvidence(
         gradient != null,
         "gradient estimator %s: its estimate is null",
         estimator == null ? "none" : estimator.name());
-    return new CalibrationEvidence(ImmutableSetMultimap.copyOf(required), gradient, backend);
+    return new CalibrationEvidence(ImmutableSetMultimap.copyOf(required), gradient);
   }
 
   private static void requireProvided(
@@ -172,7 +167,8 @@ public record CalibrationEvidence(
     int layers = model.config().layers().size();
     listener.passStarted(PASS, layers);
     try (NDManager owner = model.compute().newManager()) {
-      EvidencePass pass = new EvidencePass(EvidencePass.points(model, required), owner);
+      EvidencePass pass =
+          new EvidencePass(EvidencePass.points(model, required), owner, model.compute().kernels());
       Sweep.LayerVisitor step =
           (layer, weights) -> {
             long tokens = data == null ? 0 : data.tokens();
@@ -301,8 +297,8 @@ public record CalibrationEvidence(
     }
 
     @Override
-    public ScoreBackend backend() {
-      return backend;
+    public Kernels kernels() {
+      return pass.kernels();
     }
 
     private Evidence requireCollected(Evidence evidence) {

@@ -15,6 +15,9 @@ import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.InputTap;
 import org.minillm.core.model.PruningGroup;
+import org.minillm.core.tensor.ChannelStatistics;
+import org.minillm.core.tensor.Kernels;
+import org.minillm.core.tensor.SecondMoments;
 
 /**
  * Gathers, layer after layer, what a forward pass shows at the tap points; forgotten when the layer
@@ -31,6 +34,7 @@ final class EvidencePass implements InputTap {
 
   private final ImmutableSetMultimap<Evidence, String> points;
   private final NDManager owner;
+  private final Kernels kernels;
   private final Map<Evidence, Map<String, ChannelStatistics>> statistics =
       new EnumMap<>(Evidence.class);
   private final Map<Evidence, Map<String, SecondMoments>> moments = new EnumMap<>(Evidence.class);
@@ -41,8 +45,10 @@ final class EvidencePass implements InputTap {
    *
    * @param points what is gathered at which tap points, as of {@link #points}
    * @param owner where the second moments hang
+   * @param kernels sum them
    */
-  EvidencePass(ImmutableSetMultimap<Evidence, String> points, NDManager owner) {
+  EvidencePass(ImmutableSetMultimap<Evidence, String> points, NDManager owner, Kernels kernels) {
+    this.kernels = kernels;
     this.points = points;
     this.owner = owner;
   }
@@ -88,13 +94,14 @@ final class EvidencePass implements InputTap {
       if (MOMENTS.contains(kind)) {
         moments
             .computeIfAbsent(kind, any -> new HashMap<>())
-            .computeIfAbsent(point, any -> new SecondMoments(channels, channels, owner))
+            .computeIfAbsent(point, any -> kernels.secondMoments(channels, channels, owner))
             .add(rows, rows);
       } else {
-        statistics
-            .computeIfAbsent(kind, any -> new HashMap<>())
-            .computeIfAbsent(point, any -> new ChannelStatistics(channels))
-            .accumulate(rows);
+        kernels.accumulate(
+            statistics
+                .computeIfAbsent(kind, any -> new HashMap<>())
+                .computeIfAbsent(point, any -> new ChannelStatistics(channels)),
+            rows);
       }
     }
   }
@@ -108,6 +115,11 @@ final class EvidencePass implements InputTap {
   @Nullable NDArray moments(Evidence kind, String point) {
     SecondMoments found = moments.getOrDefault(kind, Map.of()).get(point);
     return found == null ? null : found.sum();
+  }
+
+  /** Returns what the sums are made with. */
+  Kernels kernels() {
+    return kernels;
   }
 
   /** Opens a manager for what a layer needs besides. */

@@ -24,9 +24,9 @@ import org.minillm.core.checkpoint.Checkpoint;
 import org.minillm.core.checkpoint.MalformedCheckpointException;
 import org.minillm.core.checkpoint.TensorInfo;
 import org.minillm.core.files.JsonNode;
-import org.minillm.core.linalg.NotFiniteException;
 import org.minillm.core.plugin.Plugins;
 import org.minillm.core.tensor.Compute;
+import org.minillm.core.tensor.NotFiniteException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 

@@ -14,8 +14,8 @@ import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import org.minillm.core.linalg.NotFiniteException;
 import org.minillm.core.tensor.HostMemory;
+import org.minillm.core.tensor.NotFiniteException;
 
 /**
  * Turns the last hidden states into logits, a chunk of the vocabulary at a time, so that neither

@@ -6,7 +6,7 @@ import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.Shape;
 import java.io.IOException;
-import org.minillm.core.random.CounterRng;
+import org.minillm.core.tensor.CounterRng;
 import org.minillm.core.tensor.HostMemory;
 
 /**

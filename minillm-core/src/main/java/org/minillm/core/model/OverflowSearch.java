@@ -7,8 +7,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.stream.Collectors;
-import org.minillm.core.linalg.NotFiniteException;
 import org.minillm.core.tensor.HostMemory;
+import org.minillm.core.tensor.NotFiniteException;
 
 /** Finds the layer in which the numbers of a model whose weights are finite are no longer so. */
 final class OverflowSearch {

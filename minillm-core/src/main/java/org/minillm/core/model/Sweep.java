@@ -19,7 +19,7 @@ import org.minillm.core.journal.ArraySource;
 import org.minillm.core.journal.Findings;
 import org.minillm.core.journal.Journal;
 import org.minillm.core.journal.PassState;
-import org.minillm.core.linalg.NotFiniteException;
+import org.minillm.core.tensor.NotFiniteException;
 
 /**
  * One walk through the decoder, a block at a time: each block is opened once and every strand goes

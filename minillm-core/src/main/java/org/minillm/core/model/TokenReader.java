@@ -10,8 +10,8 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import org.minillm.core.linalg.NotFiniteException;
 import org.minillm.core.tensor.HostMemory;
+import org.minillm.core.tensor.NotFiniteException;
 
 /**
  * Reads sequences a few tokens at a time and says what comes next. Keys and values of the tokens

@@ -11,7 +11,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
-import org.minillm.core.linalg.NotFiniteException;
+import org.minillm.core.tensor.NotFiniteException;
 
 /** Scores every next token of the windows of strands that have passed all layers. */
 final class WindowLosses {

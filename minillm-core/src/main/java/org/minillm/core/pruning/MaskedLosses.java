@@ -18,7 +18,6 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.journal.Journal;
-import org.minillm.core.linalg.NotFiniteException;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
@@ -27,6 +26,7 @@ import org.minillm.core.model.PassListener;
 import org.minillm.core.model.Strand;
 import org.minillm.core.model.Sweep;
 import org.minillm.core.model.WeightTransform;
+import org.minillm.core.tensor.NotFiniteException;
 
 /**
  * Losses of masked models. The candidates are strands of a sweep that fork off the dense one where

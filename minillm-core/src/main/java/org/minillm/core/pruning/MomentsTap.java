@@ -6,6 +6,7 @@ import com.google.common.primitives.ImmutableIntArray;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.model.InputTap;
 import org.minillm.core.model.TensorSlice;
+import org.minillm.core.tensor.Kernels;
 
 /** Gathers {@link Restoration.Moments} of one consumer while the pruned stream passes it. */
 final class MomentsTap {
@@ -26,6 +27,7 @@ final class MomentsTap {
    * @param weight the dense consumer, FLOAT32, (out, n)
    * @param hasBias whether the consumer has a bias
    * @param owner where the sums hang
+   * @param kernels make the sums
    */
   MomentsTap(
       Restoration restoration,
@@ -33,7 +35,8 @@ final class MomentsTap {
       CutTable.Cut cut,
       NDArray weight,
       boolean hasBias,
-      NDManager owner) {
+      NDManager owner,
+      Kernels kernels) {
     this.restoration = restoration;
     this.point = consumer.input();
     this.kept = indices(cut.kept(), owner);
@@ -43,7 +46,7 @@ final class MomentsTap {
     removedWeights.attach(owner);
     transposed.close();
     long columns = cut.kept().length();
-    this.sums = new MomentSums(columns, weight.getShape().get(0), hasBias, owner);
+    this.sums = new MomentSums(columns, weight.getShape().get(0), hasBias, owner, kernels);
   }
 
   private static NDArray indices(ImmutableIntArray numbers, NDManager owner) {

@@ -156,7 +156,11 @@ final class RestorationPass {
     try (NDManager scratch = owner.newSubManager()) {
       ValueRefit refit =
           new ValueRefit(
-              ofValues, model.decoder().values(layer), model.config().hiddenSize(), scratch);
+              ofValues,
+              model.decoder().values(layer),
+              model.config().hiddenSize(),
+              scratch,
+              model.compute().kernels());
       ResidualStream dense = targets.valueInputs();
       streams.showPrunedWithoutNoise(
           layer, weights, (batch, any) -> refit.batch(dense.read(batch, any)));
@@ -252,7 +256,8 @@ final class RestorationPass {
         cut,
         weights.read(consumer, owner),
         biasOf(consumer).isPresent(),
-        scratch);
+        scratch,
+        model.compute().kernels());
   }
 
   /** As torch.nn.Linear names it, and with it every family of Hugging Face. */

@@ -21,16 +21,14 @@ import org.minillm.core.calibration.CalibrationEvidence;
 import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.calibration.Evidence;
 import org.minillm.core.calibration.GradientEstimator;
-import org.minillm.core.calibration.JavaScoreBackend;
-import org.minillm.core.calibration.ScoreBackend;
 import org.minillm.core.journal.Journal;
 import org.minillm.core.journal.JournalFolder;
-import org.minillm.core.linalg.NotFiniteException;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.EngineThreads;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.MemoryForecast;
 import org.minillm.core.model.PassListener;
+import org.minillm.core.tensor.NotFiniteException;
 
 /**
  * The straight line: collect the evidence that the criterion asks for, score every group, let the
@@ -54,7 +52,6 @@ public final class StructuredPruner implements Pruner {
   private final PruningTarget target;
   private final @Nullable GradientEstimator gradientEstimator;
   private final Allocation allocation;
-  private final ScoreBackend backend;
   private final PassListener listener;
   private final Export export;
   private final @Nullable Restoration restoration;
@@ -67,7 +64,6 @@ public final class StructuredPruner implements Pruner {
     this.target = builder.target;
     this.gradientEstimator = builder.gradientEstimator;
     this.allocation = builder.allocation;
-    this.backend = builder.backend;
     this.listener = builder.listener;
     this.export = builder.export;
     this.restoration = builder.restoration;
@@ -132,7 +128,7 @@ public final class StructuredPruner implements Pruner {
     }
     try (CalibrationEvidence evidence =
         CalibrationEvidence.prepare(
-            model, data, requires(), gradientEstimator, backend, listener, journal)) {
+            model, data, requires(), gradientEstimator, listener, journal)) {
       PruningPlan plan = plan(model, data, evidence, journal);
       journal.finish(PLAN, new JsonPrimitive(plan.toJson()));
       return plan;
@@ -155,7 +151,7 @@ public final class StructuredPruner implements Pruner {
             this::criterion,
             kind -> allocation.criterion(kind).orElse(criterion(kind)));
     evidence.visitLayers(model, data, listener, journal, pass);
-    Map<String, String> facts = settings();
+    Map<String, String> facts = settings(model);
     facts.putAll(evidence.gradient().provenance());
     if (data != null && (!requires().isEmpty() || allocation.measuresLosses())) {
       facts.putAll(data.provenance());
@@ -201,7 +197,7 @@ public final class StructuredPruner implements Pruner {
     return restoration != null || allocation.measuresLosses() || !requires().isEmpty();
   }
 
-  private Map<String, String> settings() {
+  private Map<String, String> settings(CausalLm model) {
     Map<String, String> facts = new TreeMap<>(criterion.provenance("criterion"));
     criteriaOfKinds.forEach(
         (kind, chosen) -> {
@@ -215,7 +211,7 @@ public final class StructuredPruner implements Pruner {
             ? ImmutableMap.of("restoration", "none")
             : restoration.provenance("restoration"));
     facts.putAll(allocation.provenance("allocation"));
-    facts.put("score_backend", backend.name());
+    facts.put("score_backend", model.compute().kernels().name());
     facts.put("target.ratio", Double.toString(target.ratio()));
     facts.put("target.multiple_of", Integer.toString(target.multipleOf()));
     facts.put("target.minimum_units", Integer.toString(target.minimumUnits()));
@@ -238,7 +234,7 @@ public final class StructuredPruner implements Pruner {
   /** Everything that the results depend on. */
   private ImmutableSortedMap<String, String> run(CausalLm model, @Nullable CalibrationSet data)
       throws IOException {
-    Map<String, String> facts = settings();
+    Map<String, String> facts = settings(model);
     facts.put("model", model.checkpoint().sha256OfSamples());
     facts.put("gradient", "none");
     if (gradientEstimator != null) {
@@ -286,7 +282,6 @@ public final class StructuredPruner implements Pruner {
         new EnumMap<>(GroupKind.class);
     private @Nullable GradientEstimator gradientEstimator;
     private Allocation allocation = new UniformAllocation();
-    private ScoreBackend backend = new JavaScoreBackend();
     private PassListener listener = PassListener.SILENT;
     private Export export = Export.CUT;
     private @Nullable Restoration restoration;
@@ -332,18 +327,6 @@ public final class StructuredPruner implements Pruner {
     public Builder allocation(Allocation chosen) {
       requireNonNull(chosen, "chosen");
       this.allocation = chosen;
-      return this;
-    }
-
-    /**
-     * Chooses where scores are computed.
-     *
-     * @param chosen the backend
-     * @return this
-     */
-    public Builder backend(ScoreBackend chosen) {
-      requireNonNull(chosen, "chosen");
-      this.backend = chosen;
       return this;
     }
 

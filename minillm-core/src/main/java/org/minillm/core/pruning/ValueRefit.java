@@ -12,6 +12,7 @@ import org.minillm.core.model.InputTap;
 import org.minillm.core.model.ValueProjection;
 import org.minillm.core.model.WeightSource;
 import org.minillm.core.tensor.HostMemory;
+import org.minillm.core.tensor.Kernels;
 
 /**
  * Lets the values of a layer read what the dense model's read, as far as the pruned model's inputs
@@ -31,12 +32,18 @@ final class ValueRefit {
    * @param values the rows that are fitted
    * @param hiddenSize columns of the rows
    * @param owner where the sums hang
+   * @param kernels make the sums
    */
-  ValueRefit(Restoration restoration, ValueProjection values, long hiddenSize, NDManager owner) {
+  ValueRefit(
+      Restoration restoration,
+      ValueProjection values,
+      long hiddenSize,
+      NDManager owner,
+      Kernels kernels) {
     this.restoration = restoration;
     this.values = values;
     this.owner = owner;
-    this.sums = new MomentSums(hiddenSize, hiddenSize, values.bias() != null, owner);
+    this.sums = new MomentSums(hiddenSize, hiddenSize, values.bias() != null, owner, kernels);
   }
 
   /** Watches one micro-batch of the pruned model; {@code dense} is what the dense model reads. */

@@ -1,5 +1,7 @@
 package org.minillm.core.tensor;
 
+import static java.util.Objects.requireNonNull;
+
 import ai.djl.Device;
 import ai.djl.engine.Engine;
 import ai.djl.engine.EngineProvider;
@@ -9,28 +11,51 @@ import ai.djl.training.GradientCollector;
 import java.util.ServiceLoader;
 
 /**
- * Where a model computes: the device and the type of the numbers. Every manager of arrays comes
- * from here, or from a manager that does; nothing else names a device or the engine. Immutable.
+ * Where a model computes: the device, the type of the numbers and their kernels. Every manager of
+ * arrays comes from here, or from a manager that does; nothing else names a device or the engine.
+ * Immutable.
  */
 public final class Compute {
 
   private static final String ENGINE = "PyTorch";
 
-  private static final Compute CPU = new Compute(Device.cpu());
+  private static final Compute CPU = new Compute(Device.cpu(), new EngineKernels());
 
   private final Device device;
+  private final Kernels kernels;
 
-  private Compute(Device device) {
+  private Compute(Device device, Kernels kernels) {
     this.device = device;
+    this.kernels = kernels;
   }
 
   /**
-   * Computes on the processor, in the memory of the process.
+   * Computes on the processor, in the memory of the process, with {@link EngineKernels}.
    *
    * @return one for all
    */
   public static Compute cpu() {
     return CPU;
+  }
+
+  /**
+   * Chooses other kernels.
+   *
+   * @param chosen for what is heavy in numbers beside the forward pass
+   * @return the same place with these
+   */
+  public Compute with(Kernels chosen) {
+    requireNonNull(chosen, "chosen");
+    return new Compute(device, chosen);
+  }
+
+  /**
+   * Returns what solves, sums and draws.
+   *
+   * @return the kernels
+   */
+  public Kernels kernels() {
+    return kernels;
   }
 
   /**
@@ -85,6 +110,6 @@ public final class Compute {
 
   @Override
   public String toString() {
-    return device + " in " + type();
+    return device + " in " + type() + ", kernels " + kernels.name();
   }
 }

@@ -1,29 +1,18 @@
-package org.minillm.core.calibration;
+package org.minillm.core.tensor;
 
 import java.nio.FloatBuffer;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
-import org.minillm.core.tensor.HostMemory;
 
-/**
- * Plain Java over views of the arrays' memory, in double, row after row, ranges of units side by
- * side: the reference that other backends are tested against.
- */
-public final class JavaScoreBackend implements ScoreBackend {
+/** Sums and maxima of terms in Java, in double, row after row, ranges of units side by side. */
+final class ScoreReduction {
 
   /** Ranges of units that threads take; more than there are threads, so that none waits long. */
   private static final int TASKS = 16;
 
-  /** For {@link java.util.ServiceLoader}. */
-  public JavaScoreBackend() {}
+  private ScoreReduction() {}
 
-  @Override
-  public String name() {
-    return "java";
-  }
-
-  @Override
-  public double[] reduce(ScoreTerms terms, Reduction reduction) {
+  static double[] reduce(ScoreTerms terms, Reduction reduction) {
     double[] units = new double[terms.units()];
     int range = (units.length + TASKS - 1) / TASKS;
     // a unit's terms are summed by one thread, in their order
@@ -37,8 +26,8 @@ public final class JavaScoreBackend implements ScoreBackend {
 
   private static void reduce(
       ScoreTerms terms, Reduction reduction, double[] units, int from, int to) {
-    int width = terms.slice().width();
-    if (terms.slice().axis() == 0) {
+    int width = terms.width();
+    if (terms.axis() == 0) {
       Rows values = new Rows(terms, 0, terms.columns());
       for (int row = from * width; row < to * width; row++) {
         double[] ofRow = values.row(row);

@@ -1,4 +1,4 @@
-package org.minillm.core.linalg;
+package org.minillm.core.tensor;
 
 /**
  * A number that was computed is NaN or infinite, so that nothing that follows from it means

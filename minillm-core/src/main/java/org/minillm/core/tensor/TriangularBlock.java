@@ -1,4 +1,4 @@
-package org.minillm.core.linalg;
+package org.minillm.core.tensor;
 
 /** The small blocks on the diagonal of a {@link Cholesky} factor, row after row in an array. */
 final class TriangularBlock {

@@ -1,12 +1,12 @@
-package org.minillm.core.calibration;
+package org.minillm.core.tensor;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static java.util.Objects.requireNonNull;
 
 import ai.djl.ndarray.NDArray;
 import java.nio.FloatBuffer;
 import java.util.Arrays;
 import java.util.stream.IntStream;
-import org.minillm.core.tensor.HostMemory;
 
 /**
  * Count, mean and sum of squared deviations (M2) of every channel, accumulated in double; from them
@@ -56,9 +56,29 @@ public final class ChannelStatistics {
   }
 
   /**
+   * Returns statistics that were computed elsewhere.
+   *
+   * @param count rows that were seen, at least 1
+   * @param mean of each channel
+   * @param m2 the sum of squared deviations from it, of each channel
+   * @return statistics that can be merged into others
+   */
+  public static ChannelStatistics of(long count, double[] mean, double[] m2) {
+    requireNonNull(mean, "mean");
+    requireNonNull(m2, "m2");
+    checkArgument(count > 0, "count %s, expected at least 1", count);
+    checkArgument(mean.length == m2.length, "%s means, %s sums of squares", mean.length, m2.length);
+    ChannelStatistics statistics = new ChannelStatistics(mean.length);
+    statistics.count = count;
+    System.arraycopy(mean, 0, statistics.mean, 0, mean.length);
+    System.arraycopy(m2, 0, statistics.m2, 0, m2.length);
+    return statistics;
+  }
+
+  /**
    * Adds a batch of activations.
    *
-   * @param input FLOAT32 on the CPU, (..., channels); read only
+   * @param input FLOAT32, (..., channels); read only
    * @throws IllegalArgumentException if the last axis is not {@link #channels()} long
    */
   public void accumulate(NDArray input) {

@@ -10,28 +10,29 @@ import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.minillm.core.calibration.JavaScoreBackend;
-import org.minillm.core.calibration.ScoreBackend;
-import org.minillm.core.calibration.ScoreBackend.Reduction;
-import org.minillm.core.calibration.ScoreTerms;
 import org.minillm.core.model.TensorSlice;
 import org.minillm.core.plugin.Plugins;
-import org.minillm.core.testing.ScoreBackendContract;
+import org.minillm.core.tensor.Compute;
+import org.minillm.core.tensor.EngineKernels;
+import org.minillm.core.tensor.Kernels;
+import org.minillm.core.tensor.Reduction;
+import org.minillm.core.tensor.ScoreTerms;
+import org.minillm.core.testing.KernelsContract;
 
-class Nd4jScoreBackendTest extends ScoreBackendContract {
+class Nd4jKernelsTest extends KernelsContract {
 
   /** Sums of 3,000 doubles in another order. */
   private static final double ANOTHER_ORDER = 1e-12;
 
   @Override
-  protected ScoreBackend backend() {
-    return new Nd4jScoreBackend();
+  protected Kernels kernels() {
+    return new Nd4jKernels();
   }
 
   @ParameterizedTest
   @CsvSource({"0,3", "1,5", "0,1", "1,1"})
-  void scoresAreThoseOfTheJavaBackendHoweverManyRowsAreTakenAtOnce(int axis, int width) {
-    try (NDManager manager = NDManager.newBaseManager()) {
+  void scoresAreThoseOfTheDefaultHoweverManyRowsAreTakenAtOnce(int axis, int width) {
+    try (NDManager manager = Compute.cpu().newManager()) {
       // GIVEN
       Shape shape = new Shape(60, 50);
       NDArray weight = manager.randomNormal(shape);
@@ -39,12 +40,12 @@ class Nd4jScoreBackendTest extends ScoreBackendContract {
       double[] norms = new double[50];
       Arrays.setAll(norms, i -> 1 + i / 7.0);
       TensorSlice slice = new TensorSlice("w", axis, width, "x");
-      ScoreTerms terms = new ScoreTerms(slice, weight, gradient, norms, 2);
+      ScoreTerms terms = slice.terms(weight).gradient(gradient).inputNorms(norms).exponent(2);
       for (Reduction reduction : Reduction.values()) {
-        double[] expected = new JavaScoreBackend().reduce(terms, reduction);
+        double[] expected = new EngineKernels().reduce(terms, reduction);
         for (int run : new int[] {1, 500, 1 << 20}) {
           // WHEN
-          double[] scores = new Nd4jScoreBackend(run).reduce(terms, reduction);
+          double[] scores = new Nd4jKernels(run).reduce(terms, reduction);
           // THEN
           assertThat(scores).hasSameSizeAs(expected);
           for (int unit = 0; unit < scores.length; unit++) {
@@ -58,6 +59,6 @@ class Nd4jScoreBackendTest extends ScoreBackendContract {
 
   @Test
   void isFoundByItsName() {
-    assertThat(Plugins.named(ScoreBackend.class, "nd4j")).isInstanceOf(Nd4jScoreBackend.class);
+    assertThat(Plugins.named(Kernels.class, "nd4j")).isInstanceOf(Nd4jKernels.class);
   }
 }

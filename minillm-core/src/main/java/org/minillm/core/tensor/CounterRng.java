@@ -1,4 +1,4 @@
-package org.minillm.core.random;
+package org.minillm.core.tensor;
 
 import static java.util.Objects.requireNonNull;
 

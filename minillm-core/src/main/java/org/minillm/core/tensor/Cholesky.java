@@ -1,7 +1,6 @@
-package org.minillm.core.linalg;
+package org.minillm.core.tensor;
 
 import static com.google.common.base.Preconditions.checkArgument;
-import static java.util.Objects.requireNonNull;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
@@ -10,10 +9,8 @@ import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import org.minillm.core.tensor.HostMemory;
 
 /**
  * The factor L of a symmetric positive definite matrix A = L L^T, in double, and what it solves.
@@ -22,15 +19,10 @@ import org.minillm.core.tensor.HostMemory;
  * 4.2). The factor has a result for every positive definite matrix and none for any other, within
  * rounding.
  */
-public final class Cholesky implements AutoCloseable {
+final class Cholesky implements Factor {
 
   /** Large enough that products dominate, small enough that the work in Java is nothing. */
   static final int BLOCK = 96;
-
-  private static final double RISE = 10;
-
-  /** Of the mean diagonal: above rounding in double, below what a fit would notice. */
-  private static final double LEAST_RISE = 1e-10;
 
   private final NDManager manager;
   private final int size;
@@ -46,27 +38,18 @@ public final class Cholesky implements AutoCloseable {
     NDScope.unregister(factor);
   }
 
-  /**
-   * Factors a matrix.
-   *
-   * @param matrix FLOAT64, (n, n), symmetric; left as it is
-   * @return the factor, with n x n x 8 bytes of its own; to be closed; empty where the matrix is
-   *     not positive definite
-   */
-  public static Optional<Cholesky> of(NDArray matrix) {
-    requireNonNull(matrix, "matrix");
+  /** As {@link Kernels#factor}. */
+  static Optional<Factor> of(NDArray matrix, double[] ridge) {
     Shape shape = matrix.getShape();
     checkArgument(
         matrix.getDataType() == DataType.FLOAT64
             && shape.dimension() == 2
-            && shape.get(0) == shape.get(1),
-        "a matrix %s of %s, expected a square one of float64",
+            && shape.get(0) == shape.get(1)
+            && shape.get(0) == ridge.length,
+        "a matrix %s of %s with a ridge of %s, expected a square one of float64",
         shape,
-        matrix.getDataType());
-    return of(matrix, new double[Math.toIntExact(shape.get(0))]);
-  }
-
-  private static Optional<Cholesky> of(NDArray matrix, double[] ridge) {
+        matrix.getDataType(),
+        ridge.length);
     Cholesky cholesky = new Cholesky(matrix.getManager().newSubManager(), matrix);
     cholesky.addToDiagonal(ridge);
     if (cholesky.factorise()) {
@@ -81,37 +64,6 @@ public final class Cholesky implements AutoCloseable {
       scope.suppressNotUsedWarning();
       NDIndex everyNextRowAndColumn = new NDIndex().addSliceDim(0, (long) size * size, size + 1L);
       factor.reshape(-1).get(everyNextRowAndColumn).addi(manager.create(ridge));
-    }
-  }
-
-  /**
-   * Factors A + diag(ridge). Where that is not positive definite for rounding (dead channels, fewer
-   * tokens than channels), the ridge rises tenfold, and at least by a part of the mean diagonal,
-   * until it is.
-   *
-   * @param matrix A, FLOAT64, (n, n), symmetric and positive semidefinite; left as it is
-   * @param ridge n numbers, none negative
-   * @return the factor, to be closed
-   * @throws NotFiniteException if the matrix holds a number that is not finite
-   */
-  public static Cholesky ofRidged(NDArray matrix, double[] ridge) {
-    requireNonNull(matrix, "matrix");
-    requireNonNull(ridge, "ridge");
-    double mean = matrix.diagonal().mean().getDouble();
-    if (!Double.isFinite(mean)) {
-      throw new NotFiniteException("the second moments of the activations are not finite");
-    }
-    double[] rising = ridge.clone();
-    // a matrix of zeros alone has the factor 1
-    double least = mean > 0 ? LEAST_RISE * mean : 1;
-    while (true) {
-      Optional<Cholesky> factor = of(matrix, rising);
-      if (factor.isPresent()) {
-        return factor.get();
-      }
-      double floor = least;
-      Arrays.setAll(rising, i -> Math.max(RISE * rising[i], floor));
-      least *= RISE;
     }
   }
 
@@ -147,12 +99,7 @@ public final class Cholesky implements AutoCloseable {
     return of.get(index(fromRow, toRow, fromColumn, toColumn));
   }
 
-  /**
-   * Solves A X = B.
-   *
-   * @param rightSides B, FLOAT64, (n, m)
-   * @return X, FLOAT64, (n, m), a new array on the manager of {@code rightSides}
-   */
+  @Override
   public NDArray solve(NDArray rightSides) {
     NDArray solution = forward(rightSides);
     int columns = Math.toIntExact(solution.getShape().get(1));
@@ -193,11 +140,7 @@ public final class Cholesky implements AutoCloseable {
     return solution;
   }
 
-  /**
-   * Returns the diagonal of the inverse of A.
-   *
-   * @return n numbers
-   */
+  @Override
   public double[] inverseDiagonal() {
     // A^-1 = L^-T L^-1: its diagonal is the sums of squares of the columns of L^-1
     double[] diagonal = new double[size];
@@ -211,11 +154,7 @@ public final class Cholesky implements AutoCloseable {
     return diagonal;
   }
 
-  /**
-   * Returns the inverse of A.
-   *
-   * @return FLOAT64, (n, n), owned by this factor; the caller may close it before
-   */
+  @Override
   public NDArray inverse() {
     try (NDScope scope = new NDScope()) {
       scope.suppressNotUsedWarning();
@@ -245,7 +184,6 @@ public final class Cholesky implements AutoCloseable {
     return solution;
   }
 
-  /** Frees the factor. */
   @Override
   public void close() {
     manager.close();

@@ -1,6 +1,4 @@
-package org.minillm.core.calibration;
-
-import static java.util.Objects.requireNonNull;
+package org.minillm.core.tensor;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
@@ -8,23 +6,12 @@ import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 
-/**
- * A sum over tokens of products, A^T B, such as X^T X of the inputs of a layer. Products are made
- * in float32 one micro-batch at a time, the sum over the micro-batches runs in double.
- */
-public final class SecondMoments implements AutoCloseable {
+/** Second moments by the engine's products. */
+final class EngineMoments implements SecondMoments {
 
   private final NDArray sum;
 
-  /**
-   * Begins a sum.
-   *
-   * @param rows columns of A
-   * @param columns columns of B
-   * @param owner where rows x columns x 8 bytes hang
-   */
-  public SecondMoments(long rows, long columns, NDManager owner) {
-    requireNonNull(owner, "owner");
+  EngineMoments(long rows, long columns, NDManager owner) {
     try (NDScope scope = new NDScope()) {
       scope.suppressNotUsedWarning();
       sum = owner.zeros(new Shape(rows, columns), DataType.FLOAT64);
@@ -32,12 +19,7 @@ public final class SecondMoments implements AutoCloseable {
     }
   }
 
-  /**
-   * Adds tokens.
-   *
-   * @param a FLOAT32, (…, rows)
-   * @param b FLOAT32, (…, columns), of as many tokens
-   */
+  @Override
   public void add(NDArray a, NDArray b) {
     try (NDScope scope = new NDScope()) {
       scope.suppressNotUsedWarning();
@@ -49,16 +31,11 @@ public final class SecondMoments implements AutoCloseable {
     }
   }
 
-  /**
-   * Returns the sum.
-   *
-   * @return FLOAT64, (rows, columns), owned by this; later tokens are added to it
-   */
+  @Override
   public NDArray sum() {
     return sum;
   }
 
-  /** Frees the matrix. */
   @Override
   public void close() {
     sum.close();

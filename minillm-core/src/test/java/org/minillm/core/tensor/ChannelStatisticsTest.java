@@ -1,4 +1,4 @@
-package org.minillm.core.calibration;
+package org.minillm.core.tensor;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -10,7 +10,6 @@ import ai.djl.ndarray.types.Shape;
 import java.nio.FloatBuffer;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
-import org.minillm.core.random.CounterRng;
 
 class ChannelStatisticsTest {
 
