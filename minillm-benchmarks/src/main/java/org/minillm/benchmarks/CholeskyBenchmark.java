@@ -4,7 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import java.util.Arrays;
-import org.minillm.core.linalg.Cholesky;
+import org.minillm.core.tensor.Factor;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.Level;
 import org.openjdk.jmh.annotations.Param;
@@ -36,13 +36,13 @@ public class CholeskyBenchmark extends KernelBenchmark {
   /** Factors the matrix. */
   @Benchmark
   public void factor() {
-    Cholesky.ofRidged(matrix, ridge).close();
+    kernels.ridged(matrix, ridge).close();
   }
 
   /** Factors it and solves for all outputs. */
   @Benchmark
   public void factorAndSolve() {
-    try (Cholesky factor = Cholesky.ofRidged(matrix, ridge)) {
+    try (Factor factor = kernels.ridged(matrix, ridge)) {
       factor.solve(right).close();
     }
   }

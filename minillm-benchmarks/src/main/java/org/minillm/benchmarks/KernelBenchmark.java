@@ -2,6 +2,8 @@ package org.minillm.benchmarks;
 
 import ai.djl.ndarray.NDManager;
 import java.util.concurrent.TimeUnit;
+import org.minillm.core.tensor.Compute;
+import org.minillm.core.tensor.Kernels;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
 import org.openjdk.jmh.annotations.Level;
@@ -22,8 +24,11 @@ import org.openjdk.jmh.annotations.Warmup;
 @Fork(1)
 public abstract class KernelBenchmark {
 
+  /** What is measured. */
+  protected final Kernels kernels = Compute.cpu().kernels();
+
   /** Where all arrays hang. */
-  protected final NDManager manager = NDManager.newBaseManager();
+  protected final NDManager manager = Compute.cpu().newManager();
 
   /** Frees the memory. */
   @TearDown(Level.Trial)

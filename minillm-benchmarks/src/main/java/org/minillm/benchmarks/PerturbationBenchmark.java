@@ -34,6 +34,6 @@ public class PerturbationBenchmark extends KernelBenchmark {
   /** The perturbed copy. */
   @Benchmark
   public void perturb() {
-    new Perturbation(1, direction).perturbed("weight", weight, 1e-3, manager).close();
+    new Perturbation(1, direction).perturbed("weight", weight, 1e-3, kernels, manager).close();
   }
 }

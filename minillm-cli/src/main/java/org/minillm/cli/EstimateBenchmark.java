@@ -1,6 +1,5 @@
 package org.minillm.cli;
 
-import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import com.google.common.base.Stopwatch;
@@ -22,12 +21,8 @@ import org.minillm.core.calibration.Evidence;
 import org.minillm.core.calibration.GradientEstimate;
 import org.minillm.core.calibration.GradientEstimator;
 import org.minillm.core.calibration.GradientRequest;
-import org.minillm.core.calibration.JavaScoreBackend;
-import org.minillm.core.calibration.ScoreBackend;
-import org.minillm.core.calibration.ScoreTerms;
 import org.minillm.core.journal.Journal;
 import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.FloatView;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.LayerWeights;
 import org.minillm.core.model.MemoryForecast;
@@ -35,6 +30,8 @@ import org.minillm.core.model.PassListener;
 import org.minillm.core.model.PassRunner;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.TensorSlice;
+import org.minillm.core.tensor.HostMemory;
+import org.minillm.core.tensor.Reduction;
 import org.minillm.criteria.Backprop;
 
 /**
@@ -53,7 +50,6 @@ final class EstimateBenchmark implements AutoCloseable {
   private final CalibrationSet data;
   private final PassListener listener;
   private final GradientEstimate truth;
-  private final ScoreBackend backend = new JavaScoreBackend();
 
   /**
    * An estimator that is asked for in one word.
@@ -141,11 +137,11 @@ final class EstimateBenchmark implements AutoCloseable {
     double[] estimated = new double[group.units()];
     double[] exact = new double[group.units()];
     for (TensorSlice slice : group.slices()) {
-      try (NDManager scratch = NDManager.newBaseManager(Device.cpu(), CausalLm.ENGINE)) {
+      try (NDManager scratch = model.compute().newManager()) {
         NDArray weight = weights.read(slice.tensor(), scratch);
         NDArray gradient = truth.gradient(slice.tensor(), weight.getShape(), scratch).orElseThrow();
         Optional<NDArray> guess = estimate.gradient(slice.tensor(), weight.getShape(), scratch);
-        guess.ifPresent(array -> cosine.add(FloatView.of(array), FloatView.of(gradient)));
+        guess.ifPresent(array -> cosine.add(HostMemory.floats(array), HostMemory.floats(gradient)));
         addScores(estimated, slice, weight, guess.orElse(null));
         addScores(exact, slice, weight, gradient);
       }
@@ -157,8 +153,7 @@ final class EstimateBenchmark implements AutoCloseable {
   private void addScores(
       double[] scores, TensorSlice slice, NDArray weight, @Nullable NDArray gradient) {
     double[] sums =
-        backend.reduce(
-            new ScoreTerms(slice, weight, gradient, null, 1), ScoreBackend.Reduction.SUM);
+        model.compute().kernels().reduce(slice.terms(weight).gradient(gradient), Reduction.SUM);
     for (int unit = 0; unit < scores.length; unit++) {
       scores[unit] += sums[unit];
     }

@@ -62,7 +62,7 @@ final class MeasureOptions {
       paramLabel = "NAME",
       defaultValue = "java",
       description =
-          "Where the arithmetic of scores runs: java, or nd4j where minillm-nd4j and a backend of"
+          "What sums, solves and draws: java, or nd4j where minillm-nd4j and a backend of"
               + " ND4J's own are on the class path.")
   String backend = "";
 

@@ -9,7 +9,6 @@ import java.util.Objects;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.calibration.CalibrationSet;
-import org.minillm.core.calibration.ScoreBackend;
 import org.minillm.core.checkpoint.CheckpointWriter;
 import org.minillm.core.files.TargetFile;
 import org.minillm.core.journal.JournalFolder;
@@ -19,6 +18,8 @@ import org.minillm.core.pruning.PruningPlan;
 import org.minillm.core.pruning.PruningRecipe;
 import org.minillm.core.pruning.PruningReport;
 import org.minillm.core.pruning.StructuredPruner;
+import org.minillm.core.tensor.Compute;
+import org.minillm.core.tensor.Kernels;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -93,7 +94,7 @@ final class PruneCommand implements Callable<Integer> {
     requireTarget();
     PruningRecipe recipe = new RecipeChoice(spec, measure).recipe(restore, target.allocation);
     StructuredPruner.Builder builder =
-        recipe.pruner(target.asTarget()).backend(backend()).export(form.export()).overwrite(force);
+        recipe.pruner(target.asTarget()).export(form.export()).overwrite(force);
     checkTargets();
     JsonReport report = withJournal(builder, recipe);
     if (speed && out != null) {
@@ -130,9 +131,10 @@ final class PruneCommand implements Callable<Integer> {
 
   private JsonReport prune(StructuredPruner.Builder builder, PruningRecipe recipe)
       throws IOException {
+    Compute compute = Compute.cpu().with(kernels());
     RunCost cost = RunCost.start();
     try (CliProgress progress = CliProgress.on(spec.commandLine().getErr());
-        CausalLm lm = CausalLm.open(model, memory.budget())) {
+        CausalLm lm = CausalLm.open(model, memory.budget(), compute)) {
       StructuredPruner pruner = builder.listener(progress).build();
       CalibrationSet data = pruner.readsText() ? calibration.read(lm, recipe) : null;
       long forecast =
@@ -157,9 +159,9 @@ final class PruneCommand implements Callable<Integer> {
     }
   }
 
-  private ScoreBackend backend() {
+  private Kernels kernels() {
     try {
-      return Plugins.named(ScoreBackend.class, measure.backend);
+      return Plugins.named(Kernels.class, measure.backend);
     } catch (IllegalArgumentException e) {
       throw usage("Invalid value for option '--backend': " + e.getMessage());
     }

@@ -19,7 +19,7 @@ import org.minillm.core.files.JsonNode;
 import org.minillm.core.model.Architecture;
 import org.minillm.core.model.PassListener;
 import org.minillm.core.plugin.Plugins;
-import org.minillm.core.random.CounterRng;
+import org.minillm.core.tensor.CounterRng;
 
 /**
  * A checkpoint of random weights in bfloat16 with the shapes of any config.json, to try at scale

@@ -1,6 +1,5 @@
 package org.minillm.cli;
 
-import ai.djl.Device;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import com.google.common.base.Throwables;
@@ -37,6 +36,7 @@ import org.minillm.core.pruning.ModelFingerprint;
 import org.minillm.core.pruning.PruningPlan;
 import org.minillm.core.pruning.PruningTarget;
 import org.minillm.core.pruning.StructuredPruner;
+import org.minillm.core.tensor.Compute;
 import org.minillm.criteria.RandomCriterion;
 import picocli.CommandLine;
 import picocli.CommandLine.ExitCode;
@@ -217,7 +217,7 @@ final class FuzzTargets {
   private Path journal(String name) throws IOException {
     Path folder = folder(name).resolve("journal");
     try (JournalFolder journal = JournalFolder.open(folder, RUN, Duration.ZERO);
-        NDManager manager = NDManager.newBaseManager(Device.cpu(), CausalLm.ENGINE)) {
+        NDManager manager = Compute.cpu().newManager()) {
       JsonObject findings = new JsonObject();
       findings.addProperty("loss", 1.25);
       ArraySource streams = ArraySource.of(List.of(manager.ones(new Shape(2, 3))));
@@ -377,7 +377,7 @@ final class FuzzTargets {
 
   private static void open(Path folder) throws IOException {
     try (Checkpoint checkpoint = Checkpoint.open(folder);
-        NDManager owner = NDManager.newBaseManager(Device.cpu(), CausalLm.ENGINE)) {
+        NDManager owner = Compute.cpu().newManager()) {
       for (TensorInfo tensor : checkpoint.tensors().values()) {
         if (tensor.type().isReadable()) {
           checkpoint.read(tensor.name(), owner);

@@ -1,6 +1,6 @@
 package org.minillm.criteria;
 
-import org.minillm.core.calibration.ScoreBackend.Reduction;
+import org.minillm.core.tensor.Reduction;
 
 /** How the scores of all weights of a unit, over all slices of its group, become one. */
 public enum Aggregation {
@@ -13,7 +13,7 @@ public enum Aggregation {
   /** The largest of them. */
   MAX;
 
-  /** How the backend is to reduce the weights of one slice. */
+  /** How the kernels are to reduce the weights of one slice. */
   Reduction reduction() {
     return this == MAX ? Reduction.MAX : Reduction.SUM;
   }

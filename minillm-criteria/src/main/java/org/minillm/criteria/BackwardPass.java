@@ -1,6 +1,5 @@
 package org.minillm.criteria;
 
-import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
@@ -26,6 +25,7 @@ import org.minillm.core.model.ResidualStream;
 import org.minillm.core.model.TokenLayout;
 import org.minillm.core.model.WeightSource;
 import org.minillm.core.model.WeightTransform;
+import org.minillm.core.tensor.HostMemory;
 
 /**
  * One micro-batch forward and, block after block, backward. The loss of a window is the mean of
@@ -165,8 +165,8 @@ final class BackwardPass {
     }
   }
 
-  private static GradientCollector collector() {
-    return Engine.getEngine(CausalLm.ENGINE).newGradientCollector();
+  private GradientCollector collector() {
+    return model.compute().newGradientCollector();
   }
 
   /** A handle of the same memory with a gradient of its own: the array itself never has one. */
@@ -199,7 +199,8 @@ final class BackwardPass {
     }
 
     void addTo(GradientSums sums) {
-      gates.forEach((group, gate) -> sums.addGates(group, gate.getGradient().toFloatArray()));
+      gates.forEach(
+          (group, gate) -> sums.addGates(group, HostMemory.floatArray(gate.getGradient())));
     }
   }
 }

@@ -9,12 +9,11 @@ import java.util.Map;
 import java.util.Set;
 import org.minillm.core.calibration.BlockEvidence;
 import org.minillm.core.calibration.Evidence;
-import org.minillm.core.calibration.ScoreBackend.Reduction;
-import org.minillm.core.calibration.ScoreTerms;
 import org.minillm.core.calibration.TokenWeights;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.TensorSlice;
 import org.minillm.core.pruning.ImportanceCriterion;
+import org.minillm.core.tensor.Reduction;
 
 /**
  * What a unit adds to the residual stream: {@code sum_t w_t x_tj^2 * ||W_:j||^2}, x_j the input
@@ -61,7 +60,8 @@ public record Energy(TokenWeights tokens) implements ImportanceCriterion {
     TensorSlice consumer = group.consumer();
     double[] norms = evidence.inputs(consumer, tokens).norms();
     return evidence
-        .backend()
-        .reduce(new ScoreTerms(consumer, evidence.weight(consumer), null, norms, 2), Reduction.SUM);
+        .kernels()
+        .reduce(
+            consumer.terms(evidence.weight(consumer)).inputNorms(norms).exponent(2), Reduction.SUM);
   }
 }

@@ -5,13 +5,12 @@ import java.io.IOException;
 import java.util.Arrays;
 import java.util.Set;
 import org.minillm.core.calibration.BlockEvidence;
-import org.minillm.core.calibration.ChannelStatistics;
 import org.minillm.core.calibration.Evidence;
-import org.minillm.core.calibration.ScoreBackend.Reduction;
-import org.minillm.core.calibration.ScoreTerms;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.TensorSlice;
 import org.minillm.core.pruning.ImportanceCriterion;
+import org.minillm.core.tensor.ChannelStatistics;
+import org.minillm.core.tensor.Reduction;
 
 /**
  * The fluctuation of FLAP (An et al., arXiv 2312.11983): {@code Var(x_j) * ||W_:j||^2}, x_j the
@@ -42,9 +41,9 @@ public record Flap() implements ImportanceCriterion {
     Arrays.setAll(deviations, channel -> Math.sqrt(inputs.variance(channel)));
     double[] scores =
         evidence
-            .backend()
+            .kernels()
             .reduce(
-                new ScoreTerms(consumer, evidence.weight(consumer), null, deviations, 2),
+                consumer.terms(evidence.weight(consumer)).inputNorms(deviations).exponent(2),
                 Reduction.SUM);
     return WeightScore.requireFinite(scores, group);
   }

@@ -10,9 +10,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
 import org.minillm.core.model.BlockTap;
-import org.minillm.core.model.FloatView;
 import org.minillm.core.model.PruningGroup;
-import org.minillm.core.random.CounterRng;
+import org.minillm.core.tensor.CounterRng;
+import org.minillm.core.tensor.HostMemory;
 
 /**
  * Multiplies what the units of some groups hand on by 1 + step z: z is a sign for every window and
@@ -44,11 +44,14 @@ final class GateNoise implements BlockTap {
     long windows = input.getShape().get(0);
     long first = windowsSeen.merge(group, windows, Long::sum) - windows;
     NDArray gates = input.getManager().zeros(Gates.shape(windows, group));
-    FloatBuffer factors = FloatView.of(gates);
-    fillSigns(factors, seed, group, first);
-    for (int i = 0; i < factors.remaining(); i++) {
-      factors.put(i, (float) (1 + step * factors.get(i)));
-    }
+    HostMemory.fill(
+        gates,
+        factors -> {
+          fillSigns(factors, seed, group, first);
+          for (int i = 0; i < factors.remaining(); i++) {
+            factors.put(i, (float) (1 + step * factors.get(i)));
+          }
+        });
     return Gates.apply(input, gates, group);
   }
 

@@ -25,7 +25,7 @@ import org.minillm.core.model.LossPass;
 import org.minillm.core.model.PassRunner;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.WeightTransform;
-import org.minillm.core.random.CounterRng;
+import org.minillm.core.tensor.CounterRng;
 
 /**
  * Simultaneous perturbation of gates: what unit u hands to its consumer is multiplied by 1 +

@@ -12,9 +12,9 @@ import java.util.List;
 import java.util.Optional;
 import org.minillm.core.calibration.GateGradient;
 import org.minillm.core.calibration.GradientEstimate;
-import org.minillm.core.linalg.NotFiniteException;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.PruningGroup;
+import org.minillm.core.tensor.NotFiniteException;
 
 /**
  * Gradients of gates by simultaneous perturbation, kept as a seed and a slope a window for each

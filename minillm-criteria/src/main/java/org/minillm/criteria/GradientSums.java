@@ -2,7 +2,6 @@ package org.minillm.criteria;
 
 import static com.google.common.collect.ImmutableMap.toImmutableMap;
 
-import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
@@ -30,7 +29,7 @@ import org.minillm.core.model.TensorSlice;
  */
 final class GradientSums implements GradientEstimate {
 
-  private final NDManager owner = NDManager.newBaseManager(Device.cpu(), CausalLm.ENGINE);
+  private final NDManager owner;
   private final Map<String, NDArray> weights = new HashMap<>();
   private final ImmutableMap<String, PruningGroup> gated;
   private final Map<GroupId, GateSums> gates = new HashMap<>();
@@ -41,6 +40,7 @@ final class GradientSums implements GradientEstimate {
 
   /** Begins at zero. */
   GradientSums(CausalLm model, GradientRequest request) {
+    owner = model.compute().newManager();
     for (PruningGroup group : model.groups(request.kinds(Evidence.GRADIENT))) {
       for (TensorSlice slice : group.slices()) {
         weights.computeIfAbsent(

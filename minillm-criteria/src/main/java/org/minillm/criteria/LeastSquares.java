@@ -10,8 +10,10 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import org.minillm.core.calibration.TokenWeights;
-import org.minillm.core.linalg.Cholesky;
 import org.minillm.core.pruning.Restoration;
+import org.minillm.core.tensor.Factor;
+import org.minillm.core.tensor.HostMemory;
+import org.minillm.core.tensor.Kernels;
 
 /**
  * Ridge least squares on the correction of a consumer: with X the inputs that stay, R what is
@@ -141,14 +143,15 @@ public record LeastSquares(
   public Correction correction(Moments moments) {
     Intercept intercept = moments.intercept();
     if (intercept == null) {
-      return solve(moments.inputs(), moments.residuals());
+      return solve(moments.inputs(), moments.residuals(), moments.kernels());
     }
     // with a bias beside it the weight is fitted to deviations from the means
     NDArray meanInputs = intercept.inputs().div(intercept.tokens());
     Correction slope =
         solve(
             moments.inputs().sub(intercept.inputs().transpose().matMul(meanInputs)),
-            moments.residuals().sub(intercept.residuals().transpose().matMul(meanInputs)));
+            moments.residuals().sub(intercept.residuals().transpose().matMul(meanInputs)),
+            moments.kernels());
     NDArray meanResiduals = intercept.residuals().div(intercept.tokens());
     return new Correction(
         slope.weight(),
@@ -156,11 +159,11 @@ public record LeastSquares(
         slope.freedom());
   }
 
-  private Correction solve(NDArray inputs, NDArray residuals) {
-    double[] ridge = inputs.diagonal().toDoubleArray();
+  private Correction solve(NDArray inputs, NDArray residuals, Kernels kernels) {
+    double[] ridge = HostMemory.doubleArray(inputs.diagonal());
     double share = lambda * Arrays.stream(ridge).average().orElse(0);
     Arrays.fill(ridge, share);
-    try (Cholesky factor = Cholesky.ofRidged(inputs, ridge)) {
+    try (Factor factor = kernels.ridged(inputs, ridge)) {
       // (X^T X + ridge) C^T = (R^T X)^T
       NDArray weight = factor.solve(residuals.transpose()).transpose();
       return new Correction(weight, null, noise == 0 ? 0 : freedom(factor, share));
@@ -168,7 +171,7 @@ public record LeastSquares(
   }
 
   /** tr(H (H + ridge)^-1) = n - ridge tr((H + ridge)^-1). */
-  private static double freedom(Cholesky factor, double ridge) {
+  private static double freedom(Factor factor, double ridge) {
     double[] inverse = factor.inverseDiagonal();
     return inverse.length - ridge * Arrays.stream(inverse).sum();
   }

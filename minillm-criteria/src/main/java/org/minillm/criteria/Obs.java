@@ -12,15 +12,15 @@ import java.util.Map;
 import java.util.Set;
 import org.minillm.core.calibration.BlockEvidence;
 import org.minillm.core.calibration.Evidence;
-import org.minillm.core.calibration.ScoreBackend;
-import org.minillm.core.calibration.ScoreBackend.Reduction;
-import org.minillm.core.calibration.ScoreTerms;
 import org.minillm.core.calibration.TokenWeights;
-import org.minillm.core.linalg.Cholesky;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.TensorSlice;
 import org.minillm.core.pruning.ImportanceCriterion;
+import org.minillm.core.tensor.Factor;
+import org.minillm.core.tensor.HostMemory;
+import org.minillm.core.tensor.Kernels;
+import org.minillm.core.tensor.Reduction;
 
 /**
  * Structured optimal brain surgeon (Hassibi and Stork 1993; Kurtic et al., arXiv 2302.04089), in
@@ -118,40 +118,43 @@ public record Obs(double damping, Ridge ridge, TokenWeights tokens, int rounds)
     TensorSlice consumer = group.consumer();
     NDArray moments = evidence.secondMoments(consumer, tokens);
     NDArray weight = evidence.weight(consumer);
-    try (Cholesky factor = Cholesky.ofRidged(moments, damped(moments))) {
+    Kernels kernels = evidence.kernels();
+    try (Factor factor = kernels.ridged(moments, damped(moments))) {
       if (rounds == 1 && consumer.width() == 1) {
         // the diagonal alone takes no second matrix
-        return errors(consumer, weight, factor.inverseDiagonal(), evidence.backend());
+        return errors(consumer, weight, factor.inverseDiagonal(), kernels);
       }
       try (NDArray inverse = factor.inverse()) {
-        SurgeonRounds.Costs costs = costs(consumer, evidence.backend());
+        SurgeonRounds.Costs costs = costs(consumer, kernels);
         if (rounds == 1) {
           return costs.of(weight, inverse, unit -> false);
         }
-        try (SurgeonRounds surgeon = new SurgeonRounds(inverse, weight, consumer.width())) {
+        try (SurgeonRounds surgeon =
+            new SurgeonRounds(inverse, weight, consumer.width(), kernels)) {
           return surgeon.run(rounds, costs);
         }
       }
     }
   }
 
-  private static SurgeonRounds.Costs costs(TensorSlice consumer, ScoreBackend backend) {
+  private static SurgeonRounds.Costs costs(TensorSlice consumer, Kernels kernels) {
     return consumer.width() == 1
         ? (weight, inverse, gone) ->
-            errors(consumer, weight, inverse.diagonal().toDoubleArray(), backend)
-        : (weight, inverse, gone) -> UnitErrors.of(weight, inverse, consumer.width(), gone);
+            errors(consumer, weight, HostMemory.doubleArray(inverse.diagonal()), kernels)
+        : (weight, inverse, gone) ->
+            UnitErrors.of(weight, inverse, consumer.width(), gone, kernels);
   }
 
   /** The errors of units of one channel. */
   private static double[] errors(
-      TensorSlice consumer, NDArray weight, double[] inverseDiagonal, ScoreBackend backend) {
+      TensorSlice consumer, NDArray weight, double[] inverseDiagonal, Kernels kernels) {
     double[] roots = new double[inverseDiagonal.length];
     Arrays.setAll(roots, j -> 1 / Math.sqrt(inverseDiagonal[j]));
-    return backend.reduce(new ScoreTerms(consumer, weight, null, roots, 2), Reduction.SUM);
+    return kernels.reduce(consumer.terms(weight).inputNorms(roots).exponent(2), Reduction.SUM);
   }
 
   private double[] damped(NDArray moments) {
-    double[] diagonal = moments.diagonal().toDoubleArray();
+    double[] diagonal = HostMemory.doubleArray(moments.diagonal());
     double mean = Arrays.stream(diagonal).average().orElse(0);
     double[] damped = new double[diagonal.length];
     Arrays.setAll(damped, j -> damping * (ridge == Ridge.DIAGONAL ? diagonal[j] : mean));

@@ -5,12 +5,12 @@ import static java.util.Objects.requireNonNull;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import java.nio.FloatBuffer;
-import java.util.stream.IntStream;
-import org.minillm.core.model.FloatView;
-import org.minillm.core.random.CounterRng;
+import java.util.List;
+import org.minillm.core.tensor.CounterRng;
+import org.minillm.core.tensor.Kernels;
+import org.minillm.core.tensor.RandomFill;
 
 /**
  * The direction z of one probe of simultaneous perturbation (SPSA; Spall, IEEE TAC 37, 1992), for
@@ -21,9 +21,6 @@ import org.minillm.core.random.CounterRng;
  * @param direction the law of each element of z
  */
 public record Perturbation(long seed, Direction direction) {
-
-  /** Elements that one task fills; ranges are fixed so that nothing depends on the threads. */
-  private static final int RANGE = 1 << 14;
 
   // Refuses nulls.
   public Perturbation {
@@ -54,10 +51,15 @@ public record Perturbation(long seed, Direction direction) {
     abstract void fill(FloatBuffer target, long seed, long stream, long firstIndex);
   }
 
-  /** What is done with one range of a new array. */
-  @FunctionalInterface
-  interface RangeTask {
-    void run(FloatBuffer range, int firstIndex);
+  /**
+   * Returns the numbers of one tensor.
+   *
+   * @param tensor its name in the checkpoint
+   * @return z by index
+   */
+  public RandomFill of(String tensor) {
+    long stream = CounterRng.stream(tensor);
+    return (target, firstIndex) -> direction.fill(target, seed, stream, firstIndex);
   }
 
   /**
@@ -65,12 +67,13 @@ public record Perturbation(long seed, Direction direction) {
    *
    * @param tensor its name in the checkpoint
    * @param shape its shape
+   * @param kernels make it
    * @param owner where the result hangs
    * @return z, FLOAT32, a new array of that shape
    */
-  public NDArray z(String tensor, Shape shape, NDManager owner) {
-    long stream = CounterRng.stream(tensor);
-    return newArray(shape, owner, (range, first) -> direction.fill(range, seed, stream, first));
+  public NDArray z(String tensor, Shape shape, Kernels kernels, NDManager owner) {
+    requireOnePiece(shape);
+    return kernels.mean(shape, new double[] {1}, List.of(of(tensor)), owner);
   }
 
   /**
@@ -80,57 +83,21 @@ public record Perturbation(long seed, Direction direction) {
    * @param tensor its name in the checkpoint
    * @param weight FLOAT32
    * @param scale SPSA's eps, with its sign
+   * @param kernels make it
    * @param owner where the result hangs
    * @return FLOAT32, a new array of the weight's shape
    */
-  public NDArray perturbed(String tensor, NDArray weight, double scale, NDManager owner) {
-    long stream = CounterRng.stream(tensor);
-    FloatBuffer source = FloatView.of(weight);
-    return newArray(
-        weight.getShape(),
-        owner,
-        (range, first) -> {
-          direction.fill(range, seed, stream, first);
-          for (int i = 0; i < range.remaining(); i++) {
-            range.put(i, (float) (source.get(first + i) + scale * range.get(i)));
-          }
-        });
+  public NDArray perturbed(
+      String tensor, NDArray weight, double scale, Kernels kernels, NDManager owner) {
+    requireOnePiece(weight.getShape());
+    return kernels.perturbed(weight, of(tensor), scale, owner);
   }
 
-  /**
-   * Turns a perturbed copy into that of the opposite direction: float32(2 weight - copy), in double
-   * and in place. The step back is as long as the step that the copy is, rounding included.
-   *
-   * @param copy FLOAT32, of {@link #perturbed}; overwritten
-   * @param weight FLOAT32, the weight that it was made of
-   */
-  static void mirror(NDArray copy, NDArray weight) {
-    FloatBuffer source = FloatView.of(weight);
-    inRanges(
-        FloatView.of(copy),
-        (range, first) -> {
-          for (int i = 0; i < range.remaining(); i++) {
-            range.put(i, (float) (2.0 * source.get(first + i) - range.get(i)));
-          }
-        });
-  }
-
-  /** Makes an array and fills it in parallel, range by range. */
-  static NDArray newArray(Shape shape, NDManager owner, RangeTask task) {
+  /** Refuses what is too large for the memory of one array to be seen from Java. */
+  static void requireOnePiece(Shape shape) {
     checkArgument(
         shape.size() <= Integer.MAX_VALUE / Float.BYTES,
         "a tensor of shape %s takes 2 GiB or more as float32; it cannot be perturbed in one piece",
         shape);
-    NDArray array = owner.create(shape, DataType.FLOAT32);
-    inRanges(FloatView.of(array), task);
-    return array;
-  }
-
-  private static void inRanges(FloatBuffer all, RangeTask task) {
-    int size = all.remaining();
-    IntStream.range(0, (size + RANGE - 1) / RANGE)
-        .parallel()
-        .map(range -> range * RANGE)
-        .forEach(first -> task.run(all.slice(first, Math.min(RANGE, size - first)), first));
   }
 }

@@ -9,7 +9,7 @@ import org.minillm.core.calibration.BlockEvidence;
 import org.minillm.core.calibration.Evidence;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.pruning.ImportanceCriterion;
-import org.minillm.core.random.CounterRng;
+import org.minillm.core.tensor.CounterRng;
 
 /**
  * Uniform random scores in [0, 1): the floor that a criterion must rise above. Looks at nothing; a

@@ -26,7 +26,7 @@ import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.LossPass;
 import org.minillm.core.model.PassRunner;
 import org.minillm.core.model.TensorSlice;
-import org.minillm.core.random.CounterRng;
+import org.minillm.core.tensor.CounterRng;
 import org.minillm.criteria.Perturbation.Direction;
 
 /**
@@ -130,7 +130,8 @@ public record Spsa(int probes, double epsilon, long seed, Direction direction, D
           ImmutableList.copyOf(estimated),
           direction,
           provenance("gradient"),
-          forwardPasses(set.windows().size()));
+          forwardPasses(set.windows().size()),
+          model.compute().kernels());
     }
   }
 
@@ -144,7 +145,8 @@ public record Spsa(int probes, double epsilon, long seed, Direction direction, D
     ForwardPass forward = new ForwardPass(model, name() + "-" + round.get(0));
     for (int probe : round) {
       Perturbation z = new Perturbation(seedOf(probe), direction);
-      TwinWeights weights = new TwinWeights(z, epsilon, perturbed, waiting);
+      TwinWeights weights =
+          new TwinWeights(z, epsilon, perturbed, model.compute().kernels(), waiting);
       List<int[]> windows = windowsOf(probe, set);
       forward.add(windows, weights.plus(), BlockTap.NONE);
       forward.add(windows, weights.minus(), BlockTap.NONE);

@@ -8,11 +8,12 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableMap;
-import java.nio.FloatBuffer;
+import java.util.List;
 import java.util.Optional;
 import org.minillm.core.calibration.GradientEstimate;
-import org.minillm.core.linalg.NotFiniteException;
-import org.minillm.core.random.CounterRng;
+import org.minillm.core.tensor.Kernels;
+import org.minillm.core.tensor.NotFiniteException;
+import org.minillm.core.tensor.RandomFill;
 
 /**
  * The gradient by simultaneous perturbation: {@code g = (1/P) sum_k c_k z_k} over P probes, with
@@ -23,12 +24,14 @@ import org.minillm.core.random.CounterRng;
  * @param direction the law of z
  * @param provenance how the probes were made, for the plan
  * @param forwardPasses what they cost, in passes over the calibration set
+ * @param kernels make the gradients
  */
 public record SpsaEstimate(
     ImmutableList<Probe> probes,
     Perturbation.Direction direction,
     ImmutableMap<String, String> provenance,
-    long forwardPasses)
+    long forwardPasses,
+    Kernels kernels)
     implements GradientEstimate {
 
   // Checks that there is something to average.
@@ -36,6 +39,7 @@ public record SpsaEstimate(
     requireNonNull(probes, "probes");
     requireNonNull(direction, "direction");
     requireNonNull(provenance, "provenance");
+    requireNonNull(kernels, "kernels");
     checkArgument(!probes.isEmpty(), "no probe, expected at least 1");
   }
 
@@ -65,22 +69,10 @@ public record SpsaEstimate(
    */
   @Override
   public Optional<NDArray> gradient(String tensor, Shape shape, NDManager owner) {
-    long stream = CounterRng.stream(tensor);
-    return Optional.of(
-        Perturbation.newArray(shape, owner, (range, first) -> average(range, stream, first)));
-  }
-
-  /** The range holds each z in turn, then the result. */
-  private void average(FloatBuffer range, long stream, int first) {
-    double[] sums = new double[range.remaining()];
-    for (Probe probe : probes) {
-      direction.fill(range, probe.seed(), stream, first);
-      for (int i = 0; i < sums.length; i++) {
-        sums[i] += probe.coefficient() * range.get(i);
-      }
-    }
-    for (int i = 0; i < sums.length; i++) {
-      range.put(i, (float) (sums[i] / probes.size()));
-    }
+    Perturbation.requireOnePiece(shape);
+    double[] coefficients = probes.stream().mapToDouble(Probe::coefficient).toArray();
+    List<RandomFill> directions =
+        probes.stream().map(probe -> new Perturbation(probe.seed(), direction).of(tensor)).toList();
+    return Optional.of(kernels.mean(shape, coefficients, directions, owner));
   }
 }

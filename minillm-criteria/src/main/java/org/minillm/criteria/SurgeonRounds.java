@@ -9,7 +9,8 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
-import org.minillm.core.linalg.Cholesky;
+import org.minillm.core.tensor.Factor;
+import org.minillm.core.tensor.Kernels;
 
 /**
  * Optimal brain surgeon in rounds: the units that cost least go, those that stay are re-fitted, and
@@ -21,6 +22,7 @@ final class SurgeonRounds implements AutoCloseable {
 
   private final NDManager owner;
   private final int width;
+  private final Kernels kernels;
   private final NDArray inverse;
   private NDArray weight;
 
@@ -36,8 +38,10 @@ final class SurgeonRounds implements AutoCloseable {
    * @param inverse G, FLOAT64, (n, n); changed by the rounds
    * @param weight FLOAT32, (out, n); left as it is
    * @param width channels of a unit
+   * @param kernels solve for the channels that go
    */
-  SurgeonRounds(NDArray inverse, NDArray weight, int width) {
+  SurgeonRounds(NDArray inverse, NDArray weight, int width, Kernels kernels) {
+    this.kernels = kernels;
     this.owner = inverse.getManager().newSubManager();
     this.width = width;
     this.inverse = inverse;
@@ -93,7 +97,7 @@ final class SurgeonRounds implements AutoCloseable {
       NDArray block = rows.transpose().get(chosen).duplicate(); // G_BB
       double[] noRidge = new double[channels.length];
       NDArray solved;
-      try (Cholesky factor = Cholesky.ofRidged(block, noRidge)) {
+      try (Factor factor = kernels.ridged(block, noRidge)) {
         solved = factor.solve(rows);
       }
       inverse.subi(rows.transpose().matMul(solved));

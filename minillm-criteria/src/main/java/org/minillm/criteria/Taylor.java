@@ -13,10 +13,10 @@ import java.util.Optional;
 import java.util.Set;
 import org.minillm.core.calibration.BlockEvidence;
 import org.minillm.core.calibration.Evidence;
-import org.minillm.core.model.FloatView;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.TensorSlice;
 import org.minillm.core.pruning.ImportanceCriterion;
+import org.minillm.core.tensor.HostMemory;
 
 /**
  * The first-order Taylor expansion of the loss in the weights of a unit, as LLM-Pruner uses it (Ma
@@ -93,8 +93,8 @@ public record Taylor(Form form) implements ImportanceCriterion {
   private static double[] sums(TensorSlice slice, NDArray weight, Optional<NDArray> gradient) {
     Shape shape = weight.getShape();
     int columns = slice.isBias() ? 1 : (int) shape.get(1);
-    FloatBuffer weights = FloatView.of(weight);
-    Optional<FloatBuffer> gradients = gradient.map(FloatView::of);
+    FloatBuffer weights = HostMemory.floats(weight);
+    Optional<FloatBuffer> gradients = gradient.map(HostMemory::floats);
     double[] sums = new double[(int) shape.get(slice.axis()) / slice.width()];
     for (int i = 0; i < weights.remaining(); i++) {
       int index = slice.axis() == 0 ? i / columns : i % columns;

@@ -6,6 +6,7 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
 import org.minillm.core.model.WeightTransform;
+import org.minillm.core.tensor.Kernels;
 
 /**
  * The weights of the two streams of a probe, W + epsilon z and W - epsilon z. Drawing z takes
@@ -20,6 +21,7 @@ final class TwinWeights {
   private final Perturbation z;
   private final double epsilon;
   private final Set<String> perturbed;
+  private final Kernels kernels;
   private final NDManager waiting;
   private final Map<String, Drawn> drawn = new HashMap<>();
 
@@ -29,12 +31,15 @@ final class TwinWeights {
    * @param z the direction
    * @param epsilon the step
    * @param perturbed names of the tensors that move; the others stay as they are
+   * @param kernels make the copies
    * @param waiting where copies hang between the streams
    */
-  TwinWeights(Perturbation z, double epsilon, Set<String> perturbed, NDManager waiting) {
+  TwinWeights(
+      Perturbation z, double epsilon, Set<String> perturbed, Kernels kernels, NDManager waiting) {
     this.z = z;
     this.epsilon = epsilon;
     this.perturbed = perturbed;
+    this.kernels = kernels;
     this.waiting = waiting;
   }
 
@@ -52,7 +57,7 @@ final class TwinWeights {
     }
     Drawn earlier = drawn.get(tensor);
     if (earlier == null) {
-      NDArray copy = z.perturbed(tensor, weight, step, waiting);
+      NDArray copy = z.perturbed(tensor, weight, step, kernels, waiting);
       drawn.put(tensor, new Drawn(copy, step));
       return copy;
     }
@@ -60,7 +65,7 @@ final class TwinWeights {
       return earlier.copy;
     }
     drawn.remove(tensor);
-    Perturbation.mirror(earlier.copy, weight);
+    kernels.mirror(earlier.copy, weight);
     earlier.copy.attach(owner);
     return earlier.copy;
   }

@@ -7,11 +7,10 @@ import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.calibration.BlockEvidence;
 import org.minillm.core.calibration.Evidence;
-import org.minillm.core.calibration.ScoreBackend.Reduction;
-import org.minillm.core.calibration.ScoreTerms;
-import org.minillm.core.linalg.NotFiniteException;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.TensorSlice;
+import org.minillm.core.tensor.NotFiniteException;
+import org.minillm.core.tensor.Reduction;
 
 /**
  * The one expression behind all criteria that look at weights: {@code |W_ij * g_ij * ||X_j||_2| ^
@@ -46,8 +45,10 @@ record WeightScore(Set<Evidence> terms, int exponent, Aggregation aggregation) {
     double @Nullable [] norms =
         terms.contains(Evidence.INPUT_STATISTICS) ? evidence.inputs(slice).norms() : null;
     return evidence
-        .backend()
-        .reduce(new ScoreTerms(slice, weight, gradient, norms, exponent), aggregation.reduction());
+        .kernels()
+        .reduce(
+            slice.terms(weight).gradient(gradient).inputNorms(norms).exponent(exponent),
+            aggregation.reduction());
   }
 
   private void add(double[] scores, double[] ofSlice) {

@@ -11,12 +11,12 @@ import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
 import org.minillm.core.calibration.Evidence;
 import org.minillm.core.calibration.TokenWeights;
-import org.minillm.core.linalg.NotFiniteException;
 import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.TensorSlice;
 import org.minillm.core.pruning.ImportanceCriterion;
+import org.minillm.core.tensor.NotFiniteException;
 
 class CriteriaTest {
 

@@ -11,11 +11,11 @@ import java.util.List;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
 import org.minillm.core.calibration.GateGradient;
-import org.minillm.core.linalg.NotFiniteException;
 import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.TensorSlice;
+import org.minillm.core.tensor.NotFiniteException;
 
 class GateSpsaEstimateTest {
 

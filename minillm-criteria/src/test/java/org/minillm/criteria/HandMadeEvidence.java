@@ -12,15 +12,15 @@ import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.calibration.BlockEvidence;
-import org.minillm.core.calibration.ChannelStatistics;
 import org.minillm.core.calibration.Evidence;
 import org.minillm.core.calibration.GateGradient;
-import org.minillm.core.calibration.JavaScoreBackend;
-import org.minillm.core.calibration.ScoreBackend;
 import org.minillm.core.calibration.TokenWeights;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.TensorSlice;
 import org.minillm.core.pruning.ImportanceCriterion;
+import org.minillm.core.tensor.ChannelStatistics;
+import org.minillm.core.tensor.Compute;
+import org.minillm.core.tensor.Kernels;
 
 /** A layer whose numbers a test writes down; like the real one it gives only what was asked for. */
 final class HandMadeEvidence implements BlockEvidence, AutoCloseable {
@@ -111,8 +111,8 @@ final class HandMadeEvidence implements BlockEvidence, AutoCloseable {
   }
 
   @Override
-  public ScoreBackend backend() {
-    return new JavaScoreBackend();
+  public Kernels kernels() {
+    return Compute.cpu().kernels();
   }
 
   @Override

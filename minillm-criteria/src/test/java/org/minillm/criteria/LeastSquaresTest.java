@@ -16,13 +16,14 @@ import org.minillm.core.pruning.Restoration;
 import org.minillm.core.pruning.Restoration.Inputs;
 import org.minillm.core.pruning.Restoration.Moments;
 import org.minillm.core.pruning.Restoration.Target;
+import org.minillm.core.tensor.Compute;
 
 class LeastSquaresTest {
 
   /** Systems of two unknowns in double. */
   private static final double TOLERANCE = 1e-12;
 
-  private final NDManager manager = NDManager.newBaseManager();
+  private final NDManager manager = Compute.cpu().newManager();
 
   @AfterEach
   void close() {
@@ -41,7 +42,8 @@ class LeastSquaresTest {
   void theCorrectionSolvesTheRidgeSystem() {
     // GIVEN X^T X = [[3, 1], [1, 1]], whose mean diagonal is 2, R^T X = [[9, 3]] and lambda 0.5:
     // C [[4, 1], [1, 2]] = [9, 3]
-    Moments moments = new Moments(matrix(2, 2, 3, 1, 1, 1), matrix(1, 2, 9, 3), null);
+    Moments moments =
+        new Moments(matrix(2, 2, 3, 1, 1, 1), matrix(1, 2, 9, 3), null, Compute.cpu().kernels());
 
     // WHEN it is solved
     NDArray correction = lambda(0.5).correction(moments).weight();
@@ -55,7 +57,8 @@ class LeastSquaresTest {
   @Test
   void aLargeRidgeLeavesTheWeightsAsTheyAre() {
     // GIVEN the same moments
-    Moments moments = new Moments(matrix(2, 2, 3, 1, 1, 1), matrix(1, 2, 9, 3), null);
+    Moments moments =
+        new Moments(matrix(2, 2, 3, 1, 1, 1), matrix(1, 2, 9, 3), null, Compute.cpu().kernels());
 
     // WHEN the ridge is a million times the moments
     NDArray correction = lambda(1e6).correction(moments).weight();
@@ -71,7 +74,9 @@ class LeastSquaresTest {
 
     // WHEN R = 2 is fitted with hardly a ridge
     NDArray correction =
-        lambda(1e-6).correction(new Moments(inputs, matrix(1, 3, 2, 2, 0), null)).weight();
+        lambda(1e-6)
+            .correction(new Moments(inputs, matrix(1, 3, 2, 2, 0), null, Compute.cpu().kernels()))
+            .weight();
 
     // THEN both live channels give half of it, the dead one nothing
     assertThat(correction.toDoubleArray()).containsExactly(new double[] {1, 1, 0}, within(1e-5));
@@ -81,7 +86,8 @@ class LeastSquaresTest {
   void aBiasTakesTheMeansAndTheWeightTheDeviations() {
     // GIVEN tokens x = 1, 3 with r = 5, 9: r = 3 + 2 x; X^T X = 10, R^T X = 32
     Restoration.Intercept means = new Restoration.Intercept(matrix(1, 1, 4), matrix(1, 1, 14), 2);
-    Moments moments = new Moments(matrix(1, 1, 10), matrix(1, 1, 32), means);
+    Moments moments =
+        new Moments(matrix(1, 1, 10), matrix(1, 1, 32), means, Compute.cpu().kernels());
 
     // WHEN it is fitted with hardly a ridge
     Restoration.Correction correction = lambda(1e-9).correction(moments);
@@ -98,7 +104,9 @@ class LeastSquaresTest {
 
     // WHEN only the bias may change
     Restoration.Correction correction =
-        new BiasCompensation().correction(new Moments(matrix(1, 1, 10), matrix(1, 1, 32), means));
+        new BiasCompensation()
+            .correction(
+                new Moments(matrix(1, 1, 10), matrix(1, 1, 32), means, Compute.cpu().kernels()));
 
     // THEN it is the mean of 5 and 9
     assertThat(correction.weight().toDoubleArray()).containsExactly(0);
@@ -137,7 +145,8 @@ class LeastSquaresTest {
   @Test
   void forNoiseTheDegreesOfFreedomAreTold() {
     // GIVEN H = [[3, 1], [1, 1]] and a ridge of 1: tr((H + 1)^-1) = (2 + 4) / 7
-    Moments moments = new Moments(matrix(2, 2, 3, 1, 1, 1), matrix(1, 2, 9, 3), null);
+    Moments moments =
+        new Moments(matrix(2, 2, 3, 1, 1, 1), matrix(1, 2, 9, 3), null, Compute.cpu().kernels());
     LeastSquares noisy =
         new LeastSquares(0.5, Target.RESIDUAL, TokenWeights.EQUAL, Inputs.PRUNED, 0, 3);
 

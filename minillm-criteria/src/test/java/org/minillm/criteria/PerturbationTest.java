@@ -12,7 +12,8 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ForkJoinPool;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.minillm.core.random.CounterRng;
+import org.minillm.core.tensor.Compute;
+import org.minillm.core.tensor.CounterRng;
 import org.minillm.criteria.Perturbation.Direction;
 
 class PerturbationTest {
@@ -22,7 +23,7 @@ class PerturbationTest {
 
   private static final double EPS = 1e-3;
 
-  private final NDManager manager = NDManager.newBaseManager();
+  private final NDManager manager = Compute.cpu().newManager();
 
   @AfterEach
   void close() {
@@ -31,7 +32,10 @@ class PerturbationTest {
 
   @Test
   void normalDirectionIsThatOfSeedAndTensorName() {
-    assertThat(new Perturbation(5, Direction.NORMAL).z("w", SHAPE, manager).toFloatArray())
+    assertThat(
+            new Perturbation(5, Direction.NORMAL)
+                .z("w", SHAPE, Compute.cpu().kernels(), manager)
+                .toFloatArray())
         .isEqualTo(normal(5, "w"));
   }
 
@@ -41,24 +45,34 @@ class PerturbationTest {
     FloatBuffer expected = FloatBuffer.allocate((int) SHAPE.size());
     CounterRng.fillSigns(expected, 5, CounterRng.stream("w"), 0);
     // THEN
-    assertThat(new Perturbation(5, Direction.SIGNS).z("w", SHAPE, manager).toFloatArray())
+    assertThat(
+            new Perturbation(5, Direction.SIGNS)
+                .z("w", SHAPE, Compute.cpu().kernels(), manager)
+                .toFloatArray())
         .isEqualTo(expected.array());
   }
 
   @Test
   void directionHasTheShapeOfTheTensor() {
-    assertThat(new Perturbation(5, Direction.NORMAL).z("w", SHAPE, manager).getShape())
+    assertThat(
+            new Perturbation(5, Direction.NORMAL)
+                .z("w", SHAPE, Compute.cpu().kernels(), manager)
+                .getShape())
         .isEqualTo(SHAPE);
   }
 
   @Test
   void perturbedWeightIsRoundedToFloatOnce() {
     // GIVEN
-    NDArray weight = new Perturbation(6, Direction.NORMAL).z("some weights", SHAPE, manager);
+    NDArray weight =
+        new Perturbation(6, Direction.NORMAL)
+            .z("some weights", SHAPE, Compute.cpu().kernels(), manager);
     float[] z = normal(5, "w");
     float[] w = weight.toFloatArray();
     // WHEN
-    NDArray perturbed = new Perturbation(5, Direction.NORMAL).perturbed("w", weight, -EPS, manager);
+    NDArray perturbed =
+        new Perturbation(5, Direction.NORMAL)
+            .perturbed("w", weight, -EPS, Compute.cpu().kernels(), manager);
     // THEN
     float[] expected = new float[w.length];
     for (int i = 0; i < w.length; i++) {
@@ -73,7 +87,8 @@ class PerturbationTest {
     // GIVEN
     NDArray weight = manager.ones(SHAPE);
     // WHEN
-    new Perturbation(5, Direction.SIGNS).perturbed("w", weight, 1, manager);
+    new Perturbation(5, Direction.SIGNS)
+        .perturbed("w", weight, 1, Compute.cpu().kernels(), manager);
     // THEN
     assertThat(weight.toFloatArray()).containsOnly(1);
   }
@@ -85,8 +100,11 @@ class PerturbationTest {
       Perturbation perturbation = new Perturbation(5, Direction.SIGNS);
       NDArray weight = manager.ones(new Shape(2, 2));
       // THEN
-      assertThat(perturbation.perturbed("w", weight, 1, owner).getManager()).isSameAs(owner);
-      assertThat(perturbation.z("w", new Shape(2, 2), owner).getManager()).isSameAs(owner);
+      assertThat(
+              perturbation.perturbed("w", weight, 1, Compute.cpu().kernels(), owner).getManager())
+          .isSameAs(owner);
+      assertThat(perturbation.z("w", new Shape(2, 2), Compute.cpu().kernels(), owner).getManager())
+          .isSameAs(owner);
     }
   }
 
@@ -98,7 +116,8 @@ class PerturbationTest {
       ForkJoinPool pool = new ForkJoinPool(threads);
       try {
         // WHEN
-        NDArray z = pool.submit(() -> perturbation.z("w", SHAPE, manager)).get();
+        NDArray z =
+            pool.submit(() -> perturbation.z("w", SHAPE, Compute.cpu().kernels(), manager)).get();
         // THEN
         assertThat(z.toFloatArray()).isEqualTo(normal(5, "w"));
       } finally {
@@ -111,7 +130,8 @@ class PerturbationTest {
   void tensorOfTwoGibibytesIsRejected() {
     assertThatThrownBy(
             () ->
-                new Perturbation(5, Direction.NORMAL).z("w", new Shape(1 << 15, 1 << 14), manager))
+                new Perturbation(5, Direction.NORMAL)
+                    .z("w", new Shape(1 << 15, 1 << 14), Compute.cpu().kernels(), manager))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("(32768, 16384)")
         .hasMessageContaining("2 GiB");
@@ -126,17 +146,20 @@ class PerturbationTest {
   @Test
   void theMirroredCopyIsAsFarOnTheOtherSide() {
     // GIVEN
-    NDArray weight = new Perturbation(6, Direction.NORMAL).z("some weights", SHAPE, manager);
+    NDArray weight =
+        new Perturbation(6, Direction.NORMAL)
+            .z("some weights", SHAPE, Compute.cpu().kernels(), manager);
     Perturbation perturbation = new Perturbation(5, Direction.NORMAL);
-    NDArray copy = perturbation.perturbed("w", weight, EPS, manager);
+    NDArray copy = perturbation.perturbed("w", weight, EPS, Compute.cpu().kernels(), manager);
     float[] there = copy.toFloatArray();
 
     // WHEN
-    Perturbation.mirror(copy, weight);
+    Compute.cpu().kernels().mirror(copy, weight);
 
     // THEN to the bit, and within the rounding of what would be drawn
     float[] back = copy.toFloatArray();
-    float[] drawn = perturbation.perturbed("w", weight, -EPS, manager).toFloatArray();
+    float[] drawn =
+        perturbation.perturbed("w", weight, -EPS, Compute.cpu().kernels(), manager).toFloatArray();
     float[] weights = weight.toFloatArray();
     for (int i = 0; i < weights.length; i++) {
       assertThat(back[i]).isEqualTo((float) (2.0 * weights[i] - there[i]));

@@ -8,7 +8,7 @@ import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.TensorSlice;
-import org.minillm.core.random.CounterRng;
+import org.minillm.core.tensor.CounterRng;
 
 class RandomCriterionTest {
 

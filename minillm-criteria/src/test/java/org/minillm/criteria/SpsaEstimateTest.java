@@ -17,7 +17,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
-import org.minillm.core.linalg.NotFiniteException;
+import org.minillm.core.tensor.Compute;
+import org.minillm.core.tensor.NotFiniteException;
 import org.minillm.criteria.Perturbation.Direction;
 import org.minillm.criteria.SpsaEstimate.Probe;
 
@@ -39,7 +40,7 @@ class SpsaEstimateTest {
   /** Means must lie within this many standard errors; chance alone fails 1 in 1.7 million. */
   private static final double STANDARD_ERRORS = 5;
 
-  private final NDManager manager = NDManager.newBaseManager();
+  private final NDManager manager = Compute.cpu().newManager();
 
   @AfterEach
   void close() {
@@ -69,8 +70,8 @@ class SpsaEstimateTest {
     Perturbation perturbation = new Perturbation(3, Direction.SIGNS);
     NDArray weight = manager.create(W, SHAPE);
     // WHEN
-    NDArray plus = perturbation.perturbed("w", weight, EPS, manager);
-    NDArray minus = perturbation.perturbed("w", weight, -EPS, manager);
+    NDArray plus = perturbation.perturbed("w", weight, EPS, Compute.cpu().kernels(), manager);
+    NDArray minus = perturbation.perturbed("w", weight, -EPS, Compute.cpu().kernels(), manager);
     // THEN
     assertThat((loss(doubles(plus)) - loss(doubles(minus))) / (2 * EPS))
         .isEqualTo(coefficient(z(Direction.SIGNS, 3)));
@@ -103,8 +104,14 @@ class SpsaEstimateTest {
   void gradientIsTheMeanOfCoefficientTimesDirection() {
     // GIVEN more elements than one task fills
     Shape shape = new Shape(3, 9000);
-    float[] first = new Perturbation(1, Direction.NORMAL).z("w", shape, manager).toFloatArray();
-    float[] second = new Perturbation(2, Direction.NORMAL).z("w", shape, manager).toFloatArray();
+    float[] first =
+        new Perturbation(1, Direction.NORMAL)
+            .z("w", shape, Compute.cpu().kernels(), manager)
+            .toFloatArray();
+    float[] second =
+        new Perturbation(2, Direction.NORMAL)
+            .z("w", shape, Compute.cpu().kernels(), manager)
+            .toFloatArray();
     // WHEN
     NDArray gradient =
         estimate(Direction.NORMAL, List.of(new Probe(1, 3), new Probe(2, -0.7)))
@@ -154,11 +161,16 @@ class SpsaEstimateTest {
 
   private static SpsaEstimate estimate(Direction direction, List<Probe> probes) {
     return new SpsaEstimate(
-        ImmutableList.copyOf(probes), direction, ImmutableMap.of("gradient", "spsa"), 2);
+        ImmutableList.copyOf(probes),
+        direction,
+        ImmutableMap.of("gradient", "spsa"),
+        2,
+        Compute.cpu().kernels());
   }
 
   private double[] z(Direction direction, long seed) {
-    try (NDArray z = new Perturbation(seed, direction).z("w", SHAPE, manager)) {
+    try (NDArray z =
+        new Perturbation(seed, direction).z("w", SHAPE, Compute.cpu().kernels(), manager)) {
       return doubles(z);
     }
   }

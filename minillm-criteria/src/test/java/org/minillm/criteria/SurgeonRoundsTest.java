@@ -20,6 +20,7 @@ import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.TensorSlice;
+import org.minillm.core.tensor.Compute;
 
 /** {@link Obs} in rounds. */
 class SurgeonRoundsTest {
@@ -70,7 +71,7 @@ class SurgeonRoundsTest {
     int width = 2;
     int out = 3;
     SplittableRandom random = new SplittableRandom(7);
-    try (NDManager manager = NDManager.newBaseManager();
+    try (NDManager manager = Compute.cpu().newManager();
         HandMadeEvidence evidence = new HandMadeEvidence(1, new Obs())) {
       int channels = units * width;
       NDArray x =

@@ -9,17 +9,19 @@ import java.io.IOException;
 import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.minillm.core.tensor.Compute;
 import org.minillm.criteria.Perturbation.Direction;
 
 class TwinWeightsTest {
 
   private static final double EPS = 1e-3;
 
-  private final NDManager manager = NDManager.newBaseManager();
+  private final NDManager manager = Compute.cpu().newManager();
   private final NDManager waiting = manager.newSubManager();
   private final NDArray weight = manager.ones(new Shape(3, 5));
   private final Perturbation z = new Perturbation(7, Direction.NORMAL);
-  private final TwinWeights twins = new TwinWeights(z, EPS, Set.of("w"), waiting);
+  private final TwinWeights twins =
+      new TwinWeights(z, EPS, Set.of("w"), Compute.cpu().kernels(), waiting);
 
   @AfterEach
   void close() {
@@ -43,7 +45,9 @@ class TwinWeightsTest {
     // THEN it is the same array, its numbers on the other side of the weight's 1
     assertThat(plus).isSameAs(minus);
     float[] forth = plus.toFloatArray();
-    assertThat(back).containsExactly(z.perturbed("w", weight, -EPS, manager).toFloatArray());
+    assertThat(back)
+        .containsExactly(
+            z.perturbed("w", weight, -EPS, Compute.cpu().kernels(), manager).toFloatArray());
     for (int i = 0; i < back.length; i++) {
       assertThat(forth[i]).isEqualTo((float) (2.0 - back[i]));
     }

@@ -17,6 +17,7 @@ import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.TensorSlice;
+import org.minillm.core.tensor.Compute;
 
 /** {@link Obs} of units of several channels, such as heads. */
 class UnitErrorsTest {
@@ -70,7 +71,7 @@ class UnitErrorsTest {
     int channels = units * width;
     double damping = 0.1;
     SplittableRandom random = new SplittableRandom(3);
-    try (NDManager manager = NDManager.newBaseManager();
+    try (NDManager manager = Compute.cpu().newManager();
         HandMadeEvidence evidence = new HandMadeEvidence(1, obs(damping))) {
       NDArray x =
           manager.create(random.doubles(20L * channels, -1, 1).toArray(), new Shape(20, channels));
@@ -135,14 +136,15 @@ class UnitErrorsTest {
   @Test
   void unitsAlreadyGoneAreLeftOut() {
     // GIVEN an inverse of which one unit is zero, as the rounds leave it
-    try (NDManager manager = NDManager.newBaseManager()) {
+    try (NDManager manager = Compute.cpu().newManager()) {
       NDArray inverse =
           manager.create(
               new double[] {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0.5, 0, 0, 0, 0, 0.25}, new Shape(4, 4));
       NDArray weight = manager.create(new float[] {0, 0, 1, 2}, new Shape(1, 4));
 
       // WHEN
-      double[] errors = UnitErrors.of(weight, inverse, 2, unit -> unit == 0);
+      double[] errors =
+          UnitErrors.of(weight, inverse, 2, unit -> unit == 0, Compute.cpu().kernels());
 
       // THEN
       assertThat(errors).containsExactly(new double[] {0, 2 + 16}, within(ROUNDING));

@@ -2,11 +2,11 @@ package org.minillm.examples;
 
 import java.util.Set;
 import org.minillm.core.calibration.BlockEvidence;
-import org.minillm.core.calibration.ChannelStatistics;
 import org.minillm.core.calibration.Evidence;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.TensorSlice;
 import org.minillm.core.pruning.ImportanceCriterion;
+import org.minillm.core.tensor.ChannelStatistics;
 
 /**
  * A unit whose activations hardly vary can go: its score is the variance of the activations that it

@@ -3,7 +3,6 @@ package org.minillm.examples;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
@@ -14,16 +13,16 @@ import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.minillm.core.calibration.BlockEvidence;
-import org.minillm.core.calibration.ChannelStatistics;
 import org.minillm.core.calibration.GateGradient;
-import org.minillm.core.calibration.ScoreBackend;
 import org.minillm.core.calibration.TokenWeights;
-import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.TensorSlice;
 import org.minillm.core.pruning.PruningPlan;
+import org.minillm.core.tensor.ChannelStatistics;
+import org.minillm.core.tensor.Compute;
+import org.minillm.core.tensor.Kernels;
 
 class OwnCriterionTest {
 
@@ -48,7 +47,7 @@ class OwnCriterionTest {
 
   @Test
   void scoreOfAUnitIsTheSumOfItsChannelsVariances() {
-    try (NDManager manager = NDManager.newBaseManager(Device.cpu(), CausalLm.ENGINE)) {
+    try (NDManager manager = Compute.cpu().newManager()) {
       // GIVEN two units of two channels, seen twice: variances 2, 8, 0 and 0.5
       ChannelStatistics inputs = new ChannelStatistics(4);
       inputs.accumulate(
@@ -97,8 +96,8 @@ class OwnCriterionTest {
       }
 
       @Override
-      public ScoreBackend backend() {
-        throw new AssertionError("no backend is needed");
+      public Kernels kernels() {
+        throw new AssertionError("no kernels are needed");
       }
     };
   }

@@ -8,13 +8,12 @@ import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import com.google.common.math.LongMath;
-import java.nio.FloatBuffer;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.model.AttentionCache;
-import org.minillm.core.model.FloatView;
 import org.minillm.core.model.Positions;
 import org.minillm.core.model.TokenLayout;
+import org.minillm.core.tensor.HostMemory;
 
 /**
  * Scaled dot-product attention with a causal mask, for multi-head and grouped-query attention.
@@ -63,18 +62,21 @@ record Attention(
     int columns = layout.before() + layout.length();
     NDArray mask =
         owner.create(new Shape(layout.rows(), 1, 1, end - first, columns), DataType.FLOAT32);
-    FloatBuffer target = FloatView.of(mask);
     float[] line = new float[columns];
-    for (int row = 0; row < layout.rows(); row++) {
-      for (int step = first; step < end; step++) {
-        int own = layout.before() + step;
-        for (int key = 0; key <= own; key++) {
-          line[key] = layout.sees(row, step, key) ? 0 : Float.NEGATIVE_INFINITY;
-        }
-        Arrays.fill(line, own + 1, columns, Float.NEGATIVE_INFINITY);
-        target.put(line);
-      }
-    }
+    HostMemory.fill(
+        mask,
+        target -> {
+          for (int row = 0; row < layout.rows(); row++) {
+            for (int step = first; step < end; step++) {
+              int own = layout.before() + step;
+              for (int key = 0; key <= own; key++) {
+                line[key] = layout.sees(row, step, key) ? 0 : Float.NEGATIVE_INFINITY;
+              }
+              Arrays.fill(line, own + 1, columns, Float.NEGATIVE_INFINITY);
+              target.put(line);
+            }
+          }
+        });
     return mask;
   }
 

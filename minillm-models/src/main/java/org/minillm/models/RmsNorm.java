@@ -4,7 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import java.nio.FloatBuffer;
-import org.minillm.core.model.FloatView;
+import org.minillm.core.tensor.HostMemory;
 
 /** Root mean square layer normalisation (Zhang and Sennrich, arXiv 1910.07467). */
 final class RmsNorm implements Norm {
@@ -43,18 +43,18 @@ final class RmsNorm implements Norm {
    */
   private NDArray ofOneToken(NDArray input) {
     float[] channels = new float[Math.toIntExact(input.size())];
-    FloatView.of(input).get(channels);
+    HostMemory.floats(input).get(channels);
     double squares = 0;
     for (float channel : channels) {
       squares += (double) channel * channel;
     }
     float root = (float) Math.sqrt(squares / channels.length + epsilon);
-    FloatBuffer weights = FloatView.of(weight);
+    FloatBuffer weights = HostMemory.floats(weight);
     for (int i = 0; i < channels.length; i++) {
       channels[i] = channels[i] / root * weights.get(i);
     }
     NDArray result = input.getManager().create(input.getShape(), DataType.FLOAT32);
-    FloatView.of(result).put(channels);
+    HostMemory.fill(result, numbers -> numbers.put(channels));
     return result;
   }
 }

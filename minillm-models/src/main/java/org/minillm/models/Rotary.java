@@ -8,9 +8,9 @@ import ai.djl.ndarray.types.Shape;
 import java.nio.FloatBuffer;
 import java.util.List;
 import java.util.Optional;
-import org.minillm.core.model.FloatView;
 import org.minillm.core.model.Positions;
 import org.minillm.core.model.TokenLayout;
+import org.minillm.core.tensor.HostMemory;
 
 /**
  * Rotary position embedding (Su et al., arXiv 2104.09864) in the layout of Hugging Face: channel i
@@ -110,18 +110,21 @@ final class Rotary implements PositionScheme {
     int half = inverseFrequencies.length;
     NDArray table =
         owner.create(new Shape(layout.rows(), 1, layout.length(), 2L * half), DataType.FLOAT32);
-    FloatBuffer target = FloatView.of(table);
     float[] line = new float[2 * half];
-    for (int[] row : layout.positions()) {
-      for (int position : row) {
-        for (int i = 0; i < half; i++) {
-          float angle = position * inverseFrequencies[i];
-          line[i] = (float) (signedSine ? -Math.sin(angle) : Math.cos(angle));
-          line[i + half] = (float) (signedSine ? Math.sin(angle) : Math.cos(angle));
-        }
-        target.put(line);
-      }
-    }
+    HostMemory.fill(
+        table,
+        target -> {
+          for (int[] row : layout.positions()) {
+            for (int position : row) {
+              for (int i = 0; i < half; i++) {
+                float angle = position * inverseFrequencies[i];
+                line[i] = (float) (signedSine ? -Math.sin(angle) : Math.cos(angle));
+                line[i + half] = (float) (signedSine ? Math.sin(angle) : Math.cos(angle));
+              }
+              target.put(line);
+            }
+          }
+        });
     return table;
   }
 
@@ -144,21 +147,25 @@ final class Rotary implements PositionScheme {
    * which six operations of the engine take several times as long as the arithmetic.
    */
   private static NDArray turnOneToken(NDArray heads, NDArray cosines, NDArray signedSines) {
-    FloatBuffer source = FloatView.of(heads);
-    FloatBuffer cosine = FloatView.of(cosines);
-    FloatBuffer sine = FloatView.of(signedSines);
+    FloatBuffer source = HostMemory.floats(heads);
+    FloatBuffer cosine = HostMemory.floats(cosines);
+    FloatBuffer sine = HostMemory.floats(signedSines);
     NDArray turned = heads.getManager().create(heads.getShape(), DataType.FLOAT32);
-    FloatBuffer target = FloatView.of(turned);
     int width = cosine.capacity();
     int half = width / 2;
-    for (int head = 0; head < source.capacity(); head += width) {
-      for (int i = 0; i < half; i++) {
-        float first = source.get(head + i);
-        float second = source.get(head + half + i);
-        target.put(head + i, first * cosine.get(i) + second * sine.get(i));
-        target.put(head + half + i, second * cosine.get(half + i) + first * sine.get(half + i));
-      }
-    }
+    HostMemory.fill(
+        turned,
+        target -> {
+          for (int head = 0; head < source.capacity(); head += width) {
+            for (int i = 0; i < half; i++) {
+              float first = source.get(head + i);
+              float second = source.get(head + half + i);
+              target.put(head + i, first * cosine.get(i) + second * sine.get(i));
+              target.put(
+                  head + half + i, second * cosine.get(half + i) + first * sine.get(half + i));
+            }
+          }
+        });
     return turned;
   }
 }

@@ -23,7 +23,7 @@ import org.minillm.core.model.BlockTap;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.Positions;
 import org.minillm.core.model.TokenLayout;
-import org.minillm.core.random.CounterRng;
+import org.minillm.core.tensor.CounterRng;
 
 /** Attention a few queries at a time is the attention of all. */
 class AttentionTilesTest {

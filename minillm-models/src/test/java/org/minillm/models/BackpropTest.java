@@ -3,7 +3,6 @@ package org.minillm.models;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
@@ -28,7 +27,6 @@ import org.minillm.core.calibration.GradientEstimate;
 import org.minillm.core.calibration.GradientRequest;
 import org.minillm.core.model.BlockTap;
 import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.FloatView;
 import org.minillm.core.model.ForwardPass;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.LayerWeights;
@@ -38,6 +36,8 @@ import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.ResidualStream;
 import org.minillm.core.model.TensorSlice;
 import org.minillm.core.model.WeightTransform;
+import org.minillm.core.tensor.Compute;
+import org.minillm.core.tensor.HostMemory;
 import org.minillm.criteria.Backprop;
 
 /** Gradients of the engine, block by block, against those of transformers for the whole model. */
@@ -117,7 +117,7 @@ class BackpropTest {
   }
 
   private static double[] doubles(NDArray array) {
-    FloatBuffer values = FloatView.of(array);
+    FloatBuffer values = HostMemory.floats(array);
     double[] doubles = new double[values.remaining()];
     Arrays.setAll(doubles, values::get);
     return doubles;
@@ -128,7 +128,7 @@ class BackpropTest {
     try (Goldens goldens = Goldens.of("llama-gqa-bias");
         Goldens truth = Goldens.of("llama-gqa-bias-gradient");
         CausalLm model = open("llama-gqa-bias");
-        NDManager owner = NDManager.newBaseManager(Device.cpu(), CausalLm.ENGINE);
+        NDManager owner = Compute.cpu().newManager();
         GradientEstimate estimate = estimate(model, set(goldens, "input_ids"), EVERYTHING)) {
       for (String tensor : tensors(model)) {
         assertClose(
@@ -142,7 +142,7 @@ class BackpropTest {
   void sumsOfWeightTimesGradientAreThoseOfTransformers(String name) throws IOException {
     try (Goldens goldens = Goldens.of(name + "-importance");
         CausalLm model = open(name);
-        NDManager owner = NDManager.newBaseManager(Device.cpu(), CausalLm.ENGINE);
+        NDManager owner = Compute.cpu().newManager();
         GradientEstimate estimate = estimate(model, set(goldens, "calibration_ids"), EVERYTHING)) {
       for (PruningGroup group : groups(model)) {
         for (TensorSlice slice : group.slices()) {
@@ -193,7 +193,7 @@ class BackpropTest {
   void theGradientOfAGateIsTheSumOfWeightTimesGradientOverTheConsumer() throws IOException {
     try (Goldens goldens = Goldens.of("llama-gqa-bias");
         CausalLm model = open("llama-gqa-bias");
-        NDManager owner = NDManager.newBaseManager(Device.cpu(), CausalLm.ENGINE);
+        NDManager owner = Compute.cpu().newManager();
         GradientEstimate estimate = estimate(model, set(goldens, "input_ids"), EVERYTHING)) {
       for (PruningGroup group : groups(model)) {
         // GIVEN the gradient of the consumer
@@ -254,7 +254,7 @@ class BackpropTest {
   void theSlopeOfTheLossAlongTheGradientIsItsLength(String name) throws IOException {
     try (Goldens goldens = Goldens.of(name);
         CausalLm model = open(name);
-        NDManager owner = NDManager.newBaseManager(Device.cpu(), CausalLm.ENGINE);
+        NDManager owner = Compute.cpu().newManager();
         GradientEstimate estimate = estimate(model, set(goldens, "input_ids"), EVERYTHING)) {
       // GIVEN the length of the gradient over all prunable weights
       double square = 0;
@@ -297,7 +297,7 @@ class BackpropTest {
   void weightsThatStayInMemoryNeverHaveAGradient() throws IOException {
     try (Goldens goldens = Goldens.of("llama-gqa-bias");
         CausalLm model = open("llama-gqa-bias");
-        NDManager owner = NDManager.newBaseManager(Device.cpu(), CausalLm.ENGINE)) {
+        NDManager owner = Compute.cpu().newManager()) {
       // GIVEN a model that is resident
       assertThat(model.residentLayers()).isEqualTo(2);
 
@@ -319,7 +319,7 @@ class BackpropTest {
   void layersThatAreReadAgainGiveTheSameBits() throws IOException {
     // GIVEN a model that is resident, and one of which no layer stays
     try (Goldens goldens = Goldens.of("llama-gqa-bias");
-        NDManager owner = NDManager.newBaseManager(Device.cpu(), CausalLm.ENGINE);
+        NDManager owner = Compute.cpu().newManager();
         CausalLm resident = open("llama-gqa-bias");
         CausalLm streamed =
             CausalLm.open(TestModels.folder("llama-gqa-bias", temp), new MemoryBudget(1));

@@ -25,7 +25,6 @@ import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.calibration.ChannelStatistics;
 import org.minillm.core.model.BlockTap;
 import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.FloatView;
 import org.minillm.core.model.ForwardPass;
 import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
@@ -37,6 +36,7 @@ import org.minillm.core.pruning.CutTable;
 import org.minillm.core.pruning.MaskedWeights;
 import org.minillm.core.pruning.ModelFingerprint;
 import org.minillm.core.pruning.PruningPlan;
+import org.minillm.core.tensor.HostMemory;
 import org.minillm.models.testing.Passes;
 
 /** What importance scores are made of, against transformers in float64 on tiny-llama. */
@@ -228,14 +228,17 @@ class GoldenImportanceTest {
   private static NDArray scaled(
       NDArray weight, int axis, int from, int to, double factor, NDManager owner) {
     NDArray result = owner.create(weight.getShape(), weight.getDataType());
-    FloatBuffer source = FloatView.of(weight);
-    FloatBuffer target = FloatView.of(result);
+    FloatBuffer source = HostMemory.floats(weight);
     int columns = (int) weight.getShape().get(1);
-    for (int i = 0; i < source.remaining(); i++) {
-      int index = axis == 0 ? i / columns : i % columns;
-      boolean moves = from <= index && index < to;
-      target.put(i, moves ? (float) (source.get(i) * factor) : source.get(i));
-    }
+    HostMemory.fill(
+        result,
+        target -> {
+          for (int i = 0; i < source.remaining(); i++) {
+            int index = axis == 0 ? i / columns : i % columns;
+            boolean moves = from <= index && index < to;
+            target.put(i, moves ? (float) (source.get(i) * factor) : source.get(i));
+          }
+        });
     return result;
   }
 

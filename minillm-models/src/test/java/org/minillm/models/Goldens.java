@@ -1,6 +1,5 @@
 package org.minillm.models;
 
-import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
@@ -10,11 +9,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import org.minillm.core.tensor.Compute;
 
 /** Reference outputs of Hugging Face transformers, read by DJL's reader and not by ours. */
 final class Goldens implements AutoCloseable {
 
-  private final NDManager manager = NDManager.newBaseManager(Device.cpu(), "PyTorch");
+  private final NDManager manager = Compute.cpu().newManager();
   private final NDList arrays;
 
   private Goldens(Path file) throws IOException {

@@ -23,7 +23,6 @@ import org.minillm.core.evaluation.Generation;
 import org.minillm.core.evaluation.LogitsFile;
 import org.minillm.core.evaluation.Perplexity;
 import org.minillm.core.evaluation.Sampling;
-import org.minillm.core.linalg.NotFiniteException;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.PassListener;
@@ -34,6 +33,7 @@ import org.minillm.core.pruning.PruningPlan;
 import org.minillm.core.pruning.PruningTarget;
 import org.minillm.core.pruning.Restoration;
 import org.minillm.core.pruning.StructuredPruner;
+import org.minillm.core.tensor.NotFiniteException;
 
 /** A weight that is not finite is named, whatever the model was to do. */
 class NotFiniteWeightsTest {

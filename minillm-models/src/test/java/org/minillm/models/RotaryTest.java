@@ -15,7 +15,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.minillm.core.model.Positions;
 import org.minillm.core.model.TokenLayout;
-import org.minillm.core.random.CounterRng;
+import org.minillm.core.tensor.CounterRng;
 
 class RotaryTest {
 

@@ -17,7 +17,7 @@ import org.minillm.core.checkpoint.TensorInfo;
 import org.minillm.core.checkpoint.TensorOutput;
 import org.minillm.core.checkpoint.TensorType;
 import org.minillm.core.files.TargetFile;
-import org.minillm.core.random.CounterRng;
+import org.minillm.core.tensor.CounterRng;
 
 /** A tiny model of random weights, to be spoilt and written. */
 final class SpoiltModel {

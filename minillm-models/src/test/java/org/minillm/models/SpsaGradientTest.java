@@ -3,7 +3,6 @@ package org.minillm.models;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import com.google.common.collect.ImmutableList;
@@ -17,10 +16,11 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.calibration.GradientRequest;
 import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.FloatView;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.PassRunner;
 import org.minillm.core.model.TensorSlice;
+import org.minillm.core.tensor.Compute;
+import org.minillm.core.tensor.HostMemory;
 import org.minillm.criteria.Perturbation;
 import org.minillm.criteria.Perturbation.Direction;
 import org.minillm.criteria.Spsa;
@@ -84,8 +84,8 @@ class SpsaGradientTest {
   }
 
   private static double dot(NDArray a, NDArray b) {
-    var left = FloatView.of(a);
-    var right = FloatView.of(b);
+    var left = HostMemory.floats(a);
+    var right = HostMemory.floats(b);
     double sum = 0;
     for (int i = 0; i < left.remaining(); i++) {
       sum += (double) left.get(i) * right.get(i);
@@ -96,7 +96,7 @@ class SpsaGradientTest {
   /** Estimates with every probe on the whole batch, and hands over everything that was measured. */
   private static Measured measure(Direction direction, double epsilon, int probes)
       throws IOException {
-    try (NDManager owner = NDManager.newBaseManager(Device.cpu(), CausalLm.ENGINE);
+    try (NDManager owner = Compute.cpu().newManager();
         Goldens goldens = Goldens.of(MODEL);
         Goldens truth = Goldens.of(MODEL + "-gradient");
         CausalLm model = CausalLm.open(TestModels.folder(MODEL, Path.of("unused")))) {
@@ -145,7 +145,7 @@ class SpsaGradientTest {
         }
         for (int k = 0; k < probes; k++) {
           Perturbation own = new Perturbation(estimate.probes().get(k).seed(), direction);
-          try (NDArray z = own.z(tensor.name(), shape, owner)) {
+          try (NDArray z = own.z(tensor.name(), shape, estimate.kernels(), owner)) {
             measured.trueSlopes[k] += dot(z, tensor.gradient());
           }
         }

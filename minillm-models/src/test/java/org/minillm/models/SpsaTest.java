@@ -3,7 +3,6 @@ package org.minillm.models;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import ai.djl.Device;
 import ai.djl.ndarray.NDManager;
 import com.google.common.collect.ImmutableList;
 import java.io.IOException;
@@ -30,6 +29,7 @@ import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.ResidualStream;
 import org.minillm.core.model.TensorSlice;
 import org.minillm.core.model.WeightTransform;
+import org.minillm.core.tensor.Compute;
 import org.minillm.criteria.Perturbation;
 import org.minillm.criteria.Perturbation.Direction;
 import org.minillm.criteria.Spsa;
@@ -91,7 +91,9 @@ class SpsaTest {
     groups().forEach(group -> group.slices().forEach(slice -> prunable.add(slice.tensor())));
     WeightTransform moved =
         (tensor, weight, owner) ->
-            prunable.contains(tensor) ? z.perturbed(tensor, weight, step, owner) : weight;
+            prunable.contains(tensor)
+                ? z.perturbed(tensor, weight, step, model.compute().kernels(), owner)
+                : weight;
     try (ForwardPass pass = new ForwardPass(model)) {
       ResidualStream stream = pass.add(data.windows(), moved, BlockTap.NONE);
       pass.run();
@@ -137,7 +139,7 @@ class SpsaTest {
     Map<String, float[]> weights = new LinkedHashMap<>();
     for (PruningGroup group : groups()) {
       try (LayerWeights layer = model.layer(group.id().layer());
-          NDManager unused = NDManager.newBaseManager(Device.cpu(), CausalLm.ENGINE)) {
+          NDManager unused = Compute.cpu().newManager()) {
         for (TensorSlice slice : group.slices()) {
           weights.put(slice.tensor(), layer.read(slice.tensor(), unused).toFloatArray());
         }

@@ -1,3 +1,3 @@
-/** The arithmetic of scores on ND4J, on a CPU or a CUDA device. */
+/** What is heavy in numbers on ND4J, on a CPU or a CUDA device. */
 @org.jspecify.annotations.NullMarked
 package org.minillm.nd4j;

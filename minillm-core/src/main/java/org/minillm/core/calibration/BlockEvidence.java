@@ -5,6 +5,8 @@ import java.io.IOException;
 import java.util.Optional;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.TensorSlice;
+import org.minillm.core.tensor.ChannelStatistics;
+import org.minillm.core.tensor.Kernels;
 
 /**
  * All that is known about one layer when its units are scored. Arrays are read-only, and gone when
@@ -75,9 +77,9 @@ public interface BlockEvidence {
   NDArray secondMoments(TensorSlice consumer, TokenWeights weights);
 
   /**
-   * Returns where the array arithmetic of scores runs.
+   * Returns what sums, solves and reduces.
    *
-   * @return the backend that the user chose
+   * @return the kernels of the model's {@link org.minillm.core.tensor.Compute}
    */
-  ScoreBackend backend();
+  Kernels kernels();
 }

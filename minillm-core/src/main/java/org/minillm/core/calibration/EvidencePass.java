@@ -38,7 +38,6 @@ public final class EvidencePass implements Pass {
   private final CausalLm model;
   private final ImmutableSetMultimap<GroupKind, Evidence> required;
   private final GradientEstimate gradient;
-  private final ScoreBackend backend;
   private final LayerVisitor visitor;
   private final Observer<EvidenceSums> observer;
   private final List<ResidualStream> streams;
@@ -64,7 +63,6 @@ public final class EvidencePass implements Pass {
    * @param data the calibration set; may be null where no activations are asked for
    * @param required what is collected for each kind of group; nothing else is
    * @param gradient the estimate, {@link GradientEstimate#NONE} where none was asked for
-   * @param backend where scores are computed
    * @param visitor shown the layers, from the first to the last
    */
   public EvidencePass(
@@ -72,19 +70,17 @@ public final class EvidencePass implements Pass {
       @Nullable CalibrationSet data,
       ImmutableSetMultimap<GroupKind, Evidence> required,
       GradientEstimate gradient,
-      ScoreBackend backend,
       LayerVisitor visitor) {
     requireNonNull(model, "model");
     requireNonNull(required, "required");
     requireNonNull(gradient, "gradient");
-    requireNonNull(backend, "backend");
     requireNonNull(visitor, "visitor");
     this.model = model;
     this.required = required;
     this.gradient = gradient;
-    this.backend = backend;
     this.visitor = visitor;
-    this.observer = EvidenceSums.at(EvidenceSums.points(model, required));
+    this.observer =
+        EvidenceSums.at(EvidenceSums.points(model, required), model.compute().kernels());
     this.tokens = data == null ? 0 : data.tokens();
     this.streams =
         data != null && EvidenceSums.takeAPassFor(required.values())
@@ -161,7 +157,14 @@ public final class EvidencePass implements Pass {
       scope.suppressNotUsedWarning();
       visitor.visit(
           layer.index(),
-          new LayerEvidence(required, gradient, backend, layer.weights(), sums, tokens, scratch));
+          new LayerEvidence(
+              required,
+              gradient,
+              layer.weights(),
+              sums,
+              tokens,
+              scratch,
+              model.compute().kernels()));
     }
   }
 

@@ -17,6 +17,9 @@ import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.Observer;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.Sums;
+import org.minillm.core.tensor.ChannelStatistics;
+import org.minillm.core.tensor.Kernels;
+import org.minillm.core.tensor.SecondMoments;
 
 /** What a forward pass shows at the tap points of one layer, summed over the tokens. */
 final class EvidenceSums implements Sums<EvidenceSums> {
@@ -29,6 +32,7 @@ final class EvidenceSums implements Sums<EvidenceSums> {
       Sets.immutableEnumSet(Evidence.WEIGHTED_INPUT_STATISTICS, Evidence.WEIGHTED_SECOND_MOMENTS);
 
   private final NDManager owner;
+  private final Kernels kernels;
   private final Map<Evidence, Map<String, ChannelStatistics>> statistics =
       new EnumMap<>(Evidence.class);
   private final Map<Evidence, Map<String, SecondMoments>> moments = new EnumMap<>(Evidence.class);
@@ -37,9 +41,11 @@ final class EvidenceSums implements Sums<EvidenceSums> {
    * Begins with nothing.
    *
    * @param owner where the second moments hang
+   * @param kernels make the sums
    */
-  EvidenceSums(NDManager owner) {
+  EvidenceSums(NDManager owner, Kernels kernels) {
     this.owner = owner;
+    this.kernels = kernels;
   }
 
   /**
@@ -74,13 +80,13 @@ final class EvidenceSums implements Sums<EvidenceSums> {
   }
 
   /** Sums up what is asked for at the tap points, as of {@link #points}. */
-  static Observer<EvidenceSums> at(ImmutableSetMultimap<Evidence, String> points) {
+  static Observer<EvidenceSums> at(ImmutableSetMultimap<Evidence, String> points, Kernels kernels) {
     boolean weighted = points.keySet().stream().anyMatch(WEIGHTED::contains);
     ImmutableSetMultimap<String, Evidence> kinds = points.inverse();
     return new Observer<>() {
       @Override
       public EvidenceSums begin(NDManager owner) {
-        return new EvidenceSums(owner);
+        return new EvidenceSums(owner, kernels);
       }
 
       @Override
@@ -105,7 +111,7 @@ final class EvidenceSums implements Sums<EvidenceSums> {
       if (MOMENTS.contains(kind)) {
         momentsAt(kind, point, channels, channels).add(rows, rows);
       } else {
-        statisticsAt(kind, point, channels).accumulate(rows);
+        kernels.accumulate(statisticsAt(kind, point, channels), rows);
       }
     }
   }
@@ -113,7 +119,7 @@ final class EvidenceSums implements Sums<EvidenceSums> {
   private SecondMoments momentsAt(Evidence kind, String point, long rows, long columns) {
     return moments
         .computeIfAbsent(kind, any -> new LinkedHashMap<>())
-        .computeIfAbsent(point, any -> new SecondMoments(rows, columns, owner));
+        .computeIfAbsent(point, any -> kernels.secondMoments(rows, columns, owner));
   }
 
   private ChannelStatistics statisticsAt(Evidence kind, String point, int channels) {
@@ -132,7 +138,12 @@ final class EvidenceSums implements Sums<EvidenceSums> {
         (kind, points) ->
             points.forEach(
                 (point, found) ->
-                    momentsAt(kind, point, found.rows(), found.columns()).merge(found)));
+                    momentsAt(
+                            kind,
+                            point,
+                            found.sum().getShape().get(0),
+                            found.sum().getShape().get(1))
+                        .merge(found)));
   }
 
   /** Returns the statistics at a tap point; null where none passed. */

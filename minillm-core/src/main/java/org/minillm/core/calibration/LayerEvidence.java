@@ -15,26 +15,28 @@ import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.TensorSlice;
 import org.minillm.core.model.WeightSource;
+import org.minillm.core.tensor.ChannelStatistics;
+import org.minillm.core.tensor.Kernels;
 
 /**
  * What is known about one layer: hands out what was asked for, and refuses the rest.
  *
  * @param required what was collected
  * @param gradient may be anybody's: what it makes is checked
- * @param backend where scores are computed
  * @param weights of the layer
  * @param sums over the tokens
  * @param tokens of the calibration set
  * @param owner where arrays hang that are made here
+ * @param kernels of the model
  */
 record LayerEvidence(
     ImmutableSetMultimap<GroupKind, Evidence> required,
     GradientEstimate gradient,
-    ScoreBackend backend,
     WeightSource weights,
     EvidenceSums sums,
     long tokens,
-    NDManager owner)
+    NDManager owner,
+    Kernels kernels)
     implements BlockEvidence {
 
   @Override

@@ -2,15 +2,14 @@ package org.minillm.core.checkpoint;
 
 import static com.google.common.base.Preconditions.checkArgument;
 
-import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.IntBuffer;
+import org.minillm.core.tensor.HostMemory;
 
 /** Reads parts of a tensor, widened to float32, into the native memory of new arrays. */
 final class ArrayReader {
@@ -90,18 +89,10 @@ final class ArrayReader {
         "%s: %s in float32 takes 2 GiB or more; read it in parts, by rows",
         tensor.info().name(),
         shape);
-    if (owner.getDevice().isGpu()) {
-      // The view below exists in host memory only.
-      try (NDManager host = owner.newSubManager(Device.cpu())) {
-        NDArray moved = array(shape, host, filling).toDevice(owner.getDevice(), true);
-        moved.attach(owner);
-        return moved;
-      }
-    }
     NDArray array = owner.create(shape, DataType.FLOAT32);
     try {
       if (shape.size() > 0) {
-        filling.fill(array.toByteBuffer(true).order(ByteOrder.nativeOrder()).asIntBuffer());
+        HostMemory.fillBytes(array, bytes -> filling.fill(bytes.asIntBuffer()));
       }
     } catch (IOException | RuntimeException e) {
       array.close();

@@ -5,7 +5,7 @@ import static java.util.Objects.requireNonNull;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.WritableByteChannel;
-import org.minillm.core.linalg.NotFiniteException;
+import org.minillm.core.tensor.NotFiniteException;
 
 /**
  * One tensor to be written.

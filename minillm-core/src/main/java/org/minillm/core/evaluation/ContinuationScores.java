@@ -9,13 +9,13 @@ import com.google.common.primitives.Ints;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
-import org.minillm.core.linalg.NotFiniteException;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.ForwardPass;
 import org.minillm.core.model.LanguageHead;
 import org.minillm.core.model.MemoryForecast;
 import org.minillm.core.model.PassListener;
 import org.minillm.core.model.ResidualStream;
+import org.minillm.core.tensor.NotFiniteException;
 
 /**
  * Reads continuations of contexts: how likely they are, and which tokens would have been the most

@@ -12,10 +12,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
-import org.minillm.core.linalg.NotFiniteException;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.MemoryForecast;
 import org.minillm.core.model.TokenReader;
+import org.minillm.core.tensor.NotFiniteException;
 
 /**
  * Continues prompts. Keys and values of the tokens before are kept, so that a new token costs one

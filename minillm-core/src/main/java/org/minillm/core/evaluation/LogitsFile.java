@@ -8,6 +8,7 @@ import ai.djl.ndarray.types.Shape;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
 import java.nio.channels.WritableByteChannel;
 import java.nio.file.Path;
 import java.util.List;
@@ -17,10 +18,8 @@ import org.minillm.core.checkpoint.TensorOutput;
 import org.minillm.core.checkpoint.TensorType;
 import org.minillm.core.files.TargetFile;
 import org.minillm.core.journal.Journal;
-import org.minillm.core.linalg.NotFiniteException;
 import org.minillm.core.model.BlockTap;
 import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.FloatView;
 import org.minillm.core.model.ForwardPass;
 import org.minillm.core.model.LanguageHead;
 import org.minillm.core.model.MemoryForecast;
@@ -28,6 +27,8 @@ import org.minillm.core.model.PassListener;
 import org.minillm.core.model.PassRunner;
 import org.minillm.core.model.ResidualStream;
 import org.minillm.core.model.WeightTransform;
+import org.minillm.core.tensor.HostMemory;
+import org.minillm.core.tensor.NotFiniteException;
 
 /** Writes logits, to be compared with those of another implementation. */
 public final class LogitsFile {
@@ -128,9 +129,9 @@ public final class LogitsFile {
 
   private static void put(NDArray logits, int firstId, ByteBuffer rows, int vocabulary) {
     int chunk = Math.toIntExact(logits.getShape().get(1));
+    FloatBuffer numbers = HostMemory.floats(logits);
     for (int row = 0; row < logits.getShape().get(0); row++) {
-      rows.asFloatBuffer()
-          .put(row * vocabulary + firstId, FloatView.of(logits), row * chunk, chunk);
+      rows.asFloatBuffer().put(row * vocabulary + firstId, numbers, row * chunk, chunk);
     }
   }
 }

@@ -5,7 +5,7 @@ import static com.google.common.base.Preconditions.checkArgument;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.stream.IntStream;
-import org.minillm.core.random.CounterRng;
+import org.minillm.core.tensor.CounterRng;
 
 /**
  * How the next token is chosen from its logits. The same seed gives the same text.

@@ -2,7 +2,6 @@ package org.minillm.core.journal;
 
 import static com.google.common.base.Preconditions.checkArgument;
 
-import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
@@ -26,7 +25,8 @@ import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Optional;
 import org.minillm.core.files.JsonNode;
-import org.minillm.core.model.CausalLm;
+import org.minillm.core.tensor.Compute;
+import org.minillm.core.tensor.HostMemory;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -93,8 +93,8 @@ final class StateFile {
       put(channel, hasher, ByteBuffer.wrap(text));
       int count = streams.shapes().size();
       for (int i = 0; i < count; i++) {
-        try (NDManager scratch = NDManager.newBaseManager(Device.cpu(), CausalLm.ENGINE)) {
-          put(channel, hasher, streams.read(i, scratch).toByteBuffer(true));
+        try (NDManager scratch = Compute.cpu().newManager()) {
+          put(channel, hasher, HostMemory.bytes(streams.read(i, scratch)));
         }
       }
       ByteBuffer checksum = ByteBuffer.wrap(hasher.hash().asBytes());
@@ -186,7 +186,7 @@ final class StateFile {
       NDArray array = owner.create(shapes.get(index), DataType.FLOAT32);
       try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
         channel.position(start + bytes(shapes.subList(0, index)));
-        fill(channel, array.toByteBuffer(true));
+        HostMemory.fillBytes(array, bytes -> fill(channel, bytes));
       }
       return array;
     }

@@ -24,8 +24,9 @@ import org.minillm.core.checkpoint.Checkpoint;
 import org.minillm.core.checkpoint.MalformedCheckpointException;
 import org.minillm.core.checkpoint.TensorInfo;
 import org.minillm.core.files.JsonNode;
-import org.minillm.core.linalg.NotFiniteException;
 import org.minillm.core.plugin.Plugins;
+import org.minillm.core.tensor.Compute;
+import org.minillm.core.tensor.NotFiniteException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -42,9 +43,6 @@ public final class CausalLm implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(CausalLm.class);
 
-  /** The name of the engine that computes. */
-  public static final String ENGINE = "PyTorch";
-
   private static final String MODEL_TYPE = "model_type";
 
   /** What a message quotes of a name. */
@@ -55,15 +53,17 @@ public final class CausalLm implements AutoCloseable {
 
   private final Checkpoint checkpoint;
   private final Decoder decoder;
+  private final Compute compute;
   private final NDManager manager;
   private final LayerStore layers;
   private boolean warned;
   private volatile boolean closed;
 
-  private CausalLm(Checkpoint checkpoint, Decoder decoder, MemoryBudget budget) {
+  private CausalLm(Checkpoint checkpoint, Decoder decoder, MemoryBudget budget, Compute compute) {
     this.checkpoint = checkpoint;
     this.decoder = decoder;
-    this.manager = NativeLibraries.newManager();
+    this.compute = compute;
+    this.manager = compute.newManager();
     this.layers = new LayerStore(checkpoint, decoder, manager, budget);
     layers.makeRoom(memoryForecast(WINDOW));
   }
@@ -89,13 +89,29 @@ public final class CausalLm implements AutoCloseable {
    * @throws IOException if a file is missing, malformed or disagrees with config.json
    */
   public static CausalLm open(Path folder, MemoryBudget budget) throws IOException {
+    return open(folder, budget, Compute.cpu());
+  }
+
+  /**
+   * Opens a Hugging Face folder to compute somewhere. Results do not depend on the budget, to the
+   * bit.
+   *
+   * @param folder holds config.json and safetensors files
+   * @param budget decides how many layers stay in memory
+   * @param compute where the model computes
+   * @return the model; to be closed
+   * @throws IOException if a file is missing, malformed or disagrees with config.json
+   */
+  public static CausalLm open(Path folder, MemoryBudget budget, Compute compute)
+      throws IOException {
     requireNonNull(folder, "folder");
     requireNonNull(budget, "budget");
+    requireNonNull(compute, "compute");
     Checkpoint checkpoint = Checkpoint.open(folder);
     try {
       Decoder decoder = decoder(checkpoint);
       new TensorMatch(checkpoint, decoder).requireAll();
-      return new CausalLm(checkpoint, decoder, budget);
+      return new CausalLm(checkpoint, decoder, budget, compute);
     } catch (IOException | RuntimeException e) {
       checkpoint.close();
       throw e;
@@ -123,6 +139,15 @@ public final class CausalLm implements AutoCloseable {
    */
   public Checkpoint checkpoint() {
     return checkpoint;
+  }
+
+  /**
+   * Returns where the model computes.
+   *
+   * @return what it was opened with
+   */
+  public Compute compute() {
+    return compute;
   }
 
   /**

@@ -1,9 +1,9 @@
 package org.minillm.core.model;
 
-import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.pytorch.jni.JniUtils;
 import java.io.IOException;
+import org.minillm.core.tensor.Compute;
 
 /**
  * How many threads the engine computes with. Threads that sleep between two operations, as the
@@ -30,7 +30,7 @@ public final class EngineThreads {
    */
   public static int inForce() {
     // which is told when it is loaded
-    Engine.getEngine(CausalLm.ENGINE);
+    Compute.cpu().start();
     return JniUtils.getNumThreads();
   }
 

@@ -12,7 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.files.JsonNode;
-import org.minillm.core.linalg.NotFiniteException;
+import org.minillm.core.tensor.NotFiniteException;
 
 /**
  * Streams that go through all layers, each with weights of its own. A stream may fork off another

@@ -9,6 +9,7 @@ import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.types.Shape;
 import java.nio.FloatBuffer;
 import org.jspecify.annotations.Nullable;
+import org.minillm.core.tensor.HostMemory;
 
 /**
  * Keys and values of one layer, in arrays made once for all tokens there will be, so that a new
@@ -52,7 +53,7 @@ final class KeyValueCache implements AttentionCache {
       scope.suppressNotUsedWarning();
       NDArray array = owner.zeros(new Shape(shape.get(0), capacity, shape.get(2)));
       NDScope.unregister(array);
-      return new Store(array, FloatView.of(array));
+      return new Store(array);
     }
   }
 
@@ -60,20 +61,23 @@ final class KeyValueCache implements AttentionCache {
    * Keys or values.
    *
    * @param array (batch * key-value heads, capacity, head_dim)
-   * @param numbers its memory
    */
-  private record Store(NDArray array, FloatBuffer numbers) {
+  private record Store(NDArray array) {
 
     /** Writes the tokens from {@code start} to {@code end} and returns all up to there. */
     NDArray extend(NDArray added, int start, int end) {
-      FloatBuffer source = FloatView.of(added);
+      FloatBuffer source = HostMemory.floats(added);
       int heads = Math.toIntExact(array.getShape().get(0));
-      int stride = numbers.capacity() / heads;
+      int stride = Math.toIntExact(array.size()) / heads;
       int width = source.capacity() / (heads * (end - start));
       int size = (end - start) * width;
-      for (int head = 0; head < heads; head++) {
-        numbers.put(head * stride + start * width, source, head * size, size);
-      }
+      HostMemory.update(
+          array,
+          numbers -> {
+            for (int head = 0; head < heads; head++) {
+              numbers.put(head * stride + start * width, source, head * size, size);
+            }
+          });
       // by split: a part of an array by index takes half as long again
       return array.split(new long[] {end}, TIME_AXIS).get(0);
     }

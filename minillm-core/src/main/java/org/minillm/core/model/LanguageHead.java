@@ -14,7 +14,8 @@ import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import org.minillm.core.linalg.NotFiniteException;
+import org.minillm.core.tensor.HostMemory;
+import org.minillm.core.tensor.NotFiniteException;
 
 /**
  * Turns the last hidden states into logits, a chunk of the vocabulary at a time, so that neither
@@ -117,7 +118,7 @@ public final class LanguageHead {
     logits(
         hidden,
         (logits, firstId) -> {
-          float[] values = logits.toFloatArray();
+          float[] values = HostMemory.floatArray(logits);
           int chunk = values.length / positions;
           for (int i = 0; i < values.length; i++) {
             int position = i / chunk;
@@ -158,11 +159,14 @@ public final class LanguageHead {
     }
     int width = Math.toIntExact(kept.get(0).getShape().get(1));
     NDArray gathered = owner.create(new Shape(rows.length, width), DataType.FLOAT32);
-    FloatBuffer target = FloatView.of(gathered);
-    for (int row : rows) {
-      FloatBuffer chunk = FloatView.of(kept.get(row / chunkRows));
-      target.put(chunk.slice(row % chunkRows * width, width));
-    }
+    HostMemory.fill(
+        gathered,
+        target -> {
+          for (int row : rows) {
+            FloatBuffer chunk = HostMemory.floats(kept.get(row / chunkRows));
+            target.put(chunk.slice(row % chunkRows * width, width));
+          }
+        });
     return gathered;
   }
 
@@ -281,9 +285,9 @@ public final class LanguageHead {
             logits
                 .getManager()
                 .create(clampedTargets(firstId, chunk), new Shape(targets.length, 1));
-        float[] anyLogit = logits.get(":, 0").toFloatArray();
-        float[] itsLogSoftmax = logSoftmax.get(":, 0").toFloatArray();
-        float[] targetLogSoftmax = logSoftmax.gather(index, 1).toFloatArray();
+        float[] anyLogit = HostMemory.floatArray(logits.get(":, 0"));
+        float[] itsLogSoftmax = HostMemory.floatArray(logSoftmax.get(":, 0"));
+        float[] targetLogSoftmax = HostMemory.floatArray(logSoftmax.gather(index, 1));
         for (int i = 0; i < targets.length; i++) {
           double chunkLogSumExp = (double) anyLogit[i] - itsLogSoftmax[i];
           logSumExp[i] = logAdd(logSumExp[i], chunkLogSumExp);

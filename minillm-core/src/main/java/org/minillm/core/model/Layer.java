@@ -2,6 +2,7 @@ package org.minillm.core.model;
 
 import static java.util.Objects.requireNonNull;
 
+import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import java.io.IOException;
 
@@ -72,10 +73,20 @@ public final class Layer {
     requireNonNull(stream, "stream");
     requireNonNull(transform, "transform");
     requireNonNull(tap, "tap");
+    boolean trims = observed || tap != BlockTap.NONE;
     try (OpenLayer open = open(transform)) {
       Positions positions = tables.of(stream.layout());
       stream.move(
-          (batch, before, scratch) -> open.forward(before, positions, AttentionCache.NONE, tap));
+          (batch, before, scratch) -> {
+            NDArray after = open.forward(before, positions, AttentionCache.NONE, tap);
+            if (trims) {
+              trimAfter(batch);
+            }
+            return after;
+          });
+    }
+    if (trims) {
+      NativeHeap.trim();
     }
   }
 

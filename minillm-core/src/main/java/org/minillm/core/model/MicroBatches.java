@@ -12,6 +12,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.checkpoint.ScratchFile;
 import org.minillm.core.journal.ArraySource;
+import org.minillm.core.tensor.HostMemory;
 
 /**
  * Hidden states in micro-batches. They are arrays in memory, or where the memory budget has no room
@@ -106,7 +107,7 @@ final class MicroBatches implements ArraySource, AutoCloseable {
       return arrays.get(batch);
     }
     NDArray array = owner.create(shapes.get(batch), DataType.FLOAT32);
-    file.read(array.toByteBuffer(true), starts.get(batch));
+    HostMemory.fillBytes(array, bytes -> file.read(bytes, starts.get(batch)));
     return array;
   }
 
@@ -143,7 +144,7 @@ final class MicroBatches implements ArraySource, AutoCloseable {
   }
 
   private void write(int batch, NDArray hidden) throws IOException {
-    file.write(hidden.toByteBuffer(true), starts.get(batch));
+    file.write(HostMemory.bytes(hidden), starts.get(batch));
     hidden.close();
   }
 

@@ -8,7 +8,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.stream.Collectors;
-import org.minillm.core.linalg.NotFiniteException;
+import org.minillm.core.tensor.HostMemory;
+import org.minillm.core.tensor.NotFiniteException;
 
 /** Finds the layer in which the numbers of a model whose weights are finite are no longer so. */
 final class OverflowSearch {
@@ -74,7 +75,7 @@ final class OverflowSearch {
   private static void requireFinite(ResidualStream stream, String where) throws IOException {
     stream.forEach(
         (batch, hidden, scratch) -> {
-          FloatBuffer numbers = FloatView.of(hidden);
+          FloatBuffer numbers = HostMemory.floats(hidden);
           while (numbers.hasRemaining()) {
             if (!Float.isFinite(numbers.get())) {
               throw new NotFiniteException(where);

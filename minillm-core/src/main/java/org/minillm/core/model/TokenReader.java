@@ -10,7 +10,8 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import org.minillm.core.linalg.NotFiniteException;
+import org.minillm.core.tensor.HostMemory;
+import org.minillm.core.tensor.NotFiniteException;
 
 /**
  * Reads sequences a few tokens at a time and says what comes next. Keys and values of the tokens
@@ -159,7 +160,7 @@ public final class TokenReader implements AutoCloseable {
     head.logits(
         hidden,
         (logits, firstId) -> {
-          float[] values = requireFinite(logits.toFloatArray());
+          float[] values = requireFinite(HostMemory.floatArray(logits));
           int chunk = values.length / batch;
           for (int row = 0; row < batch; row++) {
             System.arraycopy(values, row * chunk, result[row], firstId, chunk);

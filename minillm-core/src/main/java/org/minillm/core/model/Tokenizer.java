@@ -15,6 +15,7 @@ import java.util.Arrays;
 import org.minillm.core.files.JsonNode;
 import org.minillm.core.files.MalformedFileException;
 import org.minillm.core.files.TextFile;
+import org.minillm.core.tensor.NativeLibraries;
 
 /**
  * The model's own tokenizer, read from tokenizer.json. Adds no special tokens and truncates

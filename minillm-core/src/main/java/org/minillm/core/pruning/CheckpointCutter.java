@@ -27,13 +27,13 @@ import org.minillm.core.checkpoint.ScratchTensors;
 import org.minillm.core.checkpoint.TensorInfo;
 import org.minillm.core.checkpoint.TensorOutput;
 import org.minillm.core.files.JsonNode;
-import org.minillm.core.linalg.NotFiniteException;
 import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.FloatView;
 import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.MemoryForecast;
 import org.minillm.core.model.PassRunner;
+import org.minillm.core.tensor.HostMemory;
+import org.minillm.core.tensor.NotFiniteException;
 
 /**
  * Writes what a plan leaves of a checkpoint. The tensors are sliced, or zeroed, in the type they
@@ -196,10 +196,10 @@ public final class CheckpointCutter {
     public void accept(String name, NDArray weight) throws IOException {
       Optional<CutTable.Cut> cut = table.cut(name);
       if (cut.isEmpty() || export == Export.CUT) {
-        restored.put(written(name), FloatView.of(weight));
+        restored.put(written(name), HostMemory.floats(weight));
       } else {
         try (NDManager owner = weight.getManager().newSubManager()) {
-          restored.put(written(name), FloatView.of(cut.get().spread(weight, owner)));
+          restored.put(written(name), HostMemory.floats(cut.get().spread(weight, owner)));
         }
       }
     }

@@ -11,6 +11,7 @@ import org.minillm.core.journal.ArraySource;
 import org.minillm.core.model.BlockTap;
 import org.minillm.core.model.Observer;
 import org.minillm.core.model.TensorSlice;
+import org.minillm.core.tensor.Kernels;
 
 /** Sums up {@link Restoration.Moments} of one consumer while hidden states pass it. */
 final class ConsumerMoments implements Observer<MomentSums> {
@@ -24,6 +25,7 @@ final class ConsumerMoments implements Observer<MomentSums> {
   private final long out;
   private final boolean hasBias;
   private final @Nullable ArraySource wanted;
+  private final Kernels kernels;
 
   /**
    * Prepares the sums of a consumer.
@@ -36,6 +38,7 @@ final class ConsumerMoments implements Observer<MomentSums> {
    * @param wanted what the stream is to be after the consumer, in micro-batches; null where the
    *     stream is the dense model's, which misses nothing
    * @param owner where arrays hang that all micro-batches need
+   * @param kernels make the sums
    */
   ConsumerMoments(
       Restoration restoration,
@@ -44,7 +47,8 @@ final class ConsumerMoments implements Observer<MomentSums> {
       NDArray weight,
       boolean hasBias,
       @Nullable ArraySource wanted,
-      NDManager owner) {
+      NDManager owner,
+      Kernels kernels) {
     this.restoration = restoration;
     this.point = checkNotNull(consumer.input());
     this.kept = indices(cut.kept(), owner);
@@ -57,6 +61,7 @@ final class ConsumerMoments implements Observer<MomentSums> {
     this.out = weight.getShape().get(0);
     this.hasBias = hasBias;
     this.wanted = wanted;
+    this.kernels = kernels;
   }
 
   private static NDArray indices(ImmutableIntArray numbers, NDManager owner) {
@@ -65,7 +70,7 @@ final class ConsumerMoments implements Observer<MomentSums> {
 
   @Override
   public MomentSums begin(NDManager owner) {
-    return new MomentSums(columns, out, hasBias, owner);
+    return new MomentSums(columns, out, hasBias, owner, kernels);
   }
 
   @Override

@@ -15,9 +15,9 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.stream.IntStream;
 import org.minillm.core.checkpoint.TensorInfo;
-import org.minillm.core.model.FloatView;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.model.TensorSlice;
+import org.minillm.core.tensor.HostMemory;
 
 /**
  * A plan spelled out for tensors: which indices of which axis stay. Pure data, read by what cuts
@@ -85,17 +85,20 @@ public record CutTable(ImmutableMap<String, Cut> cuts) {
       long[] shape = selected.getShape().getShape().clone();
       shape[axis] = size;
       NDArray dense = owner.zeros(new Shape(shape));
-      FloatBuffer from = FloatView.of(selected);
-      FloatBuffer to = FloatView.of(dense);
+      FloatBuffer from = HostMemory.floats(selected);
       // before the axis and after it
       int outer = axis == 0 ? 1 : Math.toIntExact(shape[0]);
       int inner = axis == 0 && shape.length == 2 ? Math.toIntExact(shape[1]) : 1;
-      for (int row = 0; row < outer; row++) {
-        for (int i = 0; i < kept.length(); i++) {
-          int at = (row * kept.length() + i) * inner;
-          to.put((row * size + kept.get(i)) * inner, from, at, inner);
-        }
-      }
+      HostMemory.update(
+          dense,
+          to -> {
+            for (int row = 0; row < outer; row++) {
+              for (int i = 0; i < kept.length(); i++) {
+                int at = (row * kept.length() + i) * inner;
+                to.put((row * size + kept.get(i)) * inner, from, at, inner);
+              }
+            }
+          });
       return dense;
     }
 

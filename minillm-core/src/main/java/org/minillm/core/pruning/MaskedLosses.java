@@ -13,7 +13,6 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.minillm.core.calibration.CalibrationSet;
-import org.minillm.core.linalg.NotFiniteException;
 import org.minillm.core.model.BlockTap;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.ForwardPass;
@@ -24,6 +23,7 @@ import org.minillm.core.model.MemoryForecast;
 import org.minillm.core.model.PassRunner;
 import org.minillm.core.model.ResidualStream;
 import org.minillm.core.model.WeightTransform;
+import org.minillm.core.tensor.NotFiniteException;
 
 /**
  * Losses of masked models. The candidates are streams of a pass that fork off the dense one where

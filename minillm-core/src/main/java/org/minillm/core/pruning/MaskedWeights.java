@@ -6,8 +6,8 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import com.google.common.primitives.ImmutableIntArray;
 import java.nio.FloatBuffer;
-import org.minillm.core.model.FloatView;
 import org.minillm.core.model.WeightTransform;
+import org.minillm.core.tensor.HostMemory;
 
 /**
  * The dense model with the removed units silenced: their columns of the consumer are zero. It
@@ -30,16 +30,19 @@ public record MaskedWeights(CutTable table) implements WeightTransform {
       return weight;
     }
     NDArray masked = owner.create(weight.getShape(), weight.getDataType());
-    FloatBuffer from = FloatView.of(weight);
-    FloatBuffer to = FloatView.of(masked);
-    to.put(0, from, 0, from.remaining());
+    FloatBuffer from = HostMemory.floats(weight);
     ImmutableIntArray removed = table.removedColumns(tensor);
     int columns = cut.size();
-    for (int row = 0; row < from.remaining() / columns; row++) {
-      for (int i = 0; i < removed.length(); i++) {
-        to.put(row * columns + removed.get(i), 0f);
-      }
-    }
+    HostMemory.fill(
+        masked,
+        to -> {
+          to.put(0, from, 0, from.remaining());
+          for (int row = 0; row < from.remaining() / columns; row++) {
+            for (int i = 0; i < removed.length(); i++) {
+              to.put(row * columns + removed.get(i), 0f);
+            }
+          }
+        });
     return masked;
   }
 }

@@ -4,13 +4,16 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import org.jspecify.annotations.Nullable;
-import org.minillm.core.calibration.SecondMoments;
 import org.minillm.core.calibration.TokenWeights;
 import org.minillm.core.model.Sums;
+import org.minillm.core.tensor.HostMemory;
+import org.minillm.core.tensor.Kernels;
+import org.minillm.core.tensor.SecondMoments;
 
 /** Sums {@link Restoration.Moments} over micro-batches. */
 final class MomentSums implements Sums<MomentSums> {
 
+  private final Kernels kernels;
   private final SecondMoments inputs;
   private final SecondMoments residuals;
   private final @Nullable FirstMoments first;
@@ -38,7 +41,7 @@ final class MomentSums implements Sums<MomentSums> {
 
     Restoration.Intercept intercept() {
       return new Restoration.Intercept(
-          inputs.sum(), residuals.sum(), tokens.sum().toDoubleArray()[0]);
+          inputs.sum(), residuals.sum(), HostMemory.doubleArray(tokens.sum())[0]);
     }
   }
 
@@ -49,16 +52,18 @@ final class MomentSums implements Sums<MomentSums> {
    * @param out columns of what is missing
    * @param hasBias whether first moments are wanted
    * @param owner where the sums hang
+   * @param kernels make them, and solve what follows from them
    */
-  MomentSums(long columns, long out, boolean hasBias, NDManager owner) {
-    inputs = new SecondMoments(columns, columns, owner);
-    residuals = new SecondMoments(out, columns, owner);
+  MomentSums(long columns, long out, boolean hasBias, NDManager owner, Kernels kernels) {
+    this.kernels = kernels;
+    inputs = kernels.secondMoments(columns, columns, owner);
+    residuals = kernels.secondMoments(out, columns, owner);
     first =
         hasBias
             ? new FirstMoments(
-                new SecondMoments(1, columns, owner),
-                new SecondMoments(1, out, owner),
-                new SecondMoments(1, 1, owner))
+                kernels.secondMoments(1, columns, owner),
+                kernels.secondMoments(1, out, owner),
+                kernels.secondMoments(1, 1, owner))
             : null;
   }
 
@@ -96,7 +101,7 @@ final class MomentSums implements Sums<MomentSums> {
   /** Returns the sums, which are this object's own. */
   Restoration.Moments moments() {
     return new Restoration.Moments(
-        inputs.sum(), residuals.sum(), first == null ? null : first.intercept());
+        inputs.sum(), residuals.sum(), first == null ? null : first.intercept(), kernels);
   }
 
   @Override

@@ -6,10 +6,9 @@ import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.Shape;
 import java.io.IOException;
-import java.nio.FloatBuffer;
-import org.minillm.core.model.FloatView;
 import org.minillm.core.model.ResidualStream;
-import org.minillm.core.random.CounterRng;
+import org.minillm.core.tensor.CounterRng;
+import org.minillm.core.tensor.HostMemory;
 
 /**
  * Noise injection: adds to each window of the pruned stream what the window before it misses of the
@@ -62,8 +61,8 @@ final class NoiseInjection {
                 ? before
                 : before.concat(errors.get(new NDIndex().addSliceDim(0, windows - 1)));
         NDArray factors = scratch.create(new Shape(windows, 1, 1));
-        FloatBuffer values = FloatView.of(factors);
-        CounterRng.fillSigns(values, SEED, stream, window);
+        long first = window;
+        HostMemory.fill(factors, values -> CounterRng.fillSigns(values, SEED, stream, first));
         NDArray added = ofNeighbours.mul(factors).mul(scale);
         NDArray disturbed = hidden.add(added);
         NDArray later = earlier.add(added);

@@ -7,6 +7,7 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.calibration.TokenWeights;
 import org.minillm.core.plugin.ConfigurablePlugin;
+import org.minillm.core.tensor.Kernels;
 
 /**
  * Makes up for what was removed by changing the columns of the consumer that stay, from forward
@@ -93,13 +94,16 @@ public interface Restoration extends ConfigurablePlugin<Restoration> {
    * @param residuals FLOAT64, (out, k): R^T X, R what is missing of the target while the columns
    *     that stay are as they were
    * @param intercept what a bias needs; null where the consumer has none
+   * @param kernels the model's, to solve with
    */
-  record Moments(NDArray inputs, NDArray residuals, @Nullable Intercept intercept) {
+  record Moments(
+      NDArray inputs, NDArray residuals, @Nullable Intercept intercept, Kernels kernels) {
 
     // Refuses nulls.
     public Moments {
       requireNonNull(inputs, "inputs");
       requireNonNull(residuals, "residuals");
+      requireNonNull(kernels, "kernels");
     }
   }
 

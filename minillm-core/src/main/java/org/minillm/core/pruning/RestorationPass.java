@@ -184,7 +184,11 @@ final class RestorationPass implements Pass {
       Layer layer, Restoration ofValues, ResidualStream wanted) throws IOException {
     ValueMoments observer =
         new ValueMoments(
-            ofValues, model.decoder().values(layer.index()), model.config().hiddenSize(), wanted);
+            ofValues,
+            model.decoder().values(layer.index()),
+            model.config().hiddenSize(),
+            wanted,
+            model.compute().kernels());
     try (MomentSums sums = layer.observe(pruned.minus(noise), WeightTransform.NONE, observer)) {
       Map<String, NDArray> restored = observer.restored(sums, layer.weights(), layer.owner());
       for (Map.Entry<String, NDArray> tensor : restored.entrySet()) {
@@ -269,7 +273,8 @@ final class RestorationPass implements Pass {
         layer.weights().read(consumer, layer.owner()),
         group.consumerBias().isPresent(),
         wanted,
-        scratch);
+        scratch,
+        model.compute().kernels());
   }
 
   /** Hands out the restored tensors, and returns them in the dense model's shapes. */

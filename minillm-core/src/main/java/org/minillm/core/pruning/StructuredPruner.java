@@ -23,16 +23,14 @@ import org.minillm.core.calibration.EvidencePass;
 import org.minillm.core.calibration.GradientEstimate;
 import org.minillm.core.calibration.GradientEstimator;
 import org.minillm.core.calibration.GradientRequest;
-import org.minillm.core.calibration.JavaScoreBackend;
-import org.minillm.core.calibration.ScoreBackend;
 import org.minillm.core.journal.JournalFolder;
-import org.minillm.core.linalg.NotFiniteException;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.EngineThreads;
 import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.MemoryForecast;
 import org.minillm.core.model.PassListener;
 import org.minillm.core.model.PassRunner;
+import org.minillm.core.tensor.NotFiniteException;
 
 /**
  * The straight line: collect the evidence that the criterion asks for, score every group, let the
@@ -56,7 +54,6 @@ public final class StructuredPruner implements Pruner {
   private final PruningTarget target;
   private final @Nullable GradientEstimator gradientEstimator;
   private final Allocation allocation;
-  private final ScoreBackend backend;
   private final PassListener listener;
   private final Export export;
   private final @Nullable Restoration restoration;
@@ -69,7 +66,6 @@ public final class StructuredPruner implements Pruner {
     this.target = builder.target;
     this.gradientEstimator = builder.gradientEstimator;
     this.allocation = builder.allocation;
-    this.backend = builder.backend;
     this.listener = builder.listener;
     this.export = builder.export;
     this.restoration = builder.restoration;
@@ -171,8 +167,7 @@ public final class StructuredPruner implements Pruner {
             target.kinds(),
             this::criterion,
             kind -> allocation.criterion(kind).orElse(criterion(kind)));
-    return new Scoring(
-        new EvidencePass(model, data, requires(), gradient, backend, scores), scores);
+    return new Scoring(new EvidencePass(model, data, requires(), gradient, scores), scores);
   }
 
   private PruningPlan plan(
@@ -190,7 +185,7 @@ public final class StructuredPruner implements Pruner {
             scores.comparing(), target, losses == null ? CandidateLosses.NONE : losses);
     UnitSelection.requireCounts(allocation.name(), scores.choosing(), allocated.unitsToKeep());
 
-    Map<String, String> facts = settings();
+    Map<String, String> facts = settings(runner.model());
     facts.putAll(gradient.provenance());
     if (data != null && (!requires().isEmpty() || allocation.measuresLosses())) {
       facts.putAll(data.provenance());
@@ -231,7 +226,7 @@ public final class StructuredPruner implements Pruner {
     return restoration != null || allocation.measuresLosses() || !requires().isEmpty();
   }
 
-  private Map<String, String> settings() {
+  private Map<String, String> settings(CausalLm model) {
     Map<String, String> facts = new TreeMap<>(criterion.provenance("criterion"));
     criteriaOfKinds.forEach(
         (kind, chosen) -> {
@@ -245,7 +240,7 @@ public final class StructuredPruner implements Pruner {
             ? ImmutableMap.of("restoration", "none")
             : restoration.provenance("restoration"));
     facts.putAll(allocation.provenance("allocation"));
-    facts.put("score_backend", backend.name());
+    facts.put("score_backend", model.compute().kernels().name());
     facts.put("target.ratio", Double.toString(target.ratio()));
     facts.put("target.multiple_of", Integer.toString(target.multipleOf()));
     facts.put("target.minimum_units", Integer.toString(target.minimumUnits()));
@@ -279,7 +274,7 @@ public final class StructuredPruner implements Pruner {
   /** Everything that the results depend on. */
   private ImmutableSortedMap<String, String> run(CausalLm model, @Nullable CalibrationSet data)
       throws IOException {
-    Map<String, String> facts = settings();
+    Map<String, String> facts = settings(model);
     facts.put("model", model.checkpoint().sha256OfSamples());
     facts.put("gradient", "none");
     if (gradientEstimator != null) {
@@ -317,7 +312,6 @@ public final class StructuredPruner implements Pruner {
         new EnumMap<>(GroupKind.class);
     private @Nullable GradientEstimator gradientEstimator;
     private Allocation allocation = new UniformAllocation();
-    private ScoreBackend backend = new JavaScoreBackend();
     private PassListener listener = PassListener.SILENT;
     private Export export = Export.CUT;
     private @Nullable Restoration restoration;
@@ -363,18 +357,6 @@ public final class StructuredPruner implements Pruner {
     public Builder allocation(Allocation chosen) {
       requireNonNull(chosen, "chosen");
       this.allocation = chosen;
-      return this;
-    }
-
-    /**
-     * Chooses where scores are computed.
-     *
-     * @param chosen the backend
-     * @return this
-     */
-    public Builder backend(ScoreBackend chosen) {
-      requireNonNull(chosen, "chosen");
-      this.backend = chosen;
       return this;
     }
 

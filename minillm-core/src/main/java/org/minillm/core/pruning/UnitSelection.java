@@ -12,8 +12,8 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.IntStream;
-import org.minillm.core.linalg.NotFiniteException;
 import org.minillm.core.model.GroupId;
+import org.minillm.core.tensor.NotFiniteException;
 
 /** Chooses which units stay once an allocation has said how many. */
 public final class UnitSelection {

@@ -9,10 +9,11 @@ import java.io.IOException;
 import java.nio.FloatBuffer;
 import org.minillm.core.journal.ArraySource;
 import org.minillm.core.model.BlockTap;
-import org.minillm.core.model.FloatView;
 import org.minillm.core.model.Observer;
 import org.minillm.core.model.ValueProjection;
 import org.minillm.core.model.WeightSource;
+import org.minillm.core.tensor.HostMemory;
+import org.minillm.core.tensor.Kernels;
 
 /**
  * Lets the values of a layer read what the dense model's read, as far as the pruned model's inputs
@@ -24,6 +25,7 @@ final class ValueMoments implements Observer<MomentSums> {
   private final ValueProjection values;
   private final long hiddenSize;
   private final ArraySource dense;
+  private final Kernels kernels;
 
   /**
    * Prepares the sums of a layer.
@@ -32,18 +34,24 @@ final class ValueMoments implements Observer<MomentSums> {
    * @param values the rows that are restored
    * @param hiddenSize columns of the rows
    * @param dense what the dense model's values read, in micro-batches
+   * @param kernels make the sums
    */
   ValueMoments(
-      Restoration restoration, ValueProjection values, long hiddenSize, ArraySource dense) {
+      Restoration restoration,
+      ValueProjection values,
+      long hiddenSize,
+      ArraySource dense,
+      Kernels kernels) {
     this.restoration = restoration;
     this.values = values;
     this.hiddenSize = hiddenSize;
     this.dense = dense;
+    this.kernels = kernels;
   }
 
   @Override
   public MomentSums begin(NDManager owner) {
-    return new MomentSums(hiddenSize, hiddenSize, values.bias() != null, owner);
+    return new MomentSums(hiddenSize, hiddenSize, values.bias() != null, owner, kernels);
   }
 
   @Override
@@ -102,14 +110,17 @@ final class ValueMoments implements Observer<MomentSums> {
   private NDArray withRows(NDArray dense, NDArray replaced, NDManager results) {
     NDArray copy = results.create(dense.getShape(), DataType.FLOAT32);
     NDScope.unregister(copy);
-    FloatBuffer to = FloatView.of(copy);
-    FloatBuffer from = FloatView.of(dense);
-    to.put(0, from, 0, from.remaining());
-    FloatBuffer rows = FloatView.of(replaced.toType(DataType.FLOAT32, false));
+    FloatBuffer from = HostMemory.floats(dense);
+    FloatBuffer rows = HostMemory.floats(replaced.toType(DataType.FLOAT32, false));
     int width = rows.remaining() / values.rows().length();
-    for (int i = 0; i < values.rows().length(); i++) {
-      to.put(values.rows().get(i) * width, rows, i * width, width);
-    }
+    HostMemory.fill(
+        copy,
+        to -> {
+          to.put(0, from, 0, from.remaining());
+          for (int i = 0; i < values.rows().length(); i++) {
+            to.put(values.rows().get(i) * width, rows, i * width, width);
+          }
+        });
     return copy;
   }
 }

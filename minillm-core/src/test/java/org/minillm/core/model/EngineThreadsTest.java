@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
@@ -15,6 +14,7 @@ import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.minillm.core.tensor.Compute;
 
 class EngineThreadsTest {
 
@@ -26,7 +26,7 @@ class EngineThreadsTest {
 
   @BeforeEach
   void threeThreads() {
-    Engine.getEngine(CausalLm.ENGINE);
+    Compute.cpu().start();
     before = JniUtils.getNumThreads();
     JniUtils.setNumThreads(3);
   }
@@ -69,7 +69,7 @@ class EngineThreadsTest {
   @Test
   void oneThreadComputesWhatAllCompute() throws IOException {
     // GIVEN a token and the largest matrix of SmolLM2-135M
-    try (NDManager manager = NDManager.newBaseManager(CausalLm.ENGINE)) {
+    try (NDManager manager = Compute.cpu().newManager()) {
       NDArray token = manager.randomNormal(new Shape(1, 576), DataType.FLOAT32);
       NDArray weight = manager.randomNormal(new Shape(1536, 576), DataType.FLOAT32);
       EngineThreads.Work product = () -> token.matMul(weight.transpose());
@@ -85,7 +85,7 @@ class EngineThreadsTest {
 
   private static int threadsDuring(long macs, boolean sleeping) throws IOException {
     int[] seen = new int[1];
-    try (NDManager manager = NDManager.newBaseManager(CausalLm.ENGINE)) {
+    try (NDManager manager = Compute.cpu().newManager()) {
       EngineThreads.forProducts(
           macs,
           sleeping,

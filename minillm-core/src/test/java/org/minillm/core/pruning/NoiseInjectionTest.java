@@ -19,9 +19,9 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.FloatView;
 import org.minillm.core.model.ResidualStream;
-import org.minillm.core.random.CounterRng;
+import org.minillm.core.tensor.CounterRng;
+import org.minillm.core.tensor.HostMemory;
 import org.minillm.core.testing.FakeModel;
 
 class NoiseInjectionTest {
@@ -81,8 +81,8 @@ class NoiseInjectionTest {
         ResidualStream pruned = stream(rowsPerBatch, 17, 27, 37, 47, 57);
         ResidualStream noise = stream(rowsPerBatch, 7, 7, 7, 7, 7)) {
       NDArray drawn = manager.create(new Shape(5));
-      FloatBuffer signs = FloatView.of(drawn);
-      CounterRng.fillSigns(signs, 0, CounterRng.stream("a layer"), 0);
+      HostMemory.fill(drawn, all -> CounterRng.fillSigns(all, 0, CounterRng.stream("a layer"), 0));
+      FloatBuffer signs = HostMemory.floats(drawn);
 
       // WHEN half of it goes on to the next window, that of the last to the first
       new NoiseInjection(dense, pruned, noise).add("a layer", 0.5, manager);

@@ -9,9 +9,9 @@ import com.google.common.primitives.ImmutableIntArray;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.minillm.core.linalg.NotFiniteException;
 import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
+import org.minillm.core.tensor.NotFiniteException;
 
 class UnitSelectionTest {
 

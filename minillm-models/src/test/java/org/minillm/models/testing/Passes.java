@@ -14,7 +14,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.minillm.core.calibration.CalibrationSet;
-import org.minillm.core.calibration.ChannelStatistics;
 import org.minillm.core.model.BlockTap;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.ForwardPass;
@@ -25,7 +24,8 @@ import org.minillm.core.model.PassRunner;
 import org.minillm.core.model.ResidualStream;
 import org.minillm.core.model.TensorSlice;
 import org.minillm.core.model.WeightTransform;
-import org.minillm.core.random.CounterRng;
+import org.minillm.core.tensor.ChannelStatistics;
+import org.minillm.core.tensor.CounterRng;
 
 /** Forward passes of the contract, over windows of random tokens. */
 public final class Passes {

@@ -19,7 +19,7 @@ import org.minillm.core.model.GroupKind;
 import org.minillm.core.model.PruningGroup;
 import org.minillm.core.pruning.ModelFingerprint;
 import org.minillm.core.pruning.PruningPlan;
-import org.minillm.core.random.CounterRng;
+import org.minillm.core.tensor.CounterRng;
 
 /** Plans of every kind for one model. Which units stay is random, so that no two layers agree. */
 final class Plans {
