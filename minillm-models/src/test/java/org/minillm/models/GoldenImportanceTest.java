@@ -22,7 +22,6 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.minillm.core.calibration.CalibrationSet;
-import org.minillm.core.calibration.ChannelStatistics;
 import org.minillm.core.model.BlockTap;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.ForwardPass;
@@ -36,6 +35,7 @@ import org.minillm.core.pruning.CutTable;
 import org.minillm.core.pruning.MaskedWeights;
 import org.minillm.core.pruning.ModelFingerprint;
 import org.minillm.core.pruning.PruningPlan;
+import org.minillm.core.tensor.ChannelStatistics;
 import org.minillm.core.tensor.HostMemory;
 import org.minillm.models.testing.Passes;
 
