@@ -17,7 +17,7 @@ import org.minillm.core.model.TokenLayout;
  *
  * @param heads of the dense model
  */
-record Alibi(int heads) implements PositionScheme {
+public record Alibi(int heads) implements PositionScheme {
 
   /** The shortest geometric sequence of the paper ends at 2^-8, whatever the number of heads. */
   private static final double LAST_EXPONENT = 8;

@@ -97,40 +97,41 @@ record BloomConfig(
   @Override
   public ModelTable table() {
     int hidden = sizes.hiddenSize();
-    Linear.Row embedding = new Linear.Row(prefix + EMBEDDING, sizes.vocabSize(), hidden, false);
+    LinearRow embedding = new LinearRow(prefix + EMBEDDING, sizes.vocabSize(), hidden, false);
     ImmutableList.Builder<BlockTable> blocks = ImmutableList.builder();
     for (int i = 0; i < sizes.layers().size(); i++) {
       blocks.add(block(prefix + "h." + i + ".", sizes.layers().get(i)));
     }
-    return new ModelTable(
-        embedding,
-        null,
-        null,
-        norm(prefix + "word_embeddings_layernorm"),
-        blocks.build(),
-        norm(prefix + "ln_f"),
-        null,
-        sizes.tiedHead() ? embedding : new Linear.Row("lm_head", sizes.vocabSize(), hidden, false));
+    ModelTable.Builder table =
+        ModelTable.of(embedding, blocks.build())
+            .embeddingNorm(norm(prefix + "word_embeddings_layernorm"))
+            .lastNorm(norm(prefix + "ln_f"));
+    if (!sizes.tiedHead()) {
+      table.head(new LinearRow("lm_head", sizes.vocabSize(), hidden, false));
+    }
+    return table.build();
   }
 
   private BlockTable block(String layer, LayerShape shape) {
     int hidden = sizes.hiddenSize();
     int heads = shape.keyValueHeads() * sizes.headDim();
     int channels = shape.intermediateSize();
-    return new BlockTable(
-        norm(layer + "input_layernorm"),
-        ImmutableList.of(
-            new Linear.Row(layer + "self_attention.query_key_value", 3 * heads, hidden, true)),
-        new Linear.Row(layer + "self_attention.dense", hidden, heads, true),
-        norm(layer + "post_attention_layernorm"),
-        ImmutableList.of(new Linear.Row(layer + "mlp.dense_h_to_4h", channels, hidden, true)),
-        new Linear.Row(layer + "mlp.dense_4h_to_h", hidden, channels, true),
-        residualAfterNorm ? NormPlacement.BEFORE_AND_ADDED : NormPlacement.BEFORE,
-        Nonlinearity.GELU_TANH);
+    return BlockTable.attention(
+            norm(layer + "input_layernorm"),
+            ImmutableList.of(
+                new LinearRow(layer + "self_attention.query_key_value", 3 * heads, hidden, true)),
+            new LinearRow(layer + "self_attention.dense", hidden, heads, true))
+        .mlp(
+            norm(layer + "post_attention_layernorm"),
+            ImmutableList.of(new LinearRow(layer + "mlp.dense_h_to_4h", channels, hidden, true)),
+            new LinearRow(layer + "mlp.dense_4h_to_h", hidden, channels, true))
+        .placement(residualAfterNorm ? NormPlacement.BEFORE_AND_ADDED : NormPlacement.BEFORE)
+        .activation(Nonlinearity.GELU_TANH)
+        .build();
   }
 
-  private Norm.Row norm(String path) {
-    return new Norm.Row(path, Norm.Kind.LAYER, sizes.hiddenSize(), normEpsilon);
+  private NormRow norm(String path) {
+    return new NormRow(path, NormRow.Kind.LAYER, sizes.hiddenSize(), normEpsilon);
   }
 
   @Override

@@ -1,6 +1,7 @@
 package org.minillm.models;
 
 import static com.google.common.collect.ImmutableList.toImmutableList;
+import static java.util.Objects.requireNonNull;
 
 import ai.djl.ndarray.types.Shape;
 import com.google.common.base.Joiner;
@@ -17,13 +18,21 @@ import org.minillm.core.files.JsonNode;
  * Reads config.json key by key; every complaint names the key, what it holds and what may be there.
  * No count is returned that the tensors of the checkpoint cannot hold.
  */
-final class ConfigReader {
+public final class ConfigReader {
 
   private final JsonNode config;
   private final Capacity capacity;
 
-  ConfigReader(JsonObject config, Map<String, Shape> stored) {
-    this(new JsonNode("", config), Capacity.of(stored));
+  /**
+   * Begins to read.
+   *
+   * @param config the parsed config.json
+   * @param stored the checkpoint's tensors; empty where it is still to be made
+   */
+  public ConfigReader(JsonObject config, Map<String, Shape> stored) {
+    this(
+        new JsonNode("", requireNonNull(config, "config")),
+        Capacity.of(requireNonNull(stored, "stored")));
   }
 
   private ConfigReader(JsonNode config, Capacity capacity) {
@@ -39,16 +48,34 @@ final class ConfigReader {
     return find(key).orElseThrow(() -> config.refuse("key \"" + key + "\" is missing"));
   }
 
-  boolean has(String key) {
+  /**
+   * Tells whether a key is there and not null.
+   *
+   * @param key a key of config.json
+   * @return true where it has a value
+   */
+  public boolean has(String key) {
     return find(key).isPresent();
   }
 
-  /** Reads a number of things that tensors have one row or column for, at least 1. */
-  int size(String key) {
+  /**
+   * Reads a number of things that tensors have one row or column for.
+   *
+   * @param key a key of config.json
+   * @return at least 1
+   */
+  public int size(String key) {
     return bounded(key, count(key), capacity.size());
   }
 
-  int sizeOr(String key, long otherwise) {
+  /**
+   * Reads such a number where it is there.
+   *
+   * @param key a key of config.json
+   * @param otherwise without the key
+   * @return at least 1
+   */
+  public int sizeOr(String key, long otherwise) {
     return has(key) ? size(key) : bounded(key, otherwise, capacity.size());
   }
 
@@ -64,13 +91,23 @@ final class ConfigReader {
     return value;
   }
 
-  /** Reads the number of layers. */
-  int layers(String key) {
+  /**
+   * Reads the number of layers.
+   *
+   * @param key a key of config.json
+   * @return at least 1
+   */
+  public int layers(String key) {
     return bounded(key, count(key), capacity.layers());
   }
 
-  /** Reads a number of things that no tensor counts, at least 1. */
-  int count(String key) {
+  /**
+   * Reads a number of things that no tensor counts.
+   *
+   * @param key a key of config.json
+   * @return at least 1
+   */
+  public int count(String key) {
     int value = get(key).integer();
     if (value < 1) {
       throw unsupported(key, value, "at least 1");
@@ -78,7 +115,14 @@ final class ConfigReader {
     return value;
   }
 
-  int countOr(String key, int otherwise) {
+  /**
+   * Reads such a number where it is there.
+   *
+   * @param key a key of config.json
+   * @param otherwise without the key
+   * @return at least 1
+   */
+  public int countOr(String key, int otherwise) {
     return has(key) ? count(key) : otherwise;
   }
 
@@ -94,8 +138,14 @@ final class ConfigReader {
     return keys.stream().filter(this::has).findFirst().orElse(keys.get(keys.size() - 1));
   }
 
-  /** Reads {@code head_dim}, or divides hidden_size among the heads. */
-  int headDim(int hiddenSize, String headsKey) {
+  /**
+   * Reads {@code head_dim}, or divides hidden_size among the heads.
+   *
+   * @param hiddenSize the width of the residual stream
+   * @param headsKey the key of the number of heads
+   * @return at least 1
+   */
+  public int headDim(int hiddenSize, String headsKey) {
     int heads = size(headsKey);
     if (!has("head_dim") && hiddenSize % heads != 0) {
       throw unsupported(
@@ -123,8 +173,13 @@ final class ConfigReader {
     return numbers.build();
   }
 
-  /** Reads a number above 0 that float32 can tell from 0 and from infinity. */
-  double positive(String key) {
+  /**
+   * Reads a number above 0 that float32 can tell from 0 and from infinity.
+   *
+   * @param key a key of config.json
+   * @return the number
+   */
+  public double positive(String key) {
     double value = get(key).number();
     if (!((float) value > 0) || Float.isInfinite((float) value)) {
       throw get(key).expected("a number above 0 within the range of float32");
@@ -132,19 +187,45 @@ final class ConfigReader {
     return value;
   }
 
-  double positiveOr(String key, double otherwise) {
+  /**
+   * Reads such a number where it is there.
+   *
+   * @param key a key of config.json
+   * @param otherwise without the key
+   * @return the number
+   */
+  public double positiveOr(String key, double otherwise) {
     return has(key) ? positive(key) : otherwise;
   }
 
-  boolean flagOr(String key, boolean otherwise) {
+  /**
+   * Reads true or false.
+   *
+   * @param key a key of config.json
+   * @param otherwise without the key
+   * @return what it says
+   */
+  public boolean flagOr(String key, boolean otherwise) {
     return find(key).map(JsonNode::flag).orElse(otherwise);
   }
 
-  Optional<String> text(String key) {
+  /**
+   * Reads a text.
+   *
+   * @param key a key of config.json
+   * @return empty without the key
+   */
+  public Optional<String> text(String key) {
     return find(key).map(JsonNode::text);
   }
 
-  Optional<ConfigReader> section(String key) {
+  /**
+   * Reads an object.
+   *
+   * @param key a key of config.json
+   * @return empty without the key
+   */
+  public Optional<ConfigReader> section(String key) {
     return find(key).map(section -> new ConfigReader(objectOf(section), capacity));
   }
 
@@ -153,7 +234,12 @@ final class ConfigReader {
     return node;
   }
 
-  Set<String> keys() {
+  /**
+   * Names the keys, also those that are null.
+   *
+   * @return in their order
+   */
+  public Set<String> keys() {
     return config.keys();
   }
 
@@ -174,8 +260,15 @@ final class ConfigReader {
             });
   }
 
-  /** Reads a text that must be one of a few. */
-  String choice(String key, String otherwise, List<String> choices) {
+  /**
+   * Reads a text that must be one of a few.
+   *
+   * @param key a key of config.json
+   * @param otherwise without the key
+   * @param choices what is computed
+   * @return one of them
+   */
+  public String choice(String key, String otherwise, List<String> choices) {
     String chosen = text(key).orElse(otherwise);
     if (!choices.contains(chosen)) {
       throw get(key).expected('"' + Joiner.on("\" or \"").join(choices) + '"');
@@ -183,7 +276,8 @@ final class ConfigReader {
     return chosen;
   }
 
-  void refuseQuantised() {
+  /** Refuses a model of quantised weights. */
+  public void refuseQuantised() {
     for (String key : List.of("quantization_config", "quantization")) {
       if (has(key)) {
         throw config.refuse(
@@ -196,7 +290,15 @@ final class ConfigReader {
     return config.refuse(why);
   }
 
-  IllegalArgumentException unsupported(String key, Object found, String expected) {
+  /**
+   * Refuses what a key asks for.
+   *
+   * @param key a key of config.json
+   * @param found what it holds
+   * @param expected what may be there
+   * @return to be thrown
+   */
+  public IllegalArgumentException unsupported(String key, Object found, String expected) {
     return config.refuse(
         key + " is " + JsonNode.shortened(String.valueOf(found)) + ", expected " + expected);
   }

@@ -3,24 +3,60 @@ package org.minillm.models;
 import com.google.gson.JsonObject;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 import org.minillm.core.model.LayerShape;
 import org.minillm.core.model.ModelConfig;
 
-/** What a family adds to what all share: how it reads its config.json, and how it writes it. */
-interface FamilyConfig {
+/**
+ * What a family adds to what all share: how it reads its config.json, and how it writes it. {@link
+ * TransformerDecoder} computes the rest.
+ */
+public interface FamilyConfig {
 
-  /** The sizes. */
+  /**
+   * Returns the sizes.
+   *
+   * @return as config.json has them
+   */
   ModelConfig sizes();
 
-  /** The tensors and what is computed with them. */
+  /**
+   * Returns the tensors and what is computed with them.
+   *
+   * @return the table
+   */
   ModelTable table();
 
-  /** How positions enter in attention. */
+  /**
+   * Returns how positions enter in attention.
+   *
+   * @return {@link Rotary}, {@link Alibi} or {@link PositionScheme#IN_THE_EMBEDDING}
+   */
   PositionScheme positions();
 
-  /** As {@link org.minillm.core.model.Decoder#render}. */
+  /**
+   * Tells how many tokens a token sees, itself among them, where a window slides over the text.
+   *
+   * @return longer texts than this are refused; empty, unless overridden: all are computed
+   */
+  default OptionalInt attentionWindow() {
+    return OptionalInt.empty();
+  }
+
+  /**
+   * Renders config.json, as {@link org.minillm.core.model.Decoder#render} says.
+   *
+   * @param layers the new shapes, one a layer
+   * @return the new config.json
+   */
   JsonObject render(List<LayerShape> layers);
 
-  /** As {@link org.minillm.core.model.Decoder#stockLoaderObstacle}. */
+  /**
+   * Tells what keeps stock loaders from a model, as {@link
+   * org.minillm.core.model.Decoder#stockLoaderObstacle} says.
+   *
+   * @param layers the shapes, one a layer
+   * @return the reason; empty where they take it
+   */
   Optional<String> stockLoaderObstacle(List<LayerShape> layers);
 }

@@ -22,8 +22,6 @@ public final class LlamaArchitecture implements Architecture {
 
   @Override
   public Decoder decoder(JsonObject config, Map<String, Shape> tensors) {
-    return new TransformerDecoder(
-        LlamaConfig.parse(
-            config, tensors, LlamaConfig.Biases.asConfigured(new ConfigReader(config, tensors))));
+    return LlamaVariant.LLAMA.decoder(config, tensors);
   }
 }

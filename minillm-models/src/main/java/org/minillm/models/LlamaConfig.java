@@ -6,16 +6,22 @@ import com.google.gson.JsonObject;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import org.minillm.core.model.LayerShape;
 import org.minillm.core.model.ModelConfig;
 
-/** What config.json says of a LLaMA model, or of a family that differs from it in its biases. */
+/**
+ * What config.json says of a LLaMA model, or of a family that differs from it in some {@link
+ * LlamaVariant}.
+ */
 record LlamaConfig(
     JsonObject json,
     ModelConfig sizes,
     String prefix,
     double normEpsilon,
+    LlamaVariant variant,
     Biases biases,
+    OptionalInt attentionWindow,
     Rotary positions)
     implements FamilyConfig {
 
@@ -26,18 +32,14 @@ record LlamaConfig(
   private static final String INTERMEDIATE_SIZE = "intermediate_size";
 
   /** Which linear layers have biases: queries, keys and values; the output; those of the MLP. */
-  record Biases(boolean projections, boolean output, boolean mlp) {
+  record Biases(boolean projections, boolean output, boolean mlp) {}
 
-    static Biases asConfigured(ConfigReader config) {
-      boolean attention = config.flagOr("attention_bias", false);
-      return new Biases(attention, attention, config.flagOr("mlp_bias", false));
-    }
-  }
-
-  static LlamaConfig parse(JsonObject json, Map<String, Shape> stored, Biases biases) {
+  static LlamaConfig parse(JsonObject json, Map<String, Shape> stored, LlamaVariant variant) {
     ConfigReader config = new ConfigReader(json, stored);
     config.refuseQuantised();
-    config.choice("hidden_act", "silu", ImmutableList.of("silu"));
+    config.choice(
+        "hidden_act", variant.activationName(), ImmutableList.of(variant.activationName()));
+    Biases biases = variant.biases(config);
     int hiddenSize = config.size("hidden_size");
     int queryHeads = config.size(QUERY_HEADS);
     int keyValueHeads = config.sizeOr(KEY_VALUE_HEADS, queryHeads);
@@ -64,7 +66,9 @@ record LlamaConfig(
         sizes,
         ModelTable.prefix(stored, EMBEDDING + ".weight", "model.", ""),
         config.positiveOr("rms_norm_eps", 1e-6),
+        variant,
         biases,
+        variant.window(config),
         Rotary.of(config, headDim));
   }
 
@@ -95,20 +99,19 @@ record LlamaConfig(
   @Override
   public ModelTable table() {
     int hidden = sizes.hiddenSize();
-    Linear.Row embedding = new Linear.Row(prefix + EMBEDDING, sizes.vocabSize(), hidden, false);
+    LinearRow embedding = new LinearRow(prefix + EMBEDDING, sizes.vocabSize(), hidden, false);
     ImmutableList.Builder<BlockTable> blocks = ImmutableList.builder();
     for (int i = 0; i < sizes.layers().size(); i++) {
       blocks.add(block(prefix + "layers." + i + ".", sizes.layers().get(i)));
     }
-    return new ModelTable(
-        embedding,
-        null,
-        null,
-        null,
-        blocks.build(),
-        norm(prefix + "norm"),
-        null,
-        sizes.tiedHead() ? embedding : new Linear.Row("lm_head", sizes.vocabSize(), hidden, false));
+    ModelTable.Builder table =
+        ModelTable.of(embedding, blocks.build())
+            .embeddingScale(variant.embeddingScale(sizes))
+            .lastNorm(norm(prefix + "norm"));
+    if (!sizes.tiedHead()) {
+      table.head(new LinearRow("lm_head", sizes.vocabSize(), hidden, false));
+    }
+    return table.build();
   }
 
   private BlockTable block(String layer, LayerShape shape) {
@@ -116,24 +119,33 @@ record LlamaConfig(
     int keys = shape.keyValueHeads() * sizes.headDim();
     int queries = keys * sizes.queryHeadsPerKeyValueHead();
     int channels = shape.intermediateSize();
-    return new BlockTable(
-        norm(layer + "input_layernorm"),
-        ImmutableList.of(
-            new Linear.Row(layer + "self_attn.q_proj", queries, hidden, biases.projections),
-            new Linear.Row(layer + "self_attn.k_proj", keys, hidden, biases.projections),
-            new Linear.Row(layer + "self_attn.v_proj", keys, hidden, biases.projections)),
-        new Linear.Row(layer + "self_attn.o_proj", hidden, queries, biases.output),
-        norm(layer + "post_attention_layernorm"),
-        ImmutableList.of(
-            new Linear.Row(layer + "mlp.gate_proj", channels, hidden, biases.mlp),
-            new Linear.Row(layer + "mlp.up_proj", channels, hidden, biases.mlp)),
-        new Linear.Row(layer + "mlp.down_proj", hidden, channels, biases.mlp),
-        NormPlacement.BEFORE,
-        Nonlinearity.SILU);
+    BlockTable.Builder block =
+        BlockTable.attention(
+                norm(layer + "input_layernorm"),
+                ImmutableList.of(
+                    new LinearRow(layer + "self_attn.q_proj", queries, hidden, biases.projections),
+                    new LinearRow(layer + "self_attn.k_proj", keys, hidden, biases.projections),
+                    new LinearRow(layer + "self_attn.v_proj", keys, hidden, biases.projections)),
+                new LinearRow(layer + "self_attn.o_proj", hidden, queries, biases.output))
+            .mlp(
+                norm(layer + "post_attention_layernorm"),
+                ImmutableList.of(
+                    new LinearRow(layer + "mlp.gate_proj", channels, hidden, biases.mlp),
+                    new LinearRow(layer + "mlp.up_proj", channels, hidden, biases.mlp)),
+                new LinearRow(layer + "mlp.down_proj", hidden, channels, biases.mlp))
+            .activation(variant.activation());
+    if (variant.normsHeads()) {
+      block.headNorms(headNorm(layer + "self_attn.q_norm"), headNorm(layer + "self_attn.k_norm"));
+    }
+    return block.build();
   }
 
-  private Norm.Row norm(String path) {
-    return new Norm.Row(path, Norm.Kind.RMS, sizes.hiddenSize(), normEpsilon);
+  private NormRow headNorm(String path) {
+    return new NormRow(path, NormRow.Kind.RMS, sizes.headDim(), normEpsilon);
+  }
+
+  private NormRow norm(String path) {
+    return new NormRow(path, NormRow.Kind.RMS, sizes.hiddenSize(), normEpsilon);
   }
 
   @Override

@@ -2,6 +2,7 @@ package org.minillm.models;
 
 import ai.djl.ndarray.NDArray;
 import com.google.common.collect.ImmutableList;
+import java.util.function.UnaryOperator;
 
 /**
  * The feed-forward sublayer.
@@ -17,7 +18,7 @@ record Mlp(
     String inputPoint,
     String outputPoint,
     ImmutableList<Linear> producers,
-    Nonlinearity activation,
+    UnaryOperator<NDArray> activation,
     Linear down) {
 
   NDArray forward(NDArray input, SublayerInputs inputs) {

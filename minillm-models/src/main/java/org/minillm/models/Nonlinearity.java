@@ -2,13 +2,14 @@ package org.minillm.models;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.nn.Activation;
+import java.util.function.UnaryOperator;
 
 /** The activation function of an MLP. */
-enum Nonlinearity {
+public enum Nonlinearity implements UnaryOperator<NDArray> {
   /** x * sigmoid(x). */
   SILU {
     @Override
-    NDArray apply(NDArray input) {
+    public NDArray apply(NDArray input) {
       // Activation.swish would first multiply by an array that it makes of its factor
       return Activation.sigmoid(input).mul(input);
     }
@@ -17,7 +18,7 @@ enum Nonlinearity {
   /** max(x, 0). */
   RELU {
     @Override
-    NDArray apply(NDArray input) {
+    public NDArray apply(NDArray input) {
       return Activation.relu(input);
     }
   },
@@ -25,7 +26,7 @@ enum Nonlinearity {
   /** x * Phi(x), the exact form with erf (Hendrycks and Gimpel, arXiv 1606.08415). */
   GELU {
     @Override
-    NDArray apply(NDArray input) {
+    public NDArray apply(NDArray input) {
       return Activation.gelu(input);
     }
   },
@@ -35,7 +36,7 @@ enum Nonlinearity {
    */
   GELU_TANH {
     @Override
-    NDArray apply(NDArray input) {
+    public NDArray apply(NDArray input) {
       NDArray bent = input.square().muli(0.044715).addi(1).muli(input).muli(0.79788456);
       // add and not addi: back-propagation reads the tanh again
       return bent.tanh().add(1).muli(input).muli(0.5);
@@ -48,5 +49,6 @@ enum Nonlinearity {
    * @param input FLOAT32, not written to
    * @return a new array on the manager of {@code input}
    */
-  abstract NDArray apply(NDArray input);
+  @Override
+  public abstract NDArray apply(NDArray input);
 }

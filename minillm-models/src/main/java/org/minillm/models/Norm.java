@@ -1,62 +1,11 @@
 package org.minillm.models;
 
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.Shape;
-import com.google.common.collect.ImmutableMap;
-import java.io.IOException;
-import org.minillm.core.model.WeightSource;
 
-/** A normalisation of the residual stream, its weights in memory. */
+/** A normalisation of the last axis, its weights in memory. */
 @FunctionalInterface
 interface Norm {
 
   /** Normalises (…, channels). */
   NDArray apply(NDArray input);
-
-  /** What a norm computes, and which of its tensors a checkpoint has. */
-  enum Kind {
-    RMS(true, false),
-    LAYER(true, true),
-    /** Layer normalisation without weights of its own. */
-    PLAIN_LAYER(false, false);
-
-    private final boolean weight;
-    private final boolean bias;
-
-    Kind(boolean weight, boolean bias) {
-      this.weight = weight;
-      this.bias = bias;
-    }
-  }
-
-  /**
-   * A norm as a row of a family's table.
-   *
-   * @param path its module path
-   * @param kind what it computes
-   * @param size channels
-   * @param epsilon added to the mean square or variance
-   */
-  record Row(String path, Kind kind, int size, double epsilon) {
-
-    void addTensors(ImmutableMap.Builder<String, Shape> all) {
-      if (kind.weight) {
-        all.put(path + ".weight", new Shape(size));
-      }
-      if (kind.bias) {
-        all.put(path + ".bias", new Shape(size));
-      }
-    }
-
-    Norm open(WeightSource weights, NDManager owner) throws IOException {
-      NDArray weight =
-          kind.weight ? weights.read(path + ".weight", owner) : owner.ones(new Shape(size));
-      if (kind == Kind.RMS) {
-        return new RmsNorm(weight, (float) epsilon, owner);
-      }
-      NDArray bias = kind.bias ? weights.read(path + ".bias", owner) : owner.zeros(new Shape(size));
-      return new LayerNorm(weight, bias, epsilon);
-    }
-  }
 }

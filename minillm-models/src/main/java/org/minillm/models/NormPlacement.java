@@ -5,7 +5,7 @@ import java.io.IOException;
 import java.util.function.BiFunction;
 
 /** Where the norm of a sublayer (attention or MLP) stands, and what the sublayer is added to. */
-enum NormPlacement {
+public enum NormPlacement {
   /** x + f(norm(x)). */
   BEFORE {
     @Override

@@ -24,7 +24,7 @@ record OptConfig(
     boolean normBefore,
     boolean lastNorm,
     boolean bias,
-    Norm.Kind normKind)
+    NormRow.Kind normKind)
     implements FamilyConfig {
 
   private static final String EMBEDDING = "embed_tokens";
@@ -66,8 +66,8 @@ record OptConfig(
         normBefore && !config.flagOr("_remove_final_layer_norm", false),
         config.flagOr("enable_bias", true),
         config.flagOr("layer_norm_elementwise_affine", true)
-            ? Norm.Kind.LAYER
-            : Norm.Kind.PLAIN_LAYER);
+            ? NormRow.Kind.LAYER
+            : NormRow.Kind.PLAIN_LAYER);
   }
 
   private static ImmutableList<LayerShape> layers(ConfigReader config, int headDim) {
@@ -92,46 +92,53 @@ record OptConfig(
   public ModelTable table() {
     int hidden = sizes.hiddenSize();
     boolean projected = embeddingWidth != hidden;
-    Linear.Row embedding =
-        new Linear.Row(prefix + EMBEDDING, sizes.vocabSize(), embeddingWidth, false);
+    LinearRow embedding =
+        new LinearRow(prefix + EMBEDDING, sizes.vocabSize(), embeddingWidth, false);
     ImmutableList.Builder<BlockTable> blocks = ImmutableList.builder();
     for (int i = 0; i < sizes.layers().size(); i++) {
       blocks.add(block(prefix + "layers." + i + ".", sizes.layers().get(i)));
     }
-    return new ModelTable(
-        embedding,
-        projected ? new Linear.Row(prefix + "project_in", hidden, embeddingWidth, false) : null,
-        new ModelTable.LearnedPositions(
-            prefix + "embed_positions", sizes.maxPositions(), POSITION_OFFSET),
-        null,
-        blocks.build(),
-        lastNorm ? norm(prefix + "final_layer_norm") : null,
-        projected ? new Linear.Row(prefix + "project_out", embeddingWidth, hidden, false) : null,
-        sizes.tiedHead()
-            ? embedding
-            : new Linear.Row("lm_head", sizes.vocabSize(), embeddingWidth, false));
+    ModelTable.Builder table =
+        ModelTable.of(embedding, blocks.build())
+            .learnedPositions(
+                new ModelTable.LearnedPositions(
+                    prefix + "embed_positions", sizes.maxPositions(), POSITION_OFFSET));
+    if (projected) {
+      table.projected(
+          new LinearRow(prefix + "project_in", hidden, embeddingWidth, false),
+          new LinearRow(prefix + "project_out", embeddingWidth, hidden, false));
+    }
+    if (lastNorm) {
+      table.lastNorm(norm(prefix + "final_layer_norm"));
+    }
+    if (!sizes.tiedHead()) {
+      table.head(new LinearRow("lm_head", sizes.vocabSize(), embeddingWidth, false));
+    }
+    return table.build();
   }
 
   private BlockTable block(String layer, LayerShape shape) {
     int hidden = sizes.hiddenSize();
     int heads = shape.keyValueHeads() * sizes.headDim();
     int channels = shape.intermediateSize();
-    return new BlockTable(
-        norm(layer + "self_attn_layer_norm"),
-        ImmutableList.of(
-            new Linear.Row(layer + "self_attn.q_proj", heads, hidden, bias),
-            new Linear.Row(layer + "self_attn.k_proj", heads, hidden, bias),
-            new Linear.Row(layer + "self_attn.v_proj", heads, hidden, bias)),
-        new Linear.Row(layer + "self_attn.out_proj", hidden, heads, bias),
-        norm(layer + "final_layer_norm"),
-        ImmutableList.of(new Linear.Row(layer + "fc1", channels, hidden, bias)),
-        new Linear.Row(layer + "fc2", hidden, channels, bias),
-        normBefore ? NormPlacement.BEFORE : NormPlacement.AFTER,
-        activation);
+    return BlockTable.attention(
+            norm(layer + "self_attn_layer_norm"),
+            ImmutableList.of(
+                new LinearRow(layer + "self_attn.q_proj", heads, hidden, bias),
+                new LinearRow(layer + "self_attn.k_proj", heads, hidden, bias),
+                new LinearRow(layer + "self_attn.v_proj", heads, hidden, bias)),
+            new LinearRow(layer + "self_attn.out_proj", hidden, heads, bias))
+        .mlp(
+            norm(layer + "final_layer_norm"),
+            ImmutableList.of(new LinearRow(layer + "fc1", channels, hidden, bias)),
+            new LinearRow(layer + "fc2", hidden, channels, bias))
+        .placement(normBefore ? NormPlacement.BEFORE : NormPlacement.AFTER)
+        .activation(activation)
+        .build();
   }
 
-  private Norm.Row norm(String path) {
-    return new Norm.Row(path, normKind, sizes.hiddenSize(), NORM_EPSILON);
+  private NormRow norm(String path) {
+    return new NormRow(path, normKind, sizes.hiddenSize(), NORM_EPSILON);
   }
 
   @Override

@@ -1,5 +1,7 @@
 package org.minillm.models;
 
+import static java.util.Objects.requireNonNull;
+
 import com.google.common.collect.ImmutableMap;
 import com.google.common.primitives.Ints;
 import com.google.gson.JsonObject;
@@ -14,7 +16,7 @@ import org.minillm.core.model.ModelConfig;
  * Layers that differ from the rest stand under {@value #KEY}, as in transformers 5: an object of
  * the keys that differ, under the number of the layer.
  */
-final class PerLayerConfig {
+public final class PerLayerConfig {
 
   static final String KEY = "per_layer_config";
 
@@ -29,7 +31,9 @@ final class PerLayerConfig {
    * @param keys that a layer may have of its own: those of what pruning changes
    * @throws IllegalArgumentException if there is more, which nobody would do
    */
-  PerLayerConfig(ConfigReader config, int layers, String... keys) {
+  public PerLayerConfig(ConfigReader config, int layers, String... keys) {
+    requireNonNull(config, "config");
+    requireNonNull(keys, "keys");
     this.config = config;
     this.own = config.section(KEY).map(all -> own(all, layers, keys)).orElse(ImmutableMap.of());
   }
@@ -53,8 +57,14 @@ final class PerLayerConfig {
     return own.buildOrThrow();
   }
 
-  /** Returns where a key of one layer stands: in what it has of its own, else in the whole. */
-  ConfigReader of(int layer, String key) {
+  /**
+   * Returns where a key of one layer stands: in what it has of its own, else in the whole.
+   *
+   * @param layer from 0
+   * @param key one of the keys
+   * @return to be asked for the key
+   */
+  public ConfigReader of(int layer, String key) {
     ConfigReader section = own.get(layer);
     return section != null && section.has(key) ? section : config;
   }
@@ -66,8 +76,11 @@ final class PerLayerConfig {
    * @param layers one shape a layer
    * @param spelling puts one shape in the family's own keys
    */
-  static void render(
+  public static void render(
       JsonObject rendered, List<LayerShape> layers, BiConsumer<JsonObject, LayerShape> spelling) {
+    requireNonNull(rendered, "rendered");
+    requireNonNull(layers, "layers");
+    requireNonNull(spelling, "spelling");
     LayerShape widest =
         new LayerShape(
             layers.stream().mapToInt(LayerShape::keyValueHeads).max().orElseThrow(),
@@ -87,8 +100,14 @@ final class PerLayerConfig {
     }
   }
 
-  /** Tells stock loaders' first obstacle: layers of different sizes. */
-  static Optional<String> unevenLayers(List<LayerShape> layers) {
+  /**
+   * Tells stock loaders' first obstacle: layers of different sizes.
+   *
+   * @param layers one shape a layer
+   * @return the obstacle in words; empty where all are of one size
+   */
+  public static Optional<String> unevenLayers(List<LayerShape> layers) {
+    requireNonNull(layers, "layers");
     LayerShape first = layers.get(0).sizes();
     for (int layer = 1; layer < layers.size(); layer++) {
       LayerShape other = layers.get(layer).sizes();

@@ -5,6 +5,7 @@ import ai.djl.ndarray.types.Shape;
 import com.google.common.collect.ImmutableList;
 import com.google.common.primitives.ImmutableIntArray;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /** Makes queries, keys and values of the residual stream. */
 @FunctionalInterface
@@ -32,7 +33,20 @@ interface Projection {
   static Projection of(ImmutableList<Linear> layers, int headDim) {
     return layers.size() == 1
         ? new Fused(layers.get(0), headDim)
-        : new Separate(layers.get(0), layers.get(1), layers.get(2), headDim);
+        : new Separate(layers.get(0), layers.get(1), layers.get(2), null, null, headDim);
+  }
+
+  /**
+   * Makes the projection of one layer each for queries, keys and values, with norms of each head.
+   *
+   * @param layers three
+   * @param queryNorm of a head's query
+   * @param keyNorm of a head's key
+   * @param headDim width of one head
+   */
+  static Projection normed(
+      ImmutableList<Linear> layers, Norm queryNorm, Norm keyNorm, int headDim) {
+    return new Separate(layers.get(0), layers.get(1), layers.get(2), queryNorm, keyNorm, headDim);
   }
 
   /**
@@ -48,31 +62,39 @@ interface Projection {
         layers == 1 ? rows.filter(row -> row / headDim % 3 == Fused.VALUE) : rows);
   }
 
-  /** Three layers. */
-  record Separate(Linear query, Linear key, Linear value, int headDim) implements Projection {
+  /** Three layers; heads are normed before they are moved. */
+  record Separate(
+      Linear query,
+      Linear key,
+      Linear value,
+      @Nullable Norm queryNorm,
+      @Nullable Norm keyNorm,
+      int headDim)
+      implements Projection {
 
     @Override
     public Projected apply(NDArray input) {
       return new Projected(
-          split(query.apply(input)), split(key.apply(input)), split(value.apply(input)));
+          split(query.apply(input), queryNorm),
+          split(key.apply(input), keyNorm),
+          split(value.apply(input), null));
     }
 
     /** Takes {@code projected} over: where heads have to be moved there is a copy of it. */
-    private NDArray split(NDArray projected) {
+    private NDArray split(NDArray projected, @Nullable Norm norm) {
       try (projected) {
         Shape shape = projected.getShape();
         long batch = shape.get(0);
         long time = shape.get(1);
         long heads = shape.get(2) / headDim;
+        NDArray apart = projected.reshape(batch, time, heads, headDim);
+        NDArray normed = norm == null ? apart : norm.apply(apart);
         if (time == 1) {
           // as below, where nothing is to be moved: of a single token, small operations are the
           // price
-          return projected.reshape(batch * heads, 1, headDim);
+          return normed.reshape(batch * heads, 1, headDim);
         }
-        return projected
-            .reshape(batch, time, heads, headDim)
-            .transpose(0, 2, 1, 3)
-            .reshape(batch * heads, time, headDim);
+        return normed.transpose(0, 2, 1, 3).reshape(batch * heads, time, headDim);
       }
     }
   }

@@ -3,6 +3,7 @@ package org.minillm.models;
 import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonObject;
 import java.util.Map;
+import java.util.OptionalInt;
 import org.minillm.core.model.Architecture;
 import org.minillm.core.model.Decoder;
 
@@ -12,10 +13,23 @@ import org.minillm.core.model.Decoder;
  */
 public final class Qwen2Architecture implements Architecture {
 
-  private static final String SLIDING_WINDOW = "use_sliding_window";
+  /** As transformers has it. */
+  private static final int DEFAULT_WINDOW = 4096;
+
+  private static final LlamaVariant QWEN2 =
+      LlamaVariant.LLAMA
+          .biases(true, false, false)
+          .attentionWindow(Qwen2Architecture::attentionWindow);
 
   /** For the service loader. */
   public Qwen2Architecture() {}
+
+  /** A window slides where {@code use_sliding_window} says so, in some layers or in all. */
+  static OptionalInt attentionWindow(ConfigReader config) {
+    return config.flagOr("use_sliding_window", false)
+        ? OptionalInt.of(config.countOr("sliding_window", DEFAULT_WINDOW))
+        : OptionalInt.empty();
+  }
 
   @Override
   public String name() {
@@ -24,11 +38,6 @@ public final class Qwen2Architecture implements Architecture {
 
   @Override
   public Decoder decoder(JsonObject config, Map<String, Shape> tensors) {
-    ConfigReader reader = new ConfigReader(config, tensors);
-    if (reader.flagOr(SLIDING_WINDOW, false)) {
-      throw reader.unsupported(SLIDING_WINDOW, true, "false: attention here sees the whole text");
-    }
-    return new TransformerDecoder(
-        LlamaConfig.parse(config, tensors, new LlamaConfig.Biases(true, false, false)));
+    return QWEN2.decoder(config, tensors);
   }
 }

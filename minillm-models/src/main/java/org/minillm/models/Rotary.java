@@ -1,5 +1,7 @@
 package org.minillm.models;
 
+import static java.util.Objects.requireNonNull;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
@@ -17,7 +19,7 @@ import org.minillm.core.tensor.HostMemory;
  * of a head is rotated with channel i + head_dim / 2. Frequencies and angles are rounded to float32
  * where Hugging Face rounds them.
  */
-final class Rotary implements PositionScheme {
+public final class Rotary implements PositionScheme {
 
   private static final String ROTATED_PART = "partial_rotary_factor";
 
@@ -32,8 +34,13 @@ final class Rotary implements PositionScheme {
 
   /**
    * Reads {@code rope_parameters} (transformers 5) or {@code rope_theta} and {@code rope_scaling}.
+   *
+   * @param config the whole config.json
+   * @param headDim width of a head, even
+   * @return the scheme
    */
-  static Rotary of(ConfigReader config, int headDim) {
+  public static Rotary of(ConfigReader config, int headDim) {
+    requireNonNull(config, "config");
     Optional<ConfigReader> parameters = config.section("rope_parameters");
     ConfigReader scaling = parameters.or(() -> config.section("rope_scaling")).orElse(config);
     double theta =

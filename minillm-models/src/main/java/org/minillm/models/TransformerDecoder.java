@@ -1,6 +1,7 @@
 package org.minillm.models;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static java.util.Objects.requireNonNull;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
@@ -25,14 +26,20 @@ import org.minillm.core.model.ValueProjection;
 import org.minillm.core.model.WeightSource;
 
 /** A decoder-only transformer of any family, computed as its table says. */
-final class TransformerDecoder implements Decoder {
+public final class TransformerDecoder implements Decoder {
 
   private final FamilyConfig family;
   private final ModelConfig config;
   private final ModelTable table;
   private final ImmutableMap<String, Shape> tensors;
 
-  TransformerDecoder(FamilyConfig family) {
+  /**
+   * Makes the decoder of a model.
+   *
+   * @param family the parsed config.json, in the words of its family
+   */
+  public TransformerDecoder(FamilyConfig family) {
+    requireNonNull(family, "family");
     this.family = family;
     this.config = family.sizes();
     this.table = family.table();
@@ -79,6 +86,9 @@ final class TransformerDecoder implements Decoder {
       NDArray embedded =
           rows.gather(table.embedding().weight(), flat, scratch)
               .reshape(ids.length, time, table.embedding().in());
+      if (table.embeddingScale() != 1) {
+        embedded = embedded.mul(table.embeddingScale());
+      }
       if (table.projectIn() != null) {
         embedded = table.projectIn().open(weights, scratch).apply(embedded);
       }
@@ -112,10 +122,25 @@ final class TransformerDecoder implements Decoder {
 
   @Override
   public Positions positions(TokenLayout layout, NDManager owner) {
+    requireInWindow(layout);
     return new Positions(
         layout,
         Attention.sharedMask(layout, owner),
         new NDList(family.positions().tables(layout, owner)));
+  }
+
+  private void requireInWindow(TokenLayout layout) {
+    family
+        .attentionWindow()
+        .ifPresent(
+            window -> {
+              int tokens = Ints.max(Ints.concat(layout.positions())) + 1;
+              checkArgument(
+                  tokens <= window,
+                  "%s tokens in a row, but attention sees %s (sliding_window), and a window that slides is not computed here; use shorter texts",
+                  tokens,
+                  window);
+            });
   }
 
   @Override

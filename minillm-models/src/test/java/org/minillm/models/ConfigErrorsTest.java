@@ -3,7 +3,6 @@ package org.minillm.models;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import com.google.gson.JsonObject;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -37,14 +36,6 @@ class ConfigErrorsTest {
       quoteCharacter = '`')
   void ofLlama(String changes, String message) {
     refuses(TestConfigs.LLAMA, changes, message);
-  }
-
-  @Test
-  void ofQwen2WithASlidingWindow() {
-    refuses(
-        TestConfigs.LLAMA,
-        "{'model_type': 'qwen2', 'use_sliding_window': true}",
-        "use_sliding_window is true, expected false: attention here sees the whole text");
   }
 
   @ParameterizedTest

@@ -46,6 +46,8 @@ class GoldenOutputsTest {
         "llama3-rope",
         "llama-sharded",
         "llama-bf16",
+        "mistral-gqa",
+        "qwen3-qknorm",
         "opt-350m-style",
         "opt-gelu",
         "bloom-pow2",

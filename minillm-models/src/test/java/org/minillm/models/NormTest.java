@@ -69,7 +69,7 @@ class NormTest {
   @Test
   void aPlainLayerNormHasNoTensors() throws IOException {
     // GIVEN
-    Norm.Row row = new Norm.Row("n", Norm.Kind.PLAIN_LAYER, 2, 3);
+    NormRow row = new NormRow("n", NormRow.Kind.PLAIN_LAYER, 2, 3);
     ImmutableMap.Builder<String, Shape> tensors = ImmutableMap.builder();
 
     // WHEN

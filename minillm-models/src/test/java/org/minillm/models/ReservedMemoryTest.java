@@ -307,7 +307,8 @@ class ReservedMemoryTest {
                   .allocation(new SensitivityAllocation())
                   .build()
                   .memoryForecast(model, data))
-          .isEqualTo(own.withStreams(2 * ForwardPass.tokensAtOnce(model) * 192 * 4));
+          .isEqualTo(
+              model.memoryForecast().withStreams(2 * ForwardPass.tokensAtOnce(model) * 192 * 4));
       assertThat(StructuredPruner.builder(new Obs(), target).build().memoryForecast(model, null))
           .isEqualTo(model.memoryForecast());
     }

@@ -46,7 +46,9 @@ final class TestConfigs {
     Architecture architecture =
         switch (config.get("model_type").getAsString()) {
           case "opt" -> new OptArchitecture();
+          case "mistral" -> new MistralArchitecture();
           case "qwen2" -> new Qwen2Architecture();
+          case "qwen3" -> new Qwen3Architecture();
           case "bloom" -> new BloomArchitecture();
           default -> new LlamaArchitecture();
         };

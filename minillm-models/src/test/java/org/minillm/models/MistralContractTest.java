@@ -1,4 +1,4 @@
-package org.minillm.examples;
+package org.minillm.models;
 
 import java.nio.file.Path;
 import java.util.Map;
@@ -8,6 +8,6 @@ class MistralContractTest extends ArchitectureContract {
 
   @Override
   public Map<String, Path> modelFolders() {
-    return Map.of("mistral", Path.of("src/test/resources/mistral"));
+    return Map.of("mistral-gqa", Path.of("src/test/resources/random/mistral-gqa"));
   }
 }
