@@ -100,7 +100,7 @@ class CommandsTest {
             "--groups",
             "both",
             "--allocation",
-            "search:among=uniform*middle",
+            "search:among=uniform*trapezoid",
             "--restore",
             "none",
             "--samples",
@@ -109,8 +109,8 @@ class CommandsTest {
     // THEN both losses are told beside the dense model's, and the choice
     assertThat(run.out())
         .containsPattern(
-            "measured losses: dense 4\\.\\d{4}, middle 4\\.\\d{4}, uniform 4\\.\\d{4}; chosen:"
-                + " middle");
+            "measured losses: dense 4\\.\\d{4}, trapezoid 4\\.\\d{4}, uniform 4\\.\\d{4}; chosen:"
+                + " trapezoid");
   }
 
   @Test
@@ -155,11 +155,12 @@ class CommandsTest {
             List.of("--criterion", "obs"),
             List.of("--head-criterion", "obs"),
             List.of("--restore", "least-squares"),
-            List.of("--allocation", "middle"),
+            List.of("--allocation", "trapezoid"),
             List.of("--gradient", "spsa", "--probes", "1", "--epsilon", "1e-3", "--seed", "0"),
-            List.of("--criterion", "obs", "--restore", "least-squares", "--allocation", "middle"),
+            List.of(
+                "--criterion", "obs", "--restore", "least-squares", "--allocation", "trapezoid"),
             List.of("--recipe", "best"),
-            List.of("--recipe", "obs+least-squares~middle"),
+            List.of("--recipe", "obs+least-squares~trapezoid"),
             List.of("--recipe", recipe.toString()));
 
     // THEN it is the same plan, to the byte

@@ -27,7 +27,7 @@ class PruningMethodTest {
     // WHEN
     List<PruningMethod> methods =
         PruningMethod.parseList(
-            "obs+least-squares~search:among=(middle:first=0.2,last=0.1,by=stream)*global,wanda",
+            "obs+least-squares~search:among=(trapezoid:first=0.2,last=0.1,by=stream)*global,wanda",
             Map.of());
 
     // THEN

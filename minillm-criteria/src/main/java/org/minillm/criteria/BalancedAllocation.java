@@ -25,7 +25,7 @@ import org.minillm.core.pruning.PruningTarget;
 import org.minillm.core.pruning.ScoredGroup;
 
 /**
- * Weighs heads against channels by what they hurt: {@code balanced:of=middle}. Tries heads that
+ * Weighs heads against channels by what they hurt: {@code balanced:of=trapezoid}. Tries heads that
  * lose once, half, none, one and a half times and twice the target's ratio of their own weights;
  * the channels give the rest, so that as many weights go in all. Each kind is divided among its
  * layers by another allocation. Takes the lowest measured loss, of equal ones the first in that
@@ -48,9 +48,9 @@ public record BalancedAllocation(Allocation of) implements Allocation {
     requireNonNull(of, "of");
   }
 
-  /** Of {@code middle}; for {@link java.util.ServiceLoader}. */
+  /** Of {@code trapezoid}; for {@link java.util.ServiceLoader}. */
   public BalancedAllocation() {
-    this(new MiddleAllocation());
+    this(new TrapezoidAllocation());
   }
 
   @Override

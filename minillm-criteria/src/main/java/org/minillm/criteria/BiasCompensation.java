@@ -48,10 +48,10 @@ public record BiasCompensation(Target target) implements Restoration {
   }
 
   @Override
-  public Correction correction(Moments moments) {
+  public Delta delta(Moments moments) {
     NDArray nothing = moments.residuals().zerosLike();
     Intercept intercept = moments.intercept();
-    return new Correction(
+    return new Delta(
         nothing, intercept == null ? null : intercept.residuals().div(intercept.tokens()), 0);
   }
 }

@@ -108,7 +108,7 @@ public record GlobalAllocation(Comparison by, double mix) implements Allocation 
     for (ScoredGroup group : groups) {
       wanted.put(group.id(), (1 - mix) * uniform.get(group.id()) + mix * global.get(group.id()));
     }
-    return WholeUnits.of(groups, target, wanted);
+    return UnitRounding.of(groups, target, wanted);
   }
 
   private record Candidate(ScoredGroup group, double cost) {}
@@ -124,7 +124,7 @@ public record GlobalAllocation(Comparison by, double mix) implements Allocation 
       if (!target.keepLayers().contains(group.id().layer())) {
         double[] scores = group.scores().toArray();
         Arrays.sort(scores);
-        for (int i = 0; i < scores.length - WholeUnits.least(group, target); i++) {
+        for (int i = 0; i < scores.length - UnitRounding.least(group, target); i++) {
           candidates.add(new Candidate(group, scores[i] / group.weightsPerUnit()));
         }
       }

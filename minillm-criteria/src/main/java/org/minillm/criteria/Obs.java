@@ -125,24 +125,23 @@ public record Obs(double damping, Ridge ridge, TokenWeights tokens, int rounds)
         return errors(consumer, weight, factor.inverseDiagonal(), kernels);
       }
       try (NDArray inverse = factor.inverse()) {
-        SurgeonRounds.Costs costs = costs(consumer, kernels);
+        IterativeObs.Costs costs = costs(consumer, kernels);
         if (rounds == 1) {
           return costs.of(weight, inverse, unit -> false);
         }
-        try (SurgeonRounds surgeon =
-            new SurgeonRounds(inverse, weight, consumer.width(), kernels)) {
+        try (IterativeObs surgeon = new IterativeObs(inverse, weight, consumer.width(), kernels)) {
           return surgeon.run(rounds, costs);
         }
       }
     }
   }
 
-  private static SurgeonRounds.Costs costs(TensorSlice consumer, Kernels kernels) {
+  private static IterativeObs.Costs costs(TensorSlice consumer, Kernels kernels) {
     return consumer.width() == 1
         ? (weight, inverse, gone) ->
             errors(consumer, weight, HostMemory.doubleArray(inverse.diagonal()), kernels)
         : (weight, inverse, gone) ->
-            UnitErrors.of(weight, inverse, consumer.width(), gone, kernels);
+            BlockObsSaliency.of(weight, inverse, consumer.width(), gone, kernels);
   }
 
   /** The errors of units of one channel. */

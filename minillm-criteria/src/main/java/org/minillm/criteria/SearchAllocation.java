@@ -22,7 +22,7 @@ import org.minillm.core.pruning.UniformAllocation;
 
 /**
  * Tries other allocations and takes that with the lowest measured loss, of equal ones the first:
- * {@code search:among=uniform*middle}. The losses are of windows of the calibration set and of
+ * {@code search:among=uniform*trapezoid}. The losses are of windows of the calibration set and of
  * masked models; what a restoration would make up for is not in them. All losses are in the plan.
  *
  * <p>Costs a forward pass over the few windows of {@link CandidateLosses} for each candidate and
@@ -30,7 +30,7 @@ import org.minillm.core.pruning.UniformAllocation;
  *
  * @param among at least two allocations, of which those that compare groups by scores of their own
  *     take the same scores; as text joined by {@code *}, each with its settings after a colon,
- *     joined by {@code ;}: {@code middle:first=0.2;last=0.1*global:mix=1}
+ *     joined by {@code ;}: {@code trapezoid:first=0.2;last=0.1*global:mix=1}
  */
 public record SearchAllocation(ImmutableList<Allocation> among) implements Allocation {
 
@@ -69,7 +69,7 @@ public record SearchAllocation(ImmutableList<Allocation> among) implements Alloc
         ImmutableList.of(
             new UniformAllocation(),
             // compares heads as global does, so that the candidates share their scores
-            new MiddleAllocation().with(ImmutableMap.of("by", "stream")),
+            new TrapezoidAllocation().with(ImmutableMap.of("by", "stream")),
             new GlobalAllocation(),
             new SensitivityAllocation()));
   }

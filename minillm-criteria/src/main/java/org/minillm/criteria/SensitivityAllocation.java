@@ -134,7 +134,7 @@ public record SensitivityAllocation(double power, double max, double mix) implem
     candidates.add(Map.of());
     for (ScoredGroup giver : givers) {
       int kept = (int) Math.round(giver.units() * (1 - target.ratio()));
-      candidates.add(Map.of(giver.id(), Math.max(kept, WholeUnits.least(giver, target))));
+      candidates.add(Map.of(giver.id(), Math.max(kept, UnitRounding.least(giver, target))));
     }
     ImmutableDoubleArray measured = losses.of(candidates);
     double dense = measured.get(0);
@@ -169,7 +169,7 @@ public record SensitivityAllocation(double power, double max, double mix) implem
       double measured = group.units() * (1 - parts.getOrDefault(group.id(), 0.0));
       wanted.put(group.id(), (1 - mix) * uniform.get(group.id()) + mix * measured);
     }
-    return WholeUnits.of(groups, target, wanted);
+    return UnitRounding.of(groups, target, wanted);
   }
 
   /** A layer, what it gives in proportion to the others, and the most that it can give. */
@@ -186,7 +186,7 @@ public record SensitivityAllocation(double power, double max, double mix) implem
         .mapToObj(
             i -> {
               ScoredGroup group = groups.get(i);
-              double most = 1 - WholeUnits.least(group, target) / (double) group.units();
+              double most = 1 - UnitRounding.least(group, target) / (double) group.units();
               return new Giver(
                   group.id(),
                   group.weights(),

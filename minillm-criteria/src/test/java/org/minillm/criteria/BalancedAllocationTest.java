@@ -126,13 +126,13 @@ class BalancedAllocationTest {
   @Test
   void isFoundByNameWithItsSettings() {
     assertThat(Plugins.configured(Allocation.class, "balanced"))
-        .isEqualTo(new BalancedAllocation(new MiddleAllocation()));
+        .isEqualTo(new BalancedAllocation(new TrapezoidAllocation()));
     Allocation configured =
-        Plugins.configured(Allocation.class, "balanced:of=(middle:first=0.2,last=0.1)");
+        Plugins.configured(Allocation.class, "balanced:of=(trapezoid:first=0.2,last=0.1)");
     assertThat(configured)
         .isEqualTo(
             new BalancedAllocation(
-                new MiddleAllocation().with(Map.of("first", "0.2", "last", "0.1"))));
+                new TrapezoidAllocation().with(Map.of("first", "0.2", "last", "0.1"))));
     assertThat(new BalancedAllocation().with(configured.parameters())).isEqualTo(configured);
   }
 }

@@ -10,12 +10,9 @@ import ai.djl.ndarray.types.Shape;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.minillm.core.calibration.TokenWeights;
 import org.minillm.core.plugin.Plugins;
 import org.minillm.core.pruning.Restoration;
-import org.minillm.core.pruning.Restoration.Inputs;
 import org.minillm.core.pruning.Restoration.Moments;
-import org.minillm.core.pruning.Restoration.Target;
 import org.minillm.core.tensor.Compute;
 
 class LeastSquaresTest {
@@ -34,8 +31,22 @@ class LeastSquaresTest {
     return manager.create(values, new Shape(rows, columns));
   }
 
-  private static LeastSquares lambda(double lambda) {
-    return new LeastSquares(lambda, Target.OWN, TokenWeights.EQUAL, Inputs.PRUNED, 0, 0);
+  private static Restoration lambda(double lambda) {
+    return new LeastSquares()
+        .with(
+            Map.of(
+                "lambda",
+                Double.toString(lambda),
+                "target",
+                "own",
+                "tokens",
+                "equal",
+                "inputs",
+                "pruned",
+                "value-ridge",
+                "0",
+                "noise",
+                "0"));
   }
 
   @Test
@@ -46,7 +57,7 @@ class LeastSquaresTest {
         new Moments(matrix(2, 2, 3, 1, 1, 1), matrix(1, 2, 9, 3), null, Compute.cpu().kernels());
 
     // WHEN it is solved
-    NDArray correction = lambda(0.5).correction(moments).weight();
+    NDArray correction = lambda(0.5).delta(moments).weight();
 
     // THEN C = [15/7, 3/7]
     assertThat(correction.getShape()).isEqualTo(new Shape(1, 2));
@@ -61,7 +72,7 @@ class LeastSquaresTest {
         new Moments(matrix(2, 2, 3, 1, 1, 1), matrix(1, 2, 9, 3), null, Compute.cpu().kernels());
 
     // WHEN the ridge is a million times the moments
-    NDArray correction = lambda(1e6).correction(moments).weight();
+    NDArray correction = lambda(1e6).delta(moments).weight();
 
     // THEN there is hardly a correction: 9 / 2e6 at most
     assertThat(correction.abs().max().getDouble()).isLessThan(5e-6);
@@ -75,7 +86,7 @@ class LeastSquaresTest {
     // WHEN R = 2 is fitted with hardly a ridge
     NDArray correction =
         lambda(1e-6)
-            .correction(new Moments(inputs, matrix(1, 3, 2, 2, 0), null, Compute.cpu().kernels()))
+            .delta(new Moments(inputs, matrix(1, 3, 2, 2, 0), null, Compute.cpu().kernels()))
             .weight();
 
     // THEN both live channels give half of it, the dead one nothing
@@ -90,7 +101,7 @@ class LeastSquaresTest {
         new Moments(matrix(1, 1, 10), matrix(1, 1, 32), means, Compute.cpu().kernels());
 
     // WHEN it is fitted with hardly a ridge
-    Restoration.Correction correction = lambda(1e-9).correction(moments);
+    Restoration.Delta correction = lambda(1e-9).delta(moments);
 
     // THEN weight and bias are 2 and 3
     assertThat(correction.weight().toDoubleArray()).containsExactly(new double[] {2}, within(1e-8));
@@ -103,10 +114,9 @@ class LeastSquaresTest {
     Restoration.Intercept means = new Restoration.Intercept(matrix(1, 1, 4), matrix(1, 1, 14), 2);
 
     // WHEN only the bias may change
-    Restoration.Correction correction =
+    Restoration.Delta correction =
         new BiasCompensation()
-            .correction(
-                new Moments(matrix(1, 1, 10), matrix(1, 1, 32), means, Compute.cpu().kernels()));
+            .delta(new Moments(matrix(1, 1, 10), matrix(1, 1, 32), means, Compute.cpu().kernels()));
 
     // THEN it is the mean of 5 and 9
     assertThat(correction.weight().toDoubleArray()).containsExactly(0);
@@ -124,7 +134,22 @@ class LeastSquaresTest {
 
     // THEN
     assertThat(restoration)
-        .isEqualTo(new LeastSquares(0.1, Target.OWN, TokenWeights.STREAM, Inputs.DENSE, 0, 0));
+        .isEqualTo(
+            new LeastSquares()
+                .with(
+                    Map.of(
+                        "lambda",
+                        "0.1",
+                        "target",
+                        "own",
+                        "tokens",
+                        "stream",
+                        "inputs",
+                        "dense",
+                        "value-ridge",
+                        "0",
+                        "noise",
+                        "0")));
   }
 
   @Test
@@ -137,7 +162,22 @@ class LeastSquaresTest {
   @Test
   void denseInputsHaveNoResidualTarget() {
     assertThatThrownBy(
-            () -> new LeastSquares(1, Target.RESIDUAL, TokenWeights.EQUAL, Inputs.DENSE, 0, 0))
+            () ->
+                new LeastSquares()
+                    .with(
+                        Map.of(
+                            "lambda",
+                            "1",
+                            "target",
+                            "residual",
+                            "tokens",
+                            "equal",
+                            "inputs",
+                            "dense",
+                            "value-ridge",
+                            "0",
+                            "noise",
+                            "0")))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("expected target=own,inputs=dense");
   }
@@ -147,23 +187,52 @@ class LeastSquaresTest {
     // GIVEN H = [[3, 1], [1, 1]] and a ridge of 1: tr((H + 1)^-1) = (2 + 4) / 7
     Moments moments =
         new Moments(matrix(2, 2, 3, 1, 1, 1), matrix(1, 2, 9, 3), null, Compute.cpu().kernels());
-    LeastSquares noisy =
-        new LeastSquares(0.5, Target.RESIDUAL, TokenWeights.EQUAL, Inputs.PRUNED, 0, 3);
+    Restoration noisy =
+        new LeastSquares()
+            .with(
+                Map.of(
+                    "lambda",
+                    "0.5",
+                    "target",
+                    "residual",
+                    "tokens",
+                    "equal",
+                    "inputs",
+                    "pruned",
+                    "value-ridge",
+                    "0",
+                    "noise",
+                    "3"));
 
     // WHEN it is fitted
-    Restoration.Correction correction = noisy.correction(moments);
+    Restoration.Delta correction = noisy.delta(moments);
 
     // THEN tr(H (H + 1)^-1) = 2 - 6/7, and the fit is what it is without noise
     assertThat(correction.freedom()).isCloseTo(8 / 7.0, within(TOLERANCE));
     assertThat(correction.weight().toDoubleArray())
-        .isEqualTo(lambda(0.5).correction(moments).weight().toDoubleArray());
-    assertThat(lambda(0.5).correction(moments).freedom()).isZero();
+        .isEqualTo(lambda(0.5).delta(moments).weight().toDoubleArray());
+    assertThat(lambda(0.5).delta(moments).freedom()).isZero();
   }
 
   @Test
   void onDenseInputsThereIsNoNoise() {
     assertThatThrownBy(
-            () -> new LeastSquares(1, Target.OWN, TokenWeights.EQUAL, Inputs.DENSE, 0, 1))
+            () ->
+                new LeastSquares()
+                    .with(
+                        Map.of(
+                            "lambda",
+                            "1",
+                            "target",
+                            "own",
+                            "tokens",
+                            "equal",
+                            "inputs",
+                            "dense",
+                            "value-ridge",
+                            "0",
+                            "noise",
+                            "1")))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("expected noise=0,inputs=dense");
   }
@@ -172,25 +241,70 @@ class LeastSquaresTest {
   void valuesAreFittedWithTheirOwnRidge() {
     // GIVEN, WHEN
     Restoration restoration =
-        Plugins.configured(Restoration.class, "least-squares:values=0.01,noise=0", Map.of());
+        Plugins.configured(Restoration.class, "least-squares:value-ridge=0.01,noise=0", Map.of());
 
     // THEN they are fitted like a consumer, and on their own
     assertThat(restoration.valueRestoration())
-        .contains(new LeastSquares(0.01, Target.RESIDUAL, TokenWeights.EQUAL, Inputs.PRUNED, 0, 0));
-    assertThat(new LeastSquares().with(Map.of("values", "0")).valueRestoration()).isEmpty();
+        .contains(
+            new LeastSquares()
+                .with(
+                    Map.of(
+                        "lambda",
+                        "0.01",
+                        "target",
+                        "residual",
+                        "tokens",
+                        "equal",
+                        "inputs",
+                        "pruned",
+                        "value-ridge",
+                        "0",
+                        "noise",
+                        "0")));
+    assertThat(new LeastSquares().with(Map.of("value-ridge", "0")).valueRestoration()).isEmpty();
   }
 
   @Test
   void onDenseInputsValuesAndNoiseGoUnlessTheyAreNamed() {
     assertThat(new LeastSquares().with(Map.of("target", "own", "inputs", "dense")))
-        .isEqualTo(new LeastSquares(0.4, Target.OWN, TokenWeights.EQUAL, Inputs.DENSE, 0, 0));
+        .isEqualTo(
+            new LeastSquares()
+                .with(
+                    Map.of(
+                        "lambda",
+                        "0.4",
+                        "target",
+                        "own",
+                        "tokens",
+                        "equal",
+                        "inputs",
+                        "dense",
+                        "value-ridge",
+                        "0",
+                        "noise",
+                        "0")));
   }
 
   @Test
   void onDenseInputsValuesMissNothing() {
     assertThatThrownBy(
-            () -> new LeastSquares(1, Target.OWN, TokenWeights.EQUAL, Inputs.DENSE, 0.1, 0))
+            () ->
+                new LeastSquares()
+                    .with(
+                        Map.of(
+                            "lambda",
+                            "1",
+                            "target",
+                            "own",
+                            "tokens",
+                            "equal",
+                            "inputs",
+                            "dense",
+                            "value-ridge",
+                            "0.1",
+                            "noise",
+                            "0")))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("expected values=0,inputs=dense");
+        .hasMessageContaining("expected value-ridge=0,inputs=dense");
   }
 }

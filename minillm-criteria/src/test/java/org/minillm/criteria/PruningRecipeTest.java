@@ -36,10 +36,10 @@ class PruningRecipeTest {
     assertThat(best.restoration().orElseThrow().parameters())
         .containsEntry("lambda", "0.4")
         .containsEntry("target", "residual")
-        .containsEntry("values", "0.003")
+        .containsEntry("value-ridge", "0.003")
         .containsEntry("noise", "12.0");
     assertThat(best.allocation())
-        .isEqualTo(new MiddleAllocation(0.1, 0.067, 0.034, 0.2, Comparison.RESTORED));
+        .isEqualTo(new TrapezoidAllocation(0.1, 0.067, 0.034, 0.2, Comparison.RESTORED));
     assertThat(best.windows()).isEqualTo(128);
     assertThat(best.windowTokens()).isEqualTo(128);
   }
@@ -56,8 +56,11 @@ class PruningRecipeTest {
 
   @Test
   void namingADefaultChangesNothing() {
-    assertThat(parse("obs+least-squares~middle")).isEqualTo(PruningRecipe.best());
-    assertThat(parse("obs/obs@spsa+least-squares~middle^128x128")).isEqualTo(PruningRecipe.best());
+    assertThat(parse("obs+least-squares~trapezoid")).isEqualTo(PruningRecipe.best());
+    // as earlier releases spelled it
+    assertThat(parse("obs+least-squares:values=0.003~middle")).isEqualTo(PruningRecipe.best());
+    assertThat(parse("obs/obs@spsa+least-squares~trapezoid^128x128"))
+        .isEqualTo(PruningRecipe.best());
     assertThat(parse("fms@spsa+none~uniform")).isEqualTo(PruningRecipe.paper());
   }
 
@@ -76,7 +79,7 @@ class PruningRecipeTest {
     assertThat(PruningRecipe.builder().restoration(null).build().allocation().name())
         .isEqualTo("uniform");
     assertThat(PruningRecipe.builder().restoration(new BiasCompensation()).build().allocation())
-        .isEqualTo(new MiddleAllocation());
+        .isEqualTo(new TrapezoidAllocation());
   }
 
   @Test
@@ -99,7 +102,7 @@ class PruningRecipeTest {
         "paper",
         "wanda:aggregation=max/random:seed=3@none+bias~global:mix=0.5^7x9",
         "combination:of=(taylor:form=vector)*flap,by=rank_sum@gates:pairs=8",
-        "obs+least-squares~search:among=(balanced:of=(middle:first=0.2))*uniform"
+        "obs+least-squares~search:among=(balanced:of=(trapezoid:first=0.2))*uniform"
       })
   void aRecipeIsReadBackFromItsWordAndFromItsFile(String word, @TempDir Path folder)
       throws IOException {
@@ -123,7 +126,7 @@ class PruningRecipeTest {
                 + " \"16\"}");
 
     assertThat(PruningRecipe.read(file))
-        .isEqualTo(parse("obs:damping=0.2+least-squares~middle^16x128"));
+        .isEqualTo(parse("obs:damping=0.2+least-squares~trapezoid^16x128"));
   }
 
   @ParameterizedTest

@@ -102,30 +102,30 @@ class SearchAllocationTest {
   void parametersMakeTheSameSearchAgain() {
     // GIVEN
     Allocation search =
-        configured("search:among=(middle:first=0.2,last=0.1,rise=0,fall=0,by=stream)*uniform");
+        configured("search:among=(trapezoid:first=0.2,last=0.1,rise=0,fall=0,by=stream)*uniform");
     assertThat(search)
         .isEqualTo(
             new SearchAllocation(
-                ImmutableList.of(new MiddleAllocation(0.2, 0.1), new UniformAllocation())));
+                ImmutableList.of(new TrapezoidAllocation(0.2, 0.1), new UniformAllocation())));
 
     // THEN
     assertThat(search.parameters())
         .isEqualTo(
-            Map.of("among", "(middle:by=stream,fall=0.0,first=0.2,last=0.1,rise=0.0)*uniform"));
+            Map.of("among", "(trapezoid:by=stream,fall=0.0,first=0.2,last=0.1,rise=0.0)*uniform"));
     assertThat(new SearchAllocation().with(search.parameters())).isEqualTo(search);
   }
 
   @Test
   void candidatesMayHaveCandidatesOfTheirOwn() {
     // GIVEN
-    Allocation search = configured("search:among=(balanced:of=(middle:first=0.2))*uniform");
+    Allocation search = configured("search:among=(balanced:of=(trapezoid:first=0.2))*uniform");
 
     // THEN
     assertThat(search)
         .isEqualTo(
             new SearchAllocation(
                 ImmutableList.of(
-                    new BalancedAllocation(new MiddleAllocation().with(Map.of("first", "0.2"))),
+                    new BalancedAllocation(new TrapezoidAllocation().with(Map.of("first", "0.2"))),
                     new UniformAllocation())));
     assertThat(configured("search:among=" + search.parameters().get("among"))).isEqualTo(search);
   }
@@ -134,16 +134,16 @@ class SearchAllocationTest {
   void theSpellingOfEarlierPlansIsRead() {
     assertThat(
             configured(
-                "search:among=middle:by=stream;fall=0.0;first=0.2;last=0.1;rise=0.0*uniform"))
+                "search:among=trapezoid:by=stream;fall=0.0;first=0.2;last=0.1;rise=0.0*uniform"))
         .isEqualTo(
             new SearchAllocation(
-                ImmutableList.of(new MiddleAllocation(0.2, 0.1), new UniformAllocation())));
+                ImmutableList.of(new TrapezoidAllocation(0.2, 0.1), new UniformAllocation())));
   }
 
   @Test
   void groupsAreComparedAsTheCandidatesCompareThem() {
     // GIVEN candidates of which one compares channels and two compare heads
-    Allocation search = configured("search:among=uniform*(middle:by=stream)*global");
+    Allocation search = configured("search:among=uniform*(trapezoid:by=stream)*global");
     // THEN
     for (GroupKind kind : GroupKind.values()) {
       assertThat(search.criterion(kind)).isEqualTo(new GlobalAllocation().criterion(kind));
@@ -155,8 +155,8 @@ class SearchAllocationTest {
     assertThatThrownBy(() -> configured("search:among=uniform*midle"))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageStartingWith(
-            "no allocation \"midle\"; there is balanced, global, middle, search, sensitivity,"
-                + " uniform;");
+            "no allocation \"midle\"; there is balanced, global, search, sensitivity,"
+                + " trapezoid, uniform;");
     assertThatThrownBy(() -> configured("search:among=uniform"))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("among \"uniform\": expected at least two allocations, joined by *");
@@ -194,14 +194,14 @@ class SearchAllocationTest {
 
   @Test
   void candidatesThatCompareByTheirOwnScoresDoNotMixWithOthers() {
-    // GIVEN heads that middle compares by what a restoration leaves, and a global one that takes
+    // GIVEN heads that trapezoid compares by what a restoration leaves, and a global one that takes
     // the scores
     Allocation own = new GlobalAllocation(Comparison.STANDARDISED, 1);
 
     // WHEN, THEN
     for (Allocation candidate : List.of(own, new BalancedAllocation(own))) {
       assertThatThrownBy(
-              () -> new SearchAllocation(ImmutableList.of(new MiddleAllocation(), candidate)))
+              () -> new SearchAllocation(ImmutableList.of(new TrapezoidAllocation(), candidate)))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining(
               "are compared by (obs:damping=0.1,ridge=mean,rounds=1,tokens=stream) and by the scores that choose them");

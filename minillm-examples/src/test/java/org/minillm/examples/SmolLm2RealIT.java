@@ -35,7 +35,6 @@ import org.minillm.core.pruning.CandidateLosses;
 import org.minillm.core.pruning.ImportanceCriterion;
 import org.minillm.core.pruning.Pruner;
 import org.minillm.core.pruning.PruningTarget;
-import org.minillm.core.pruning.Restoration;
 import org.minillm.core.pruning.ScoredGroup;
 import org.minillm.core.pruning.StructuredPruner;
 import org.minillm.core.pruning.UniformAllocation;
@@ -153,13 +152,21 @@ class SmolLm2RealIT {
     StructuredPruner.Builder restored =
         pruner(new Obs(0.1, Obs.Ridge.DIAGONAL, TokenWeights.EQUAL, 1), ratio)
             .restoration(
-                new LeastSquares(
-                    lambda,
-                    Restoration.Target.RESIDUAL,
-                    TokenWeights.EQUAL,
-                    Restoration.Inputs.PRUNED,
-                    0,
-                    0));
+                new LeastSquares()
+                    .with(
+                        Map.of(
+                            "lambda",
+                            Double.toString(lambda),
+                            "target",
+                            "residual",
+                            "tokens",
+                            "equal",
+                            "inputs",
+                            "pruned",
+                            "value-ridge",
+                            "0",
+                            "noise",
+                            "0")));
 
     // WHEN
     double perplexity = perplexityAfter("obs, least squares", ratio, restored.build());

@@ -150,7 +150,7 @@ class NotFiniteWeightsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"middle", "global", "sensitivity", "search", "balanced"})
+  @ValueSource(strings = {"trapezoid", "global", "sensitivity", "search", "balanced"})
   void inPruningByAnyAllocation(String allocation) throws IOException {
     try (CausalLm model = with(UP, Float.NaN)) {
       names(UP, model, () -> prune(model, "random", allocation, null));

@@ -37,10 +37,10 @@ class PassStepsTest {
           magnitude  |          |                                        | uniform     | CUT    | score write
           obs        |          |                                        | global      | CUT    | score write
           fms        | spsa     |                                        | uniform     | MASKED | spsa score write
-          gate       | gates    | bias                                   | middle      | MASKED | gates score restore write
+          gate       | gates    | bias                                   | trapezoid   | MASKED | gates score restore write
           gate       | backprop |                                        | uniform     | CUT    | backprop score write
           wanda      |          | least-squares:inputs=dense,target=own  | sensitivity | CUT    | score losses restore write
-          obs        |          | least-squares:values=0.003,noise=12    | uniform     | CUT    | score restore write
+          obs        |          | least-squares:value-ridge=0.003,noise=12    | uniform     | CUT    | score restore write
           """)
   void everyPassDoesWhatItAnnounced(
       String criterion,

@@ -292,13 +292,13 @@ class ReservedMemoryTest {
           .isEqualTo(own.withStreams(7_680).plus(20 * 512 * 512));
       assertThat(
               StructuredPruner.builder(new Obs(), target)
-                  .restoration(new LeastSquares().with(Map.of("values", "0", "noise", "0")))
+                  .restoration(new LeastSquares().with(Map.of("value-ridge", "0", "noise", "0")))
                   .build()
                   .memoryForecast(model, data))
           .isEqualTo(own.withStreams(3 * 7_680).plus(20 * 512 * 512));
       assertThat(
               StructuredPruner.builder(new Obs(), target)
-                  .restoration(new LeastSquares().with(Map.of("values", "0")))
+                  .restoration(new LeastSquares().with(Map.of("value-ridge", "0")))
                   .build()
                   .memoryForecast(model, data))
           .isEqualTo(own.withStreams(4 * 7_680).plus(20 * 512 * 512));

@@ -24,7 +24,6 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.minillm.core.calibration.CalibrationSet;
-import org.minillm.core.calibration.TokenWeights;
 import org.minillm.core.model.BlockTap;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.ForwardPass;
@@ -61,8 +60,21 @@ class RestorationTest {
   @TempDir Path temp;
 
   private static LeastSquares residual() {
-    return new LeastSquares(
-        LAMBDA, Restoration.Target.RESIDUAL, TokenWeights.EQUAL, Restoration.Inputs.PRUNED, 0, 0);
+    return new LeastSquares()
+        .with(
+            Map.of(
+                "lambda",
+                Double.toString(LAMBDA),
+                "target",
+                "residual",
+                "tokens",
+                "equal",
+                "inputs",
+                "pruned",
+                "value-ridge",
+                "0",
+                "noise",
+                "0"));
   }
 
   private static CalibrationSet data() throws IOException {
@@ -198,8 +210,21 @@ class RestorationTest {
       // GIVEN a model that was restored on the dense model's inputs
       CalibrationSet data = Passes.windows(dense);
       Restoration onDenseInputs =
-          new LeastSquares(
-              LAMBDA, Restoration.Target.OWN, TokenWeights.EQUAL, Restoration.Inputs.DENSE, 0, 0);
+          new LeastSquares()
+              .with(
+                  Map.of(
+                      "lambda",
+                      Double.toString(LAMBDA),
+                      "target",
+                      "own",
+                      "tokens",
+                      "equal",
+                      "inputs",
+                      "dense",
+                      "value-ridge",
+                      "0",
+                      "noise",
+                      "0"));
       Path cut = prune(dense, onDenseInputs, data, Export.CUT, "restored");
       Path plain = plain(dense);
       for (int layer = 0; layer < dense.config().layers().size(); layer++) {
@@ -311,17 +336,17 @@ class RestorationTest {
       delimiter = ' ',
       textBlock =
           """
-          tiny-llama least-squares:target=own,values=0,noise=0
-          tiny-llama least-squares:target=own,tokens=stream,values=0,noise=0
+          tiny-llama least-squares:target=own,value-ridge=0,noise=0
+          tiny-llama least-squares:target=own,tokens=stream,value-ridge=0,noise=0
           tiny-llama least-squares:target=own,inputs=dense
-          tiny-llama least-squares:values=0,noise=0
-          tiny-llama least-squares:tokens=stream,values=0,noise=0
+          tiny-llama least-squares:value-ridge=0,noise=0
+          tiny-llama least-squares:tokens=stream,value-ridge=0,noise=0
           tiny-llama least-squares:noise=0
-          tiny-llama least-squares:values=0
-          tiny-opt least-squares:values=0,noise=0
+          tiny-llama least-squares:value-ridge=0
+          tiny-opt least-squares:value-ridge=0,noise=0
           tiny-opt least-squares
           tiny-opt bias
-          tiny-bloom least-squares:values=0,noise=0
+          tiny-bloom least-squares:value-ridge=0,noise=0
           tiny-bloom least-squares
           """)
   void restorationBringsTheLossDown(String name, String settings) throws IOException {
@@ -375,9 +400,9 @@ class RestorationTest {
   void noiseIsForTheLayersBehindTheFirstCutOne() throws IOException {
     // GIVEN a model that lost units in all layers, restored with noise and without
     Restoration noisy =
-        Plugins.configured(Restoration.class, "least-squares:values=0,noise=12", Map.of());
+        Plugins.configured(Restoration.class, "least-squares:value-ridge=0,noise=12", Map.of());
     Restoration calm =
-        Plugins.configured(Restoration.class, "least-squares:values=0,noise=0", Map.of());
+        Plugins.configured(Restoration.class, "least-squares:value-ridge=0,noise=0", Map.of());
     try (CausalLm dense = open();
         CausalLm with = CausalLm.open(prune(dense, noisy, Export.CUT, "noisy"));
         CausalLm without = CausalLm.open(prune(dense, calm, Export.CUT, "calm"));
@@ -419,13 +444,15 @@ class RestorationTest {
   }
 
   private static LeastSquares withValues() {
-    return new LeastSquares(
-        LAMBDA,
-        Restoration.Target.RESIDUAL,
-        TokenWeights.EQUAL,
-        Restoration.Inputs.PRUNED,
-        VALUES_LAMBDA,
-        0);
+    return new LeastSquares()
+        .with(
+            Map.of(
+                "lambda",
+                Double.toString(LAMBDA),
+                "value-ridge",
+                Double.toString(VALUES_LAMBDA),
+                "noise",
+                "0"));
   }
 
   @ParameterizedTest

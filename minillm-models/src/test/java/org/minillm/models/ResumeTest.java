@@ -105,7 +105,7 @@ class ResumeTest {
         builder ->
             builder
                 .criterion(ATTENTION_HEADS, new Energy())
-                .restoration(new LeastSquares().with(Map.of("values", "0", "noise", "0"))));
+                .restoration(new LeastSquares().with(Map.of("value-ridge", "0", "noise", "0"))));
   }
 
   @Test

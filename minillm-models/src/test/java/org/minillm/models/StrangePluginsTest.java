@@ -165,7 +165,7 @@ class StrangePluginsTest {
 
   /** How to correct a consumer. */
   private interface Correcting {
-    Restoration.Correction of(NDManager manager, Shape expected);
+    Restoration.Delta of(NDManager manager, Shape expected);
   }
 
   /** Corrects in its own way. */
@@ -186,7 +186,7 @@ class StrangePluginsTest {
     }
 
     @Override
-    public Correction correction(Moments moments) {
+    public Delta delta(Moments moments) {
       NDArray residuals = moments.residuals();
       return how.of(residuals.getManager(), residuals.getShape());
     }
@@ -201,29 +201,28 @@ class StrangePluginsTest {
         corrects(" is null", (manager, shape) -> null),
         corrects(
             " is float64 (64, 3), expected FLOAT64 (64, 44)",
-            (manager, shape) -> correction(manager.zeros(new Shape(HIDDEN, 3), DataType.FLOAT64))),
+            (manager, shape) -> delta(manager.zeros(new Shape(HIDDEN, 3), DataType.FLOAT64))),
         corrects(
             " is float32 (64, 44), expected FLOAT64 (64, 44)",
-            (manager, shape) -> correction(manager.zeros(shape))),
+            (manager, shape) -> delta(manager.zeros(shape))),
         corrects(
             " is not finite;",
-            (manager, shape) -> correction(manager.full(shape, Float.NaN, DataType.FLOAT64))),
+            (manager, shape) -> delta(manager.full(shape, Float.NaN, DataType.FLOAT64))),
         corrects(
             " (its bias) is float64 (2), expected FLOAT64 (1, 64)",
             (manager, shape) ->
-                new Restoration.Correction(
+                new Restoration.Delta(
                     manager.zeros(shape, DataType.FLOAT64),
                     manager.zeros(new Shape(2), DataType.FLOAT64),
                     0)),
         corrects(
             " has NaN degrees of freedom,",
             (manager, shape) ->
-                new Restoration.Correction(
-                    manager.zeros(shape, DataType.FLOAT64), null, Double.NaN)));
+                new Restoration.Delta(manager.zeros(shape, DataType.FLOAT64), null, Double.NaN)));
   }
 
-  private static Restoration.Correction correction(NDArray weight) {
-    return new Restoration.Correction(weight, null, 0);
+  private static Restoration.Delta delta(NDArray weight) {
+    return new Restoration.Delta(weight, null, 0);
   }
 
   @ParameterizedTest

@@ -20,6 +20,15 @@ public interface ConfigurablePlugin<T extends ConfigurablePlugin<T>> extends Plu
   }
 
   /**
+   * Returns how earlier releases spelled settings, which are read so, too.
+   *
+   * @return the former name and the present one; none, unless overridden
+   */
+  default Map<String, String> formerParameters() {
+    return Map.of();
+  }
+
+  /**
    * Returns this plug-in with other settings.
    *
    * @param parameters some of the names of {@link #parameters()}, with new values

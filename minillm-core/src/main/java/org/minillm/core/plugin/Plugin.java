@@ -1,5 +1,7 @@
 package org.minillm.core.plugin;
 
+import java.util.Set;
+
 /**
  * Something that {@link java.util.ServiceLoader} finds on the class path and a user chooses by
  * name. An implementation is public, has a public constructor without parameters, and is listed in
@@ -13,4 +15,13 @@ public interface Plugin {
    * @return unique among the plug-ins of its kind
    */
   String name();
+
+  /**
+   * Returns names that earlier releases wrote: a plug-in is found by them, too.
+   *
+   * @return none, unless overridden
+   */
+  default Set<String> formerNames() {
+    return Set.of();
+  }
 }

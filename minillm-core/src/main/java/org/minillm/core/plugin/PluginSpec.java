@@ -15,7 +15,7 @@ import java.util.stream.Collectors;
 /**
  * A plug-in as text: its name, and after a colon its settings, such as {@code
  * spsa:data=all,probes=4}. A setting that is itself a plug-in with settings stands in parentheses,
- * and several are joined by {@code *}: {@code search:among=uniform*(middle:first=0.2,last=0.1)}.
+ * and several are joined by {@code *}: {@code search:among=uniform*(trapezoid:first=0.2,last=0.1)}.
  *
  * @param name of the plug-in
  * @param settings names and values, as {@link ConfigurablePlugin#with} takes them

@@ -1,5 +1,6 @@
 package org.minillm.core.plugin;
 
+import static com.google.common.base.Preconditions.checkArgument;
 import static com.google.common.base.Preconditions.checkState;
 import static java.util.Objects.requireNonNull;
 
@@ -104,6 +105,13 @@ public final class Plugins {
     Map<String, T> byName = all(kind);
     T found = byName.get(name);
     if (found == null) {
+      found =
+          byName.values().stream()
+              .filter(plugin -> plugin.formerNames().contains(name))
+              .findFirst()
+              .orElse(null);
+    }
+    if (found == null) {
       throw new IllegalArgumentException(
           String.format(
               "no %s \"%s\"; there is %s; add the module that provides it to the class path",
@@ -159,8 +167,26 @@ public final class Plugins {
     requireNonNull(spec, "spec");
     requireNonNull(offered, "offered");
     T offeredTo = offered(plugin, offered);
-    Map<String, String> given = PluginSpec.parse(spec).settings();
+    Map<String, String> given = present(plugin, PluginSpec.parse(spec).settings());
     return given.isEmpty() ? offeredTo : offeredTo.with(given);
+  }
+
+  /** Spells settings as they are spelled today. */
+  private static Map<String, String> present(
+      ConfigurablePlugin<?> plugin, Map<String, String> given) {
+    Map<String, String> former = plugin.formerParameters();
+    Map<String, String> present = new TreeMap<>();
+    given.forEach(
+        (name, value) -> {
+          String today = former.getOrDefault(name, name);
+          checkArgument(
+              present.put(today, value) == null,
+              "%s: %s is given twice, as %s and as it was called before",
+              plugin.name(),
+              today,
+              today);
+        });
+    return present;
   }
 
   /**

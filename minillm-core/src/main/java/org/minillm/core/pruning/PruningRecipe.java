@@ -52,7 +52,7 @@ public final class PruningRecipe {
     this.allocation =
         builder.allocation != null
             ? builder.allocation
-            : Plugins.named(Allocation.class, restoration == null ? "uniform" : "middle");
+            : Plugins.named(Allocation.class, restoration == null ? "uniform" : "trapezoid");
     this.windows = builder.windows;
     this.windowTokens = builder.windowTokens;
   }
@@ -404,7 +404,7 @@ public final class PruningRecipe {
     }
 
     /**
-     * Chooses how the ratio is divided among the layers. Without a choice it is middle where
+     * Chooses how the ratio is divided among the layers. Without a choice it is trapezoid where
      * something is restored, else uniform: layers of different sizes pay only where what stays
      * makes up for what goes.
      *

@@ -131,10 +131,10 @@ public interface Restoration extends ConfigurablePlugin<Restoration> {
    * @param freedom the effective degrees of freedom of an output, for {@link #noise}; 0 where that
    *     is 0
    */
-  record Correction(NDArray weight, @Nullable NDArray bias, double freedom) {
+  record Delta(NDArray weight, @Nullable NDArray bias, double freedom) {
 
     // Refuses nulls.
-    public Correction {
+    public Delta {
       requireNonNull(weight, "weight");
     }
   }
@@ -145,5 +145,5 @@ public interface Restoration extends ConfigurablePlugin<Restoration> {
    * @param moments of the consumer
    * @return the correction, on the manager of the moments
    */
-  Correction correction(Moments moments);
+  Delta delta(Moments moments);
 }

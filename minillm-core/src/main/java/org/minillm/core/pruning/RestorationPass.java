@@ -224,8 +224,8 @@ final class RestorationPass implements Pass {
     try (NDManager scratch = layer.owner().newSubManager();
         MomentSums sums =
             layer.observe(pruned, transform, moments(layer, group, target.plus(noise), scratch))) {
-      Restoration.Correction correction =
-          Corrections.of(restoration, sums.moments(), group.consumer().tensor());
+      Restoration.Delta correction =
+          RestorationDeltas.of(restoration, sums.moments(), group.consumer().tensor());
       changed.putAll(corrected(layer, group, correction));
       return correction.freedom();
     }
@@ -256,7 +256,9 @@ final class RestorationPass implements Pass {
                 ? layer.advance(dense, WeightTransform.NONE, observer)
                 : layer.observe(dense, WeightTransform.NONE, observer)) {
           corrected(
-              layer, group, Corrections.of(restoration, sums.moments(), group.consumer().tensor()));
+              layer,
+              group,
+              RestorationDeltas.of(restoration, sums.moments(), group.consumer().tensor()));
         }
       }
     }
@@ -279,7 +281,7 @@ final class RestorationPass implements Pass {
 
   /** Hands out the restored tensors, and returns them in the dense model's shapes. */
   private Map<String, NDArray> corrected(
-      Layer layer, PruningGroup group, Restoration.Correction correction) throws IOException {
+      Layer layer, PruningGroup group, Restoration.Delta correction) throws IOException {
     String consumer = group.consumer().tensor();
     CutTable.Cut cut = table.cut(consumer).orElseThrow();
     NDManager owner = layer.owner();

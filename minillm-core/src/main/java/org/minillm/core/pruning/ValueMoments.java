@@ -82,8 +82,8 @@ final class ValueMoments implements Observer<MomentSums> {
    */
   ImmutableMap<String, NDArray> restored(MomentSums sums, WeightSource weights, NDManager results)
       throws IOException {
-    Restoration.Correction correction =
-        Corrections.of(restoration, sums.moments(), values.weight());
+    Restoration.Delta correction =
+        RestorationDeltas.of(restoration, sums.moments(), values.weight());
     ImmutableMap.Builder<String, NDArray> restored = ImmutableMap.builder();
     try (NDManager scratch = results.newSubManager();
         NDScope scope = new NDScope()) {

@@ -18,7 +18,7 @@ import org.minillm.core.tensor.Kernels;
  * channels that go, {@code G - G_:B (G_BB)^-1 G_B:} and {@code W - W_:B (G_BB)^-1 G_B:} are those
  * of the channels that stay (Hassibi and Stork 1993; in rounds as in ZipLM, arXiv 2302.04089).
  */
-final class SurgeonRounds implements AutoCloseable {
+final class IterativeObs implements AutoCloseable {
 
   private final NDManager owner;
   private final int width;
@@ -40,7 +40,7 @@ final class SurgeonRounds implements AutoCloseable {
    * @param width channels of a unit
    * @param kernels solve for the channels that go
    */
-  SurgeonRounds(NDArray inverse, NDArray weight, int width, Kernels kernels) {
+  IterativeObs(NDArray inverse, NDArray weight, int width, Kernels kernels) {
     this.kernels = kernels;
     this.owner = inverse.getManager().newSubManager();
     this.width = width;

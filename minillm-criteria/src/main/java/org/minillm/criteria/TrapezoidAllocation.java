@@ -8,6 +8,7 @@ import com.google.common.collect.ImmutableSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.IntStream;
 import org.minillm.core.model.GroupId;
 import org.minillm.core.model.GroupKind;
@@ -20,12 +21,12 @@ import org.minillm.core.pruning.ScoredGroup;
 import org.minillm.core.pruning.UniformAllocation;
 
 /**
- * Leaves the channels of the first and the last layers whole, and takes equal parts of those
- * between: the first layers feed all others, and what the last ones spoil no layer makes up for.
- * The parts can rise and fall in equal steps: over {@code n} layers the {@code k}-th from the end
- * loses {@code k / (n + 1)} of what those between lose. Where the ratio would leave next to nothing
- * of those between, all layers give the same. Heads are compared over all layers as in {@link
- * GlobalAllocation}.
+ * A trapezoid over the depth: leaves the channels of the first and the last layers whole, and takes
+ * equal parts of those between: the first layers feed all others, and what the last ones spoil no
+ * layer makes up for. The parts can rise and fall in equal steps: over {@code n} layers the {@code
+ * k}-th from the end loses {@code k / (n + 1)} of what those between lose. Where the ratio would
+ * leave next to nothing of those between, all layers give the same. Heads are compared over all
+ * layers as in {@link GlobalAllocation}.
  *
  * @param first part of the layers, from the first on, rounded down
  * @param last part of the layers, up to the last, rounded down
@@ -33,8 +34,8 @@ import org.minillm.core.pruning.UniformAllocation;
  * @param fall part of the layers, before the last ones, rounded down
  * @param by what heads of different layers are compared by
  */
-public record MiddleAllocation(double first, double last, double rise, double fall, Comparison by)
-    implements Allocation {
+public record TrapezoidAllocation(
+    double first, double last, double rise, double fall, Comparison by) implements Allocation {
 
   /** The parts of the best recipe (docs/method.md): of 30 layers 3, then 1 that gives a half. */
   private static final double DEFAULT_FIRST = 0.1;
@@ -50,7 +51,7 @@ public record MiddleAllocation(double first, double last, double rise, double fa
   private static final double MOST_OF_A_LAYER = 0.9;
 
   // Checks the ranges.
-  public MiddleAllocation {
+  public TrapezoidAllocation {
     requireNonNull(by, "by");
     checkArgument(
         first >= 0 && last >= 0 && rise >= 0 && fall >= 0 && first + last + rise + fall < 1,
@@ -63,7 +64,7 @@ public record MiddleAllocation(double first, double last, double rise, double fa
   }
 
   /** The parts of the best recipe; heads compared by what a restoration cannot make up for. */
-  public MiddleAllocation() {
+  public TrapezoidAllocation() {
     this(DEFAULT_FIRST, DEFAULT_LAST, DEFAULT_RISE, DEFAULT_FALL, Comparison.RESTORED);
   }
 
@@ -73,13 +74,18 @@ public record MiddleAllocation(double first, double last, double rise, double fa
    * @param first part of the layers, from the first on, rounded down
    * @param last part of the layers, up to the last, rounded down
    */
-  public MiddleAllocation(double first, double last) {
+  public TrapezoidAllocation(double first, double last) {
     this(first, last, 0, 0, Comparison.STREAM);
   }
 
   @Override
   public String name() {
-    return "middle";
+    return "trapezoid";
+  }
+
+  @Override
+  public Set<String> formerNames() {
+    return Set.of("middle");
   }
 
   @Override
@@ -95,7 +101,7 @@ public record MiddleAllocation(double first, double last, double rise, double fa
   @Override
   public Allocation with(Map<String, String> changes) {
     Parameters parameters = new Parameters(this, changes);
-    return new MiddleAllocation(
+    return new TrapezoidAllocation(
         parameters.number("first"),
         parameters.number("last"),
         parameters.number("rise"),

@@ -17,10 +17,10 @@ import org.minillm.core.pruning.CandidateLosses;
 import org.minillm.core.pruning.PruningTarget;
 import org.minillm.core.pruning.ScoredGroup;
 
-class MiddleAllocationTest {
+class TrapezoidAllocationTest {
 
-  private static final MiddleAllocation TAPERED =
-      new MiddleAllocation(0.1, 0.1, 0.1, 0.2, Comparison.STREAM);
+  private static final TrapezoidAllocation TAPERED =
+      new TrapezoidAllocation(0.1, 0.1, 0.1, 0.2, Comparison.STREAM);
 
   private static int sum(List<? extends Integer> counts) {
     return counts.stream().mapToInt(Integer::intValue).sum();
@@ -35,7 +35,7 @@ class MiddleAllocationTest {
   }
 
   private static List<Integer> counts(
-      MiddleAllocation allocation, List<ScoredGroup> groups, PruningTarget target) {
+      TrapezoidAllocation allocation, List<ScoredGroup> groups, PruningTarget target) {
     return List.copyOf(
         allocation.allocate(groups, target, CandidateLosses.NONE).unitsToKeep().values());
   }
@@ -49,7 +49,7 @@ class MiddleAllocationTest {
     // THEN 3 of each layer between
     assertThat(
             counts(
-                new MiddleAllocation(0.25, 0.25),
+                new TrapezoidAllocation(0.25, 0.25),
                 groups,
                 PruningTarget.of(0.25, GroupKind.MLP_CHANNELS)))
         .containsExactly(6, 3, 3, 6);
@@ -62,7 +62,7 @@ class MiddleAllocationTest {
 
     // WHEN a fifth goes, with nothing chosen
     List<Integer> counts =
-        counts(new MiddleAllocation(), groups, PruningTarget.of(0.2, GroupKind.MLP_CHANNELS));
+        counts(new TrapezoidAllocation(), groups, PruningTarget.of(0.2, GroupKind.MLP_CHANNELS));
 
     // THEN 3 and 2 layers stay whole, one gives a half, and 6 give 6/7 to 1/7 of what 18 give:
     // 9216 channels make 9216 / (18 + 1/2 + 3) = 428.65 for each of the 18
@@ -81,7 +81,7 @@ class MiddleAllocationTest {
   void fewLayersHaveNoEnds() {
     assertThat(
             counts(
-                new MiddleAllocation(),
+                new TrapezoidAllocation(),
                 layers(4, GroupKind.MLP_CHANNELS, 1, 2),
                 PruningTarget.of(0.5, GroupKind.MLP_CHANNELS)))
         .containsExactly(1, 1, 1, 1);
@@ -96,7 +96,7 @@ class MiddleAllocationTest {
     // THEN all layers give the same
     assertThat(
             counts(
-                new MiddleAllocation(0.25, 0.25),
+                new TrapezoidAllocation(0.25, 0.25),
                 groups,
                 PruningTarget.of(0.5, GroupKind.MLP_CHANNELS)))
         .containsExactly(5, 5, 5, 5);
@@ -124,7 +124,7 @@ class MiddleAllocationTest {
     // WHEN 700 of each full layer go: a half, 18 and 6/7 to 1/7 (which is 3) are 21.5 of 30 layers
     List<Integer> counts =
         counts(
-            new MiddleAllocation(0.1, 0.067, 0.034, 0.2, Comparison.STREAM),
+            new TrapezoidAllocation(0.1, 0.067, 0.034, 0.2, Comparison.STREAM),
             groups,
             PruningTarget.of(0.5 * 21.5 / 30, GroupKind.MLP_CHANNELS));
 
@@ -180,17 +180,17 @@ class MiddleAllocationTest {
 
   @Test
   void parametersMakeTheSameAllocationAgain() {
-    assertThat(new MiddleAllocation().with(TAPERED.parameters())).isEqualTo(TAPERED);
-    assertThat(new MiddleAllocation().with(ImmutableMap.of("fall", "0.3")))
-        .isEqualTo(new MiddleAllocation(0.1, 0.067, 0.034, 0.3, Comparison.RESTORED));
+    assertThat(new TrapezoidAllocation().with(TAPERED.parameters())).isEqualTo(TAPERED);
+    assertThat(new TrapezoidAllocation().with(ImmutableMap.of("fall", "0.3")))
+        .isEqualTo(new TrapezoidAllocation(0.1, 0.067, 0.034, 0.3, Comparison.RESTORED));
   }
 
   @Test
   void slopesThatLeaveNothingBetweenAreRefused() {
-    assertThatThrownBy(() -> new MiddleAllocation(0.25, 0.25, 0.25, 0.25, Comparison.STREAM))
+    assertThatThrownBy(() -> new TrapezoidAllocation(0.25, 0.25, 0.25, 0.25, Comparison.STREAM))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageStartingWith("first 0.25, last 0.25, rise 0.25 and fall 0.25: expected parts");
-    assertThatThrownBy(() -> new MiddleAllocation(0, 0, 0, -0.1, Comparison.STREAM))
+    assertThatThrownBy(() -> new TrapezoidAllocation(0, 0, 0, -0.1, Comparison.STREAM))
         .isInstanceOf(IllegalArgumentException.class);
   }
 
@@ -207,7 +207,7 @@ class MiddleAllocationTest {
     // WHEN a quarter goes
     // THEN it is one of layer 0
     assertThat(
-            new MiddleAllocation(0.5, 0)
+            new TrapezoidAllocation(0.5, 0)
                 .allocate(
                     groups, PruningTarget.of(0.25, GroupKind.ATTENTION_HEADS), CandidateLosses.NONE)
                 .unitsToKeep())
@@ -219,7 +219,7 @@ class MiddleAllocationTest {
 
   @Test
   void endsThatLeaveNothingBetweenAreRefused() {
-    assertThatThrownBy(() -> new MiddleAllocation(0.6, 0.4))
+    assertThatThrownBy(() -> new TrapezoidAllocation(0.6, 0.4))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage(
             "first 0.6, last 0.4, rise 0.0 and fall 0.0: expected parts of the layers that leave"
@@ -238,8 +238,8 @@ class MiddleAllocationTest {
     PruningTarget target = PruningTarget.of(0.25, GroupKind.ATTENTION_HEADS);
 
     // WHEN they are compared as they are, and by the mean of their layer
-    MiddleAllocation own = new MiddleAllocation(0, 0, 0, 0, Comparison.SCORES);
-    MiddleAllocation scaled = new MiddleAllocation(0, 0, 0, 0, Comparison.MEAN);
+    TrapezoidAllocation own = new TrapezoidAllocation(0, 0, 0, 0, Comparison.SCORES);
+    TrapezoidAllocation scaled = new TrapezoidAllocation(0, 0, 0, 0, Comparison.MEAN);
 
     // THEN 2 is the least, and of 4/6, 8/6, 3.9/2.95 and 2/2.95 it is 4/6
     assertThat(counts(own, heads, target)).containsExactly(2, 1);
@@ -247,9 +247,9 @@ class MiddleAllocationTest {
 
     // THEN the criterion's own scores compare them, and no other criterion is asked
     assertThat(own.criterion(GroupKind.ATTENTION_HEADS)).isEmpty();
-    assertThat(new MiddleAllocation().criterion(GroupKind.ATTENTION_HEADS))
+    assertThat(new TrapezoidAllocation().criterion(GroupKind.ATTENTION_HEADS))
         .contains(new Obs(0.1, Obs.Ridge.MEAN, TokenWeights.STREAM, 1));
-    assertThat(new MiddleAllocation(0.1, 0.1).criterion(GroupKind.ATTENTION_HEADS))
+    assertThat(new TrapezoidAllocation(0.1, 0.1).criterion(GroupKind.ATTENTION_HEADS))
         .contains(new Energy(TokenWeights.STREAM));
   }
 }

@@ -23,7 +23,7 @@ import org.minillm.core.model.TensorSlice;
 import org.minillm.core.tensor.Compute;
 
 /** {@link Obs} in rounds. */
-class SurgeonRoundsTest {
+class IterativeObsTest {
 
   /** The weights are re-fitted in float32. */
   private static final double RELATIVE_ROUNDING = 1e-5;

@@ -8,15 +8,14 @@ import ai.djl.ndarray.types.Shape;
 import org.jspecify.annotations.Nullable;
 
 /** What restorations compute, checked before it is added to a weight: they may be anybody's. */
-final class Corrections {
+final class RestorationDeltas {
 
-  private Corrections() {}
+  private RestorationDeltas() {}
 
   /** Asks for a correction of the tensor of which the moments are. */
-  static Restoration.Correction of(
-      Restoration restoration, Restoration.Moments moments, String tensor) {
+  static Restoration.Delta of(Restoration restoration, Restoration.Moments moments, String tensor) {
     String where = "restoration " + restoration.name() + ": the correction of " + tensor;
-    Restoration.Correction correction = restoration.correction(moments);
+    Restoration.Delta correction = restoration.delta(moments);
     checkState(correction != null, "%s is null", where);
     Shape weight = moments.residuals().getShape();
     require(where, correction.weight(), weight);

@@ -20,7 +20,7 @@ import org.minillm.core.model.TensorSlice;
 import org.minillm.core.tensor.Compute;
 
 /** {@link Obs} of units of several channels, such as heads. */
-class UnitErrorsTest {
+class BlockObsSaliencyTest {
 
   /** A few solves in double. */
   private static final double ROUNDING = 1e-9;
@@ -144,7 +144,7 @@ class UnitErrorsTest {
 
       // WHEN
       double[] errors =
-          UnitErrors.of(weight, inverse, 2, unit -> unit == 0, Compute.cpu().kernels());
+          BlockObsSaliency.of(weight, inverse, 2, unit -> unit == 0, Compute.cpu().kernels());
 
       // THEN
       assertThat(errors).containsExactly(new double[] {0, 2 + 16}, within(ROUNDING));

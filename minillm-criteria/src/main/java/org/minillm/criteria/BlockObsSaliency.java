@@ -15,9 +15,9 @@ import org.minillm.core.tensor.Kernels;
  * (G_SS)^-1 W_S^T)}, G the inverse of the damped second moments (Hassibi and Stork 1993 for several
  * weights; ZipLM, arXiv 2302.04089). With one channel it is {@code ||W_:j||^2 / G_jj}.
  */
-final class UnitErrors {
+final class BlockObsSaliency {
 
-  private UnitErrors() {}
+  private BlockObsSaliency() {}
 
   /**
    * Counts the costs.

@@ -10,11 +10,11 @@ import org.minillm.core.pruning.PruningTarget;
 import org.minillm.core.pruning.ScoredGroup;
 
 /** Makes whole counts of parts of units, so that the weights that go stay as many. */
-final class WholeUnits {
+final class UnitRounding {
 
   private static final double ROUNDING_SLACK = 1e-9;
 
-  private WholeUnits() {}
+  private UnitRounding() {}
 
   /** Whole steps down, then a step up for those that lost most by it until the sum is right. */
   static Map<GroupId, Integer> of(

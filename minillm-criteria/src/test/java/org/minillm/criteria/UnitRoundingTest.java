@@ -13,7 +13,7 @@ import org.minillm.core.model.GroupKind;
 import org.minillm.core.pruning.PruningTarget;
 import org.minillm.core.pruning.ScoredGroup;
 
-class WholeUnitsTest {
+class UnitRoundingTest {
 
   private static GroupId channels(int layer) {
     return new GroupId(layer, GroupKind.MLP_CHANNELS);
@@ -29,7 +29,7 @@ class WholeUnitsTest {
   private static Map<GroupId, Integer> multiplesOf(int step, double first, double second) {
     PruningTarget target =
         new PruningTarget(0.1, ImmutableSet.of(GroupKind.MLP_CHANNELS), step, 1, ImmutableSet.of());
-    return WholeUnits.of(TEN_EACH, target, Map.of(channels(0), first, channels(1), second));
+    return UnitRounding.of(TEN_EACH, target, Map.of(channels(0), first, channels(1), second));
   }
 
   @Test
