@@ -34,12 +34,9 @@ final class RecipeChoice {
    * @throws IOException if the file of a recipe cannot be read
    */
   PruningRecipe recipe(RestoreOption restore, @Nullable String allocation) throws IOException {
-    PruningRecipe base = measure.recipe == null ? PruningRecipe.best() : given(measure.recipe);
-    PruningRecipe.Builder recipe =
-        measure.recipe == null
-            ? PruningRecipe.builder() // its allocation depends on the restoration
-            : base.offered(offered).toBuilder();
-    recipe.gradient(base.offered(offered).gradient().orElse(null));
+    PruningRecipe base =
+        (measure.recipe == null ? PruningRecipe.best() : given(measure.recipe)).offered(offered);
+    PruningRecipe.Builder recipe = base.toBuilder();
     if (measure.criterion != null) {
       choose("--criterion", () -> recipe.criterion(measure.criterion, offered));
     }

@@ -181,4 +181,18 @@ class PruningRecipeTest {
     assertThatThrownBy(() -> recipe.calibrationSet("ids", new int[9]))
         .hasMessageStartingWith("ids: 9 tokens make 0 windows of 10 tokens, expected 1");
   }
+
+  @Test
+  void anAllocationThatWasNotChosenFollowsTheRestoration() {
+    // GIVEN the best recipe, and one that chooses the same allocation
+    PruningRecipe best = PruningRecipe.best();
+    PruningRecipe chosen = best.toBuilder().allocation(best.allocation()).build();
+    assertThat(chosen).isEqualTo(best);
+
+    // WHEN nothing is to be restored
+    // THEN the first takes the allocation of recipes that restore nothing, the second keeps its own
+    assertThat(best.toBuilder().restoration(null).build().allocation().name()).isEqualTo("uniform");
+    assertThat(chosen.toBuilder().restoration(null).build().allocation().name())
+        .isEqualTo("trapezoid");
+  }
 }

@@ -181,9 +181,8 @@ public final class Plugins {
           String today = former.getOrDefault(name, name);
           checkArgument(
               present.put(today, value) == null,
-              "%s: %s is given twice, as %s and as it was called before",
+              "%s: %s is given twice, under its name and as it was called before",
               plugin.name(),
-              today,
               today);
         });
     return present;

@@ -41,6 +41,7 @@ public final class PruningRecipe {
   private final ImmutableMap<GroupKind, ImportanceCriterion> criteria;
   private final @Nullable GradientEstimator gradient;
   private final @Nullable Restoration restoration;
+  private final @Nullable Allocation chosenAllocation;
   private final Allocation allocation;
   private final int windows;
   private final int windowTokens;
@@ -49,9 +50,10 @@ public final class PruningRecipe {
     this.criteria = Maps.immutableEnumMap(builder.criteria);
     this.gradient = builder.gradient;
     this.restoration = builder.restoration;
+    this.chosenAllocation = builder.allocation;
     this.allocation =
-        builder.allocation != null
-            ? builder.allocation
+        chosenAllocation != null
+            ? chosenAllocation
             : Plugins.named(Allocation.class, restoration == null ? "uniform" : "trapezoid");
     this.windows = builder.windows;
     this.windowTokens = builder.windowTokens;
@@ -277,26 +279,26 @@ public final class PruningRecipe {
     requireNonNull(offered, "offered");
     Builder builder = toBuilder();
     criteria.forEach((kind, chosen) -> builder.criterion(kind, Plugins.offered(chosen, offered)));
+    if (chosenAllocation != null) {
+      builder.allocation(Plugins.offered(chosenAllocation, offered));
+    }
     return builder
         .gradient(gradient == null ? null : Plugins.offered(gradient, offered))
         .restoration(restoration == null ? null : Plugins.offered(restoration, offered))
-        .allocation(Plugins.offered(allocation, offered))
         .build();
   }
 
   /**
-   * Begins with this recipe.
+   * Begins with this recipe. An allocation that was not chosen is still to follow from whether
+   * something is restored.
    *
    * @return a builder
    */
   public Builder toBuilder() {
     Builder builder = new Builder();
     criteria.forEach(builder::criterion);
-    return builder
-        .gradient(gradient)
-        .restoration(restoration)
-        .allocation(allocation)
-        .calibration(windows, windowTokens);
+    builder.allocation = chosenAllocation;
+    return builder.gradient(gradient).restoration(restoration).calibration(windows, windowTokens);
   }
 
   @Override

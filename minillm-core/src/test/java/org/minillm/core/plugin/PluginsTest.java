@@ -100,6 +100,16 @@ class PluginsTest {
     }
 
     @Override
+    public Set<String> formerNames() {
+      return Set.of("trial");
+    }
+
+    @Override
+    public Map<String, String> formerParameters() {
+      return Map.of("uno", "one");
+    }
+
+    @Override
     public String name() {
       return "test";
     }
@@ -122,5 +132,20 @@ class PluginsTest {
     public double[] score(PruningGroup group, BlockEvidence evidence) {
       return new double[group.units()];
     }
+  }
+
+  @Test
+  void aPluginIsFoundByAFormerName() {
+    assertThat(Plugins.configured(ImportanceCriterion.class, "trial:one=1").parameters())
+        .isEqualTo(Map.of("one", "1"));
+  }
+
+  @Test
+  void aSettingIsReadByItsFormerName() {
+    assertThat(Plugins.configured(ImportanceCriterion.class, "test:uno=1").parameters())
+        .isEqualTo(Map.of("one", "1"));
+    assertThatThrownBy(() -> Plugins.configured(ImportanceCriterion.class, "test:one=1,uno=2"))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("test: one is given twice, under its name and as it was called before");
   }
 }
