@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.checkpoint.ScratchFile;
+import org.minillm.core.files.Interrupts;
 import org.minillm.core.journal.ArraySource;
 
 /**
@@ -89,6 +90,7 @@ public final class ResidualStream implements ArraySource, AutoCloseable {
   static void forEach(ArraySource source, NDManager owner, Visitor visitor) throws IOException {
     int batches = source.shapes().size();
     for (int batch = 0; batch < batches; batch++) {
+      Interrupts.requireNone();
       try (NDManager scratch = owner.newSubManager()) {
         visitor.visit(batch, source.read(batch, scratch), scratch);
       }

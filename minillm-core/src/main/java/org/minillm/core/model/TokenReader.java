@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import org.minillm.core.files.Interrupts;
 import org.minillm.core.linalg.NotFiniteException;
 
 /**
@@ -104,11 +105,12 @@ public final class TokenReader implements AutoCloseable {
    *
    * @param ids token ids, (batch, time); the same batch every time
    * @return the logits of the token after, (batch) times (vocabulary)
-   * @throws IOException if a layer cannot be read
+   * @throws IOException if a layer cannot be read, or the thread was interrupted
    * @throws IllegalArgumentException if an id is not in the vocabulary or the capacity is exceeded
    * @throws NotFiniteException if a logit is not finite
    */
   public float[][] read(int[][] ids) throws IOException {
+    Interrupts.requireNone();
     for (int[] row : ids) {
       checkArgument(row.length > 0, "no token to read");
     }
