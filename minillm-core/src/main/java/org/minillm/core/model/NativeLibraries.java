@@ -15,6 +15,10 @@ final class NativeLibraries {
 
   private static final ClassLoader OWN = NativeLibraries.class.getClassLoader();
 
+  static {
+    EngineSettings.apply();
+  }
+
   private NativeLibraries() {}
 
   /** What may load a native library. */
