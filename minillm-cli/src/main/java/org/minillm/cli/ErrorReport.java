@@ -17,6 +17,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
+import org.minillm.core.files.TargetExistsException;
 import org.minillm.core.journal.OtherRunException;
 import picocli.CommandLine;
 import picocli.CommandLine.ExitCode;
@@ -147,6 +148,9 @@ final class ErrorReport implements IExecutionExceptionHandler, IParameterExcepti
     String file = problem.getFile();
     if (problem instanceof OtherRunException) {
       return problem.getMessage() + " (--restart does)";
+    }
+    if (problem instanceof TargetExistsException) {
+      return file + ": exists; --force replaces it";
     }
     if (file == null) {
       return "cannot read or write a file"

@@ -36,9 +36,6 @@ public final class Main implements Runnable {
    * @param args subcommand, options and parameters
    */
   public static void main(String[] args) {
-    // DJL reads both when its classes load: no call home, no download
-    System.setProperty("ai.djl.offline", "true");
-    System.setProperty("OPT_OUT_TRACKING", "true");
     // a warning of the library is its words alone
     System.setProperty("org.slf4j.simpleLogger.showThreadName", "false");
     System.setProperty("org.slf4j.simpleLogger.showLogName", "false");

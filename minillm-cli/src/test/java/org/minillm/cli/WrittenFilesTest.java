@@ -82,7 +82,7 @@ class WrittenFilesTest {
 
     // WHEN / THEN
     CommandRun refused = run(line);
-    assertThat(refused.err()).contains("theirs: exists; --force").hasLineCount(1);
+    assertThat(refused.err()).contains("theirs: exists; --force replaces it").hasLineCount(1);
     assertThat(refused.exitCode()).isEqualTo(1);
     assertThat(theirs).hasContent("theirs");
 

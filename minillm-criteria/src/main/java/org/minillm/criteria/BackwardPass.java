@@ -10,6 +10,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.minillm.core.files.Interrupts;
 import org.minillm.core.model.AttentionCache;
 import org.minillm.core.model.BlockTap;
 import org.minillm.core.model.CausalLm;
@@ -141,6 +142,7 @@ final class BackwardPass {
   /** Returns the gradient of the stream before a layer, from that of the stream after it. */
   private NDArray backward(int layer, NDArray stream, NDArray gradient, Positions positions)
       throws IOException {
+    Interrupts.requireNone();
     Map<String, NDArray> leaves = new HashMap<>();
     GateTap gates = new GateTap();
     try (LayerWeights weights = model.layer(layer);

@@ -1,7 +1,6 @@
 package org.minillm.examples;
 
 import java.io.ByteArrayOutputStream;
-import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
@@ -16,11 +15,11 @@ record Printed(String text) {
 
   /** A program that is run by its main method. */
   @FunctionalInterface
-  interface Program {
-    void main(String[] args) throws IOException;
+  interface Program<E extends Exception> {
+    void main(String[] args) throws E;
   }
 
-  static Printed by(Program program, String... args) throws IOException {
+  static <E extends Exception> Printed by(Program<E> program, String... args) throws E {
     PrintStream before = System.out;
     Locale language = Locale.getDefault();
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();

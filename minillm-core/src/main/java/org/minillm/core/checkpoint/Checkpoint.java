@@ -36,8 +36,8 @@ import org.minillm.core.files.MalformedFileException;
  *
  * <p>Safe for use by several threads. After {@link #close()} weights cannot be read, which is an
  * {@link IllegalStateException}, in a thread that reads meanwhile, too; the contents it has handed
- * out end with it. Closing again does nothing. Interrupting a thread that reads closes the file, as
- * is the rule of {@link java.nio.channels.FileChannel}.
+ * out end with it. Closing again does nothing. Interrupting a thread that reads ends its read with
+ * a {@link java.nio.channels.ClosedByInterruptException}, and no other: the checkpoint stays open.
  */
 public final class Checkpoint implements Closeable {
 

@@ -12,12 +12,19 @@ import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import org.minillm.core.files.Interrupts;
 
-/** One open safetensors file whose header was checked. Reads are positional and thread-safe. */
+/**
+ * One open safetensors file whose header was checked. Reads are positional and thread-safe.
+ *
+ * <p>An interrupt closes the channel under a thread that reads, and ends that read only: the next
+ * one opens the file anew.
+ */
 final class SafetensorsFile implements Closeable {
 
   private final Path path;
-  private final FileChannel channel;
+  private final FileIdentity identity;
+  private volatile FileChannel channel;
   private final long size;
   private final long dataStart;
   private final ImmutableList<SafetensorsHeader.Entry> entries;
@@ -25,6 +32,7 @@ final class SafetensorsFile implements Closeable {
 
   private SafetensorsFile(Path path, FileChannel channel) throws IOException {
     this.path = path;
+    this.identity = FileIdentity.of(path);
     this.channel = channel;
     this.size = channel.size();
     long headerBytes = headerBytes();
@@ -101,20 +109,31 @@ final class SafetensorsFile implements Closeable {
   }
 
   private int readSome(ByteBuffer into, long at) throws IOException {
-    try {
-      return channel.read(into, at);
-    } catch (ClosedByInterruptException e) {
-      throw e; // the reader knows
-    } catch (ClosedChannelException e) {
-      checkState(!closed, "%s is closed; open its folder again", path);
-      throw new IOException(
-          path + ": closed because a thread was interrupted that read it; open the folder again",
-          e);
+    while (true) {
+      Interrupts.requireNone();
+      FileChannel open = channel;
+      try {
+        return open.read(into, at);
+      } catch (ClosedByInterruptException e) {
+        throw e; // of this thread
+      } catch (ClosedChannelException e) {
+        openAnew(open);
+      }
+    }
+  }
+
+  private synchronized void openAnew(FileChannel broken) throws IOException {
+    checkState(!closed, "%s is closed; open its folder again", path);
+    if (channel == broken) {
+      if (!identity.equals(FileIdentity.of(path))) {
+        throw new IOException(path + ": was replaced while it was open; open its folder again");
+      }
+      channel = FileChannel.open(path, StandardOpenOption.READ);
     }
   }
 
   @Override
-  public void close() throws IOException {
+  public synchronized void close() throws IOException {
     closed = true;
     channel.close();
   }

@@ -11,6 +11,7 @@ import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.minillm.core.files.TargetExistsException;
 import org.minillm.core.files.TargetLock;
 import org.minillm.core.files.TargetPlace;
 import org.slf4j.Logger;
@@ -87,8 +88,7 @@ final class TargetFolder implements Closeable {
     }
     Manifest.requireNothingElse(path);
     if (!overwrite) {
-      throw new FileAlreadyExistsException(
-          path.toString(), null, "exists; --force (overwrite) replaces it");
+      throw new TargetExistsException(path);
     }
     if (!Files.isWritable(path)) {
       throw new FileSystemException(

@@ -8,7 +8,6 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.WritableByteChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -119,8 +118,7 @@ public final class TargetFile {
               + ", expected a file's name; name another");
     }
     if (!overwrite) {
-      throw new FileAlreadyExistsException(
-          path.toString(), null, "exists; --force (overwrite) replaces it");
+      throw new TargetExistsException(path);
     }
     if (!Files.isWritable(path)) {
       throw TargetPlace.refusal(

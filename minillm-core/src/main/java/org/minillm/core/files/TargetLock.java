@@ -4,8 +4,8 @@ import static java.util.Objects.requireNonNull;
 
 import java.io.Closeable;
 import java.io.IOException;
-import java.io.InterruptedIOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.OverlappingFileLockException;
@@ -76,12 +76,12 @@ public final class TargetLock implements Closeable {
     }
   }
 
-  private static void pause() throws InterruptedIOException {
+  private static void pause() throws ClosedByInterruptException {
     try {
       Thread.sleep(RETRY_MILLIS);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
-      throw new InterruptedIOException();
+      throw new ClosedByInterruptException();
     }
   }
 

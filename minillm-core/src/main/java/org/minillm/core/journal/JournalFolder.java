@@ -103,7 +103,7 @@ public final class JournalFolder implements Journal, Closeable {
         new JournalFolder(files, ImmutableSortedMap.copyOf(run), interval, resumed);
     try {
       journal.lock = acquire(folder);
-    } catch (InUseException e) {
+    } catch (InUseException | ClosedByInterruptException e) {
       throw e;
     } catch (IOException e) {
       journal.giveUp(e);
@@ -266,6 +266,8 @@ public final class JournalFolder implements Journal, Closeable {
     try {
       files.create(run);
       return Optional.of(files.kept(name));
+    } catch (ClosedByInterruptException e) {
+      throw e;
     } catch (IOException e) {
       giveUp(e);
       return Optional.empty();

@@ -38,6 +38,9 @@ import org.slf4j.LoggerFactory;
  * <p>A model that is closed can tell what it was; whatever computes or reads with it is an {@link
  * IllegalStateException}. Close it when no thread works with it any more: the memory that one
  * computes with would go.
+ *
+ * <p>An interrupt of the thread that works with it ends that work with a {@link
+ * java.nio.channels.ClosedByInterruptException}; the model itself goes on.
  */
 public final class CausalLm implements AutoCloseable {
 

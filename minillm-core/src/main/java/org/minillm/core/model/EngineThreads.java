@@ -4,11 +4,12 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.pytorch.jni.JniUtils;
 import java.io.IOException;
 import org.minillm.core.tensor.Compute;
+import org.minillm.core.tensor.EngineSettings;
 
 /**
- * How many threads the engine computes with. Threads that sleep between two operations, as the
- * launcher lets them, are woken for every matrix product, which takes 100 us on the machine of
- * docs/performance.md: as long as the product of one token with a matrix of a small model. There
+ * How many threads the engine computes with. Threads that sleep between two operations, as {@link
+ * EngineSettings} lets them, are woken for every matrix product, which takes 100 us on the machine
+ * of docs/performance.md: as long as the product of one token with a matrix of a small model. There
  * one thread is faster. A product is divided by rows of the weight: the results are the same to
  * rounding, on that machine to the bit.
  */
@@ -16,10 +17,6 @@ public final class EngineThreads {
 
   /** Multiply-accumulates of a matrix product from which on it pays to wake a second thread. */
   static final long WORTH_WAKING = 1L << 20;
-
-  /** The setting of OpenMP by which threads sleep at once when they have nothing to do. */
-  private static final boolean SLEEPING =
-      "PASSIVE".equalsIgnoreCase(System.getenv("OMP_WAIT_POLICY"));
 
   private EngineThreads() {}
 
@@ -52,7 +49,8 @@ public final class EngineThreads {
   static NDArray forLayers(CausalLm model, int tokens, Work work) throws IOException {
     int widest =
         model.config().layers().stream().mapToInt(LayerShape::intermediateSize).max().orElse(0);
-    return forProducts((long) tokens * model.config().hiddenSize() * widest, SLEEPING, work);
+    return forProducts(
+        (long) tokens * model.config().hiddenSize() * widest, EngineSettings.threadsSleep(), work);
   }
 
   /**

@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.checkpoint.ScratchFile;
+import org.minillm.core.files.Interrupts;
 import org.minillm.core.journal.ArraySource;
 import org.minillm.core.tensor.HostMemory;
 
@@ -74,6 +75,7 @@ final class MicroBatches implements ArraySource, AutoCloseable {
   static void forEach(ArraySource source, NDManager owner, Visitor visitor) throws IOException {
     int batches = source.shapes().size();
     for (int batch = 0; batch < batches; batch++) {
+      Interrupts.requireNone();
       try (NDManager scratch = owner.newSubManager()) {
         visitor.visit(batch, source.read(batch, scratch), scratch);
       }

@@ -6,7 +6,12 @@ import org.jspecify.annotations.Nullable;
 import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.model.CausalLm;
 
-/** Decides what to remove, then removes it. Implementations hold no state between calls. */
+/**
+ * Decides what to remove, then removes it. Implementations hold no state between calls.
+ *
+ * <p>An interrupt of the thread cancels a call. It ends with a {@link
+ * java.nio.channels.ClosedByInterruptException}, the model stays usable, and no target appears.
+ */
 public interface Pruner {
 
   /**

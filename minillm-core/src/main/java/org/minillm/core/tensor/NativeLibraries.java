@@ -11,6 +11,10 @@ public final class NativeLibraries {
 
   static final ClassLoader OWN = NativeLibraries.class.getClassLoader();
 
+  static {
+    EngineSettings.apply();
+  }
+
   private NativeLibraries() {}
 
   /**

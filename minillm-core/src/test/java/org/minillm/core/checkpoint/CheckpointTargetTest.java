@@ -33,10 +33,10 @@ class CheckpointTargetTest {
     // WHEN / THEN
     assertThatIOException()
         .isThrownBy(() -> CheckpointWriter.checkTarget(target, false, null))
-        .withMessageContaining("out: exists; --force (overwrite) replaces it");
+        .withMessageContaining("out: exists, and is not to be overwritten");
     assertThatIOException()
         .isThrownBy(() -> new CheckpointWriter(target, false).tensors(List.of(unwritten())).write())
-        .withMessageContaining("--force");
+        .withMessageContaining("is not to be overwritten");
   }
 
   @Test
@@ -134,7 +134,7 @@ class CheckpointTargetTest {
     // WHEN / THEN it stands in the way again
     assertThatIOException()
         .isThrownBy(() -> CheckpointWriter.checkTarget(target, false, null))
-        .withMessageContaining("--force");
+        .withMessageContaining("is not to be overwritten");
     assertThat(target.resolve("old")).exists();
     assertThat(temp.toFile().list()).containsExactly("out");
   }

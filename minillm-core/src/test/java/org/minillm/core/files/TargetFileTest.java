@@ -73,7 +73,7 @@ class TargetFileTest {
     Files.writeString(file, "old");
 
     // WHEN / THEN
-    assertRefused(new TargetFile(file, false), "report.json: exists; --force (overwrite)");
+    assertRefused(new TargetFile(file, false), "report.json: exists, and is not to be overwritten");
     assertThat(file).hasContent("old");
   }
 

@@ -18,11 +18,11 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.minillm.core.fake.FakeModel;
 import org.minillm.core.model.CausalLm;
 import org.minillm.core.model.ResidualStream;
 import org.minillm.core.tensor.CounterRng;
 import org.minillm.core.tensor.HostMemory;
-import org.minillm.core.testing.FakeModel;
 
 class NoiseInjectionTest {
 
@@ -36,7 +36,7 @@ class NoiseInjectionTest {
 
   @BeforeEach
   void open() throws IOException {
-    model = CausalLm.open(FakeModel.write(temp));
+    model = CausalLm.open(FakeModel.in(temp));
     manager = model.newManager();
   }
 

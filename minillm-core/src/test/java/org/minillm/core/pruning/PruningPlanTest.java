@@ -101,7 +101,7 @@ class PruningPlanTest {
     // WHEN THEN
     assertThatExceptionOfType(IOException.class)
         .isThrownBy(() -> PLAN.write(file, false))
-        .withMessageContaining("exists; --force (overwrite) replaces it");
+        .withMessageContaining("exists, and is not to be overwritten");
     assertThat(file).hasContent("an old plan");
   }
 
