@@ -3,11 +3,11 @@ package org.minillm.cli;
 import java.io.IOException;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
-import org.minillm.core.calibration.CalibrationSet;
-import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.MemoryForecast;
-import org.minillm.core.model.Tokenizer;
-import org.minillm.core.pruning.PruningRecipe;
+import org.minillm.core.evidence.CalibrationSet;
+import org.minillm.core.prune.PruningRecipe;
+import org.minillm.core.runtime.CausalLm;
+import org.minillm.core.runtime.MemoryForecast;
+import org.minillm.core.runtime.Tokenizer;
 import org.minillm.demo.DemoData;
 import picocli.CommandLine.Option;
 

@@ -10,7 +10,7 @@ import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
 import org.jspecify.annotations.Nullable;
-import org.minillm.core.model.PassListener;
+import org.minillm.core.runtime.PassListener;
 
 /**
  * Shows the progress of passes on stderr: a bar on a terminal, else a line at the start and the end

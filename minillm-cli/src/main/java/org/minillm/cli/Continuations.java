@@ -6,8 +6,8 @@ import java.util.List;
 import java.util.Set;
 import org.minillm.core.evaluation.Generation;
 import org.minillm.core.evaluation.Sampling;
-import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.MemoryForecast;
+import org.minillm.core.runtime.CausalLm;
+import org.minillm.core.runtime.MemoryForecast;
 
 /**
  * The continuations of some prompts, and how fast they came.

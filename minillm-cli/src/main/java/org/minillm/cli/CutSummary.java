@@ -3,8 +3,8 @@ package org.minillm.cli;
 import java.io.PrintWriter;
 import java.util.Locale;
 import java.util.stream.Collectors;
-import org.minillm.core.pruning.PruningPlan;
-import org.minillm.core.pruning.PruningReport;
+import org.minillm.core.cut.PruningReport;
+import org.minillm.core.plan.PruningPlan;
 
 /** What a plan removes, for a person and for scripts. */
 record CutSummary(PruningPlan plan, PruningReport report) {

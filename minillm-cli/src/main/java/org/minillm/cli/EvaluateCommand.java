@@ -7,7 +7,7 @@ import java.util.concurrent.Callable;
 import org.minillm.core.evaluation.EvaluationSuite;
 import org.minillm.core.evaluation.MultipleChoice;
 import org.minillm.core.evaluation.Perplexity;
-import org.minillm.core.model.CausalLm;
+import org.minillm.core.runtime.CausalLm;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;

@@ -1,6 +1,6 @@
 package org.minillm.cli;
 
-import org.minillm.core.pruning.Export;
+import org.minillm.core.cut.Export;
 import picocli.CommandLine.Option;
 
 /** {@code --export}. */

@@ -7,7 +7,7 @@ import java.util.concurrent.Callable;
 import org.minillm.core.evaluation.LogitsFile;
 import org.minillm.core.files.JsonNode;
 import org.minillm.core.files.TargetFile;
-import org.minillm.core.model.CausalLm;
+import org.minillm.core.runtime.CausalLm;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;

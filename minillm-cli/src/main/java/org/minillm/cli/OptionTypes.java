@@ -2,8 +2,8 @@ package org.minillm.cli;
 
 import java.util.Arrays;
 import java.util.EnumSet;
-import org.minillm.core.model.MemoryBudget;
-import org.minillm.core.pruning.Export;
+import org.minillm.core.cut.Export;
+import org.minillm.core.runtime.MemoryBudget;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 

@@ -9,16 +9,16 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
-import org.minillm.core.calibration.CalibrationSet;
-import org.minillm.core.model.BlockTap;
-import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.ForwardPass;
-import org.minillm.core.model.MemoryForecast;
-import org.minillm.core.model.ResidualStream;
-import org.minillm.core.model.WeightTransform;
-import org.minillm.core.pruning.PruningPlan;
-import org.minillm.core.pruning.PruningTarget;
-import org.minillm.core.pruning.StructuredPruner;
+import org.minillm.core.architecture.BlockTap;
+import org.minillm.core.architecture.WeightTransform;
+import org.minillm.core.evidence.CalibrationSet;
+import org.minillm.core.plan.PruningPlan;
+import org.minillm.core.plan.PruningTarget;
+import org.minillm.core.prune.StructuredPruner;
+import org.minillm.core.runtime.CausalLm;
+import org.minillm.core.runtime.ForwardPass;
+import org.minillm.core.runtime.MemoryForecast;
+import org.minillm.core.runtime.ResidualStream;
 
 /**
  * What the steps of pruning cost beside forward passes over the same windows that do nothing else:

@@ -2,7 +2,7 @@ package org.minillm.cli;
 
 import com.google.common.base.Ascii;
 import com.google.common.collect.ImmutableSet;
-import org.minillm.core.model.GroupKind;
+import org.minillm.core.architecture.GroupKind;
 
 /** What {@code --groups} chooses between. */
 enum PrunedGroups {

@@ -5,9 +5,9 @@ import com.google.common.collect.Iterables;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import org.minillm.core.calibration.CalibrationSet;
+import org.minillm.core.evidence.CalibrationSet;
 import org.minillm.core.plugin.PluginSpec;
-import org.minillm.core.pruning.PruningRecipe;
+import org.minillm.core.prune.PruningRecipe;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 

@@ -15,18 +15,18 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
-import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.evaluation.EvaluationSuite;
 import org.minillm.core.evaluation.MultipleChoice;
 import org.minillm.core.evaluation.Perplexity;
-import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.MemoryBudget;
-import org.minillm.core.model.MemoryForecast;
-import org.minillm.core.model.PassListener;
-import org.minillm.core.model.Tokenizer;
-import org.minillm.core.pruning.PruningPlan;
-import org.minillm.core.pruning.PruningTarget;
-import org.minillm.core.pruning.StructuredPruner;
+import org.minillm.core.evidence.CalibrationSet;
+import org.minillm.core.plan.PruningPlan;
+import org.minillm.core.plan.PruningTarget;
+import org.minillm.core.prune.StructuredPruner;
+import org.minillm.core.runtime.CausalLm;
+import org.minillm.core.runtime.MemoryBudget;
+import org.minillm.core.runtime.MemoryForecast;
+import org.minillm.core.runtime.PassListener;
+import org.minillm.core.runtime.Tokenizer;
 
 /**
  * Prunes one model in many ways and measures what is left: plan, cut to a scratch folder, open what

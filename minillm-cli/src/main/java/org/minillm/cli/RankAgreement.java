@@ -5,8 +5,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.function.Function;
 import java.util.stream.DoubleStream;
+import org.minillm.core.architecture.GroupId;
 import org.minillm.core.evaluation.RankCorrelation;
-import org.minillm.core.model.GroupId;
 
 /**
  * How well an estimate ranks units, as rank correlations with the truth. What ranks is the absolute

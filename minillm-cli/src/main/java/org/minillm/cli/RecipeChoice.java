@@ -5,11 +5,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
-import org.minillm.core.calibration.GradientEstimator;
-import org.minillm.core.model.GroupKind;
+import org.minillm.core.architecture.GroupKind;
+import org.minillm.core.evidence.GradientEstimator;
+import org.minillm.core.plan.Allocation;
 import org.minillm.core.plugin.Plugins;
-import org.minillm.core.pruning.Allocation;
-import org.minillm.core.pruning.PruningRecipe;
+import org.minillm.core.prune.PruningRecipe;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 

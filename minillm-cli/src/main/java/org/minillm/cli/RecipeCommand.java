@@ -2,7 +2,7 @@ package org.minillm.cli;
 
 import java.util.Map;
 import java.util.concurrent.Callable;
-import org.minillm.core.pruning.PruningRecipe;
+import org.minillm.core.prune.PruningRecipe;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Model.CommandSpec;

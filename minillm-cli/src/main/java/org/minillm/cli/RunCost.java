@@ -4,7 +4,7 @@ import com.google.common.base.Stopwatch;
 import java.time.Duration;
 import java.util.Locale;
 import java.util.OptionalLong;
-import org.minillm.core.model.ProcessMemory;
+import org.minillm.core.runtime.ProcessMemory;
 
 /** What a run costs: wall-clock time and the peak of the resident memory since it started. */
 final class RunCost {

@@ -8,14 +8,14 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.IntStream;
+import org.minillm.core.architecture.BlockTap;
+import org.minillm.core.architecture.WeightTransform;
 import org.minillm.core.evaluation.Generation;
 import org.minillm.core.evaluation.Sampling;
-import org.minillm.core.model.BlockTap;
-import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.ForwardPass;
-import org.minillm.core.model.MemoryForecast;
-import org.minillm.core.model.TokenReader;
-import org.minillm.core.model.WeightTransform;
+import org.minillm.core.runtime.CausalLm;
+import org.minillm.core.runtime.ForwardPass;
+import org.minillm.core.runtime.MemoryForecast;
+import org.minillm.core.runtime.TokenReader;
 
 /**
  * How fast a model reads and writes, round by round, so that models can take turns: what slows the

@@ -7,8 +7,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.Stream;
-import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.MemoryBudget;
+import org.minillm.core.runtime.CausalLm;
+import org.minillm.core.runtime.MemoryBudget;
 
 /**
  * How fast a model reads and writes before and after it was pruned.

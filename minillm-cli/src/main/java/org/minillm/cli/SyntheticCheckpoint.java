@@ -10,15 +10,15 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import org.minillm.core.architecture.Architecture;
 import org.minillm.core.checkpoint.CheckpointWriter;
 import org.minillm.core.checkpoint.TensorContent;
 import org.minillm.core.checkpoint.TensorInfo;
 import org.minillm.core.checkpoint.TensorOutput;
 import org.minillm.core.checkpoint.TensorType;
 import org.minillm.core.files.JsonNode;
-import org.minillm.core.model.Architecture;
-import org.minillm.core.model.PassListener;
 import org.minillm.core.plugin.Plugins;
+import org.minillm.core.runtime.PassListener;
 import org.minillm.core.tensor.CounterRng;
 
 /**

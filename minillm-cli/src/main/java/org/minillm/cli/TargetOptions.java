@@ -4,7 +4,7 @@ import com.google.common.collect.ImmutableSet;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
-import org.minillm.core.pruning.PruningTarget;
+import org.minillm.core.plan.PruningTarget;
 import picocli.CommandLine.Help;
 import picocli.CommandLine.Option;
 

@@ -5,7 +5,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.minillm.core.files.JsonNode;
-import org.minillm.core.model.CausalLm;
+import org.minillm.core.runtime.CausalLm;
 
 /** Words for the tensors of a checkpoint that the model does not compute with. */
 final class UnreadTensors {

@@ -11,7 +11,7 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.minillm.core.model.CausalLm;
+import org.minillm.core.runtime.CausalLm;
 import org.minillm.demo.DemoData;
 
 class BenchSyntheticCommandTest {

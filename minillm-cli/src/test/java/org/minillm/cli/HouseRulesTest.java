@@ -38,7 +38,8 @@ class HouseRulesTest {
       Set.of("org.minillm.core.tensor.Compute", "org.minillm.core.tensor.HostMemory");
 
   /** Those that know the engine: how many threads compute is not in DJL's API. */
-  private static final Set<String> KNOW_THE_ENGINE = Set.of("org.minillm.core.model.EngineThreads");
+  private static final Set<String> KNOW_THE_ENGINE =
+      Set.of("org.minillm.core.runtime.EngineThreads");
 
   private static final Pattern LITERAL = Pattern.compile("\"(?:[^\"\\\\\n]|\\\\.)*\"");
   private static final Pattern OPTION = Pattern.compile("[\"( ]--[a-z]");

@@ -16,7 +16,7 @@ import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.minillm.core.model.ProcessMemory;
+import org.minillm.core.runtime.ProcessMemory;
 import org.minillm.demo.DemoData;
 
 /**

@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
-import org.minillm.core.model.GroupKind;
-import org.minillm.core.model.MemoryBudget;
+import org.minillm.core.architecture.GroupKind;
+import org.minillm.core.runtime.MemoryBudget;
 import picocli.CommandLine.ParseResult;
 
 class PruneCommandTest {

@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
-import org.minillm.core.calibration.CalibrationSet;
-import org.minillm.core.model.GroupKind;
+import org.minillm.core.architecture.GroupKind;
+import org.minillm.core.evidence.CalibrationSet;
 
 class PruningMethodTest {
 

@@ -2,13 +2,13 @@ package org.minillm.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
-import static org.minillm.core.model.GroupKind.ATTENTION_HEADS;
-import static org.minillm.core.model.GroupKind.MLP_CHANNELS;
+import static org.minillm.core.architecture.GroupKind.ATTENTION_HEADS;
+import static org.minillm.core.architecture.GroupKind.MLP_CHANNELS;
 
 import java.util.List;
 import org.junit.jupiter.api.Test;
-import org.minillm.core.model.GroupId;
-import org.minillm.core.model.GroupKind;
+import org.minillm.core.architecture.GroupId;
+import org.minillm.core.architecture.GroupKind;
 
 class RankAgreementTest {
 

@@ -5,19 +5,19 @@ import com.google.common.collect.Sets;
 import java.io.IOException;
 import java.util.List;
 import java.util.Set;
-import org.minillm.core.calibration.CalibrationSet;
-import org.minillm.core.calibration.Evidence;
-import org.minillm.core.calibration.GradientEstimate;
-import org.minillm.core.calibration.GradientEstimator;
-import org.minillm.core.calibration.GradientRequest;
+import org.minillm.core.architecture.LayerShape;
+import org.minillm.core.architecture.ModelConfig;
+import org.minillm.core.evidence.CalibrationSet;
+import org.minillm.core.evidence.Evidence;
+import org.minillm.core.evidence.GradientEstimate;
+import org.minillm.core.evidence.GradientEstimator;
+import org.minillm.core.evidence.GradientRequest;
 import org.minillm.core.journal.Journal;
-import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.LayerShape;
-import org.minillm.core.model.MemoryForecast;
-import org.minillm.core.model.ModelConfig;
-import org.minillm.core.model.PassListener;
-import org.minillm.core.model.PassRunner;
-import org.minillm.core.model.ResidualStream;
+import org.minillm.core.runtime.CausalLm;
+import org.minillm.core.runtime.MemoryForecast;
+import org.minillm.core.runtime.PassListener;
+import org.minillm.core.runtime.PassRunner;
+import org.minillm.core.runtime.ResidualStream;
 
 /**
  * The true gradient, by back-propagation: the reference that forward-only estimates are measured

@@ -5,8 +5,8 @@ import static java.util.Objects.requireNonNull;
 import ai.djl.ndarray.NDArray;
 import com.google.common.collect.ImmutableMap;
 import java.util.Map;
-import org.minillm.core.calibration.TokenWeights;
-import org.minillm.core.pruning.Restoration;
+import org.minillm.core.evidence.TokenWeights;
+import org.minillm.core.restore.Restoration;
 
 /**
  * The mean of what is missing goes into the consumer's bias (An et al., FLAP, arXiv 2312.11983);

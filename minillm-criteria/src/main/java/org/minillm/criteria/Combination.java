@@ -13,11 +13,11 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import org.minillm.core.calibration.BlockEvidence;
-import org.minillm.core.calibration.Evidence;
-import org.minillm.core.model.PruningGroup;
+import org.minillm.core.architecture.PruningGroup;
+import org.minillm.core.evidence.BlockEvidence;
+import org.minillm.core.evidence.Evidence;
+import org.minillm.core.plan.ImportanceCriterion;
 import org.minillm.core.plugin.PluginSpec;
-import org.minillm.core.pruning.ImportanceCriterion;
 
 /**
  * Several criteria as one, whatever they are: {@code combination:of=wanda*flap,by=rank_sum}. What

@@ -4,9 +4,9 @@ import com.google.common.math.Stats;
 import com.google.common.primitives.ImmutableDoubleArray;
 import java.util.Optional;
 import java.util.function.DoubleUnaryOperator;
-import org.minillm.core.calibration.TokenWeights;
-import org.minillm.core.pruning.ImportanceCriterion;
-import org.minillm.core.pruning.ScoredGroup;
+import org.minillm.core.evidence.TokenWeights;
+import org.minillm.core.plan.ImportanceCriterion;
+import org.minillm.core.plan.ScoredGroup;
 
 /** By which numbers units of different layers are compared. */
 public enum Comparison {

@@ -7,12 +7,12 @@ import com.google.common.collect.Sets;
 import java.io.IOException;
 import java.util.Map;
 import java.util.Set;
-import org.minillm.core.calibration.BlockEvidence;
-import org.minillm.core.calibration.Evidence;
-import org.minillm.core.calibration.TokenWeights;
-import org.minillm.core.model.PruningGroup;
-import org.minillm.core.model.TensorSlice;
-import org.minillm.core.pruning.ImportanceCriterion;
+import org.minillm.core.architecture.PruningGroup;
+import org.minillm.core.architecture.TensorSlice;
+import org.minillm.core.evidence.BlockEvidence;
+import org.minillm.core.evidence.Evidence;
+import org.minillm.core.evidence.TokenWeights;
+import org.minillm.core.plan.ImportanceCriterion;
 import org.minillm.core.tensor.Reduction;
 
 /**

@@ -4,11 +4,11 @@ import com.google.common.collect.Sets;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.Set;
-import org.minillm.core.calibration.BlockEvidence;
-import org.minillm.core.calibration.Evidence;
-import org.minillm.core.model.PruningGroup;
-import org.minillm.core.model.TensorSlice;
-import org.minillm.core.pruning.ImportanceCriterion;
+import org.minillm.core.architecture.PruningGroup;
+import org.minillm.core.architecture.TensorSlice;
+import org.minillm.core.evidence.BlockEvidence;
+import org.minillm.core.evidence.Evidence;
+import org.minillm.core.plan.ImportanceCriterion;
 import org.minillm.core.tensor.ChannelStatistics;
 import org.minillm.core.tensor.Reduction;
 

@@ -2,10 +2,10 @@ package org.minillm.criteria;
 
 import com.google.common.collect.Sets;
 import java.util.Set;
-import org.minillm.core.calibration.BlockEvidence;
-import org.minillm.core.calibration.Evidence;
-import org.minillm.core.model.PruningGroup;
-import org.minillm.core.pruning.ImportanceCriterion;
+import org.minillm.core.architecture.PruningGroup;
+import org.minillm.core.evidence.BlockEvidence;
+import org.minillm.core.evidence.Evidence;
+import org.minillm.core.plan.ImportanceCriterion;
 
 /**
  * The mean over the calibration windows of the squared gradient of a unit's gate, {@code E_w

@@ -9,8 +9,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
-import org.minillm.core.model.BlockTap;
-import org.minillm.core.model.PruningGroup;
+import org.minillm.core.architecture.BlockTap;
+import org.minillm.core.architecture.PruningGroup;
 import org.minillm.core.tensor.CounterRng;
 import org.minillm.core.tensor.HostMemory;
 

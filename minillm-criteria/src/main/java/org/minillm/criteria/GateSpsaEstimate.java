@@ -10,10 +10,10 @@ import java.nio.FloatBuffer;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import org.minillm.core.calibration.GateGradient;
-import org.minillm.core.calibration.GradientEstimate;
-import org.minillm.core.model.GroupKind;
-import org.minillm.core.model.PruningGroup;
+import org.minillm.core.architecture.GroupKind;
+import org.minillm.core.architecture.PruningGroup;
+import org.minillm.core.evidence.GateGradient;
+import org.minillm.core.evidence.GradientEstimate;
 import org.minillm.core.tensor.NotFiniteException;
 
 /**

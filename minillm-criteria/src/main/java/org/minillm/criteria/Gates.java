@@ -2,7 +2,7 @@ package org.minillm.criteria;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
-import org.minillm.core.model.PruningGroup;
+import org.minillm.core.architecture.PruningGroup;
 
 /** The arithmetic of gates: one factor a window and unit, on what a unit hands to its consumer. */
 final class Gates {

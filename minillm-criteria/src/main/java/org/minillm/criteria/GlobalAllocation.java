@@ -14,15 +14,15 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
-import org.minillm.core.model.GroupId;
-import org.minillm.core.model.GroupKind;
-import org.minillm.core.pruning.Allocated;
-import org.minillm.core.pruning.Allocation;
-import org.minillm.core.pruning.CandidateLosses;
-import org.minillm.core.pruning.ImportanceCriterion;
-import org.minillm.core.pruning.PruningTarget;
-import org.minillm.core.pruning.ScoredGroup;
-import org.minillm.core.pruning.UniformAllocation;
+import org.minillm.core.architecture.GroupId;
+import org.minillm.core.architecture.GroupKind;
+import org.minillm.core.plan.Allocated;
+import org.minillm.core.plan.Allocation;
+import org.minillm.core.plan.CandidateLosses;
+import org.minillm.core.plan.ImportanceCriterion;
+import org.minillm.core.plan.PruningTarget;
+import org.minillm.core.plan.ScoredGroup;
+import org.minillm.core.plan.UniformAllocation;
 
 /**
  * Compares the units of all layers: those whose removal costs least for each weight that goes are

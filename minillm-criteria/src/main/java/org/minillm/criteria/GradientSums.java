@@ -14,14 +14,14 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
-import org.minillm.core.calibration.Evidence;
-import org.minillm.core.calibration.GateGradient;
-import org.minillm.core.calibration.GradientEstimate;
-import org.minillm.core.calibration.GradientRequest;
-import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.GroupId;
-import org.minillm.core.model.PruningGroup;
-import org.minillm.core.model.TensorSlice;
+import org.minillm.core.architecture.GroupId;
+import org.minillm.core.architecture.PruningGroup;
+import org.minillm.core.architecture.TensorSlice;
+import org.minillm.core.evidence.Evidence;
+import org.minillm.core.evidence.GateGradient;
+import org.minillm.core.evidence.GradientEstimate;
+import org.minillm.core.evidence.GradientRequest;
+import org.minillm.core.runtime.CausalLm;
 
 /**
  * Gradients of the windows' losses, summed over the windows: those of weights in float32, a few

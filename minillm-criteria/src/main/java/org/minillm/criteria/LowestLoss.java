@@ -9,9 +9,9 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
-import org.minillm.core.model.GroupId;
-import org.minillm.core.pruning.Allocated;
-import org.minillm.core.pruning.CandidateLosses;
+import org.minillm.core.architecture.GroupId;
+import org.minillm.core.plan.Allocated;
+import org.minillm.core.plan.CandidateLosses;
 
 /** Chooses among allocations that were tried. */
 final class LowestLoss {

@@ -3,10 +3,10 @@ package org.minillm.criteria;
 import com.google.common.collect.ImmutableSet;
 import java.io.IOException;
 import java.util.Set;
-import org.minillm.core.calibration.BlockEvidence;
-import org.minillm.core.calibration.Evidence;
-import org.minillm.core.model.PruningGroup;
-import org.minillm.core.pruning.ImportanceCriterion;
+import org.minillm.core.architecture.PruningGroup;
+import org.minillm.core.evidence.BlockEvidence;
+import org.minillm.core.evidence.Evidence;
+import org.minillm.core.plan.ImportanceCriterion;
 
 /**
  * The L2 norm of all weights of a unit, over all slices of its group. Needs no forward pass; the

@@ -10,15 +10,15 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import org.minillm.core.model.GroupKind;
+import org.minillm.core.architecture.GroupKind;
+import org.minillm.core.plan.Allocated;
+import org.minillm.core.plan.Allocation;
+import org.minillm.core.plan.CandidateLosses;
+import org.minillm.core.plan.ImportanceCriterion;
+import org.minillm.core.plan.PruningTarget;
+import org.minillm.core.plan.ScoredGroup;
+import org.minillm.core.plan.UniformAllocation;
 import org.minillm.core.plugin.PluginSpec;
-import org.minillm.core.pruning.Allocated;
-import org.minillm.core.pruning.Allocation;
-import org.minillm.core.pruning.CandidateLosses;
-import org.minillm.core.pruning.ImportanceCriterion;
-import org.minillm.core.pruning.PruningTarget;
-import org.minillm.core.pruning.ScoredGroup;
-import org.minillm.core.pruning.UniformAllocation;
 
 /**
  * Tries other allocations and takes that with the lowest measured loss, of equal ones the first:

@@ -18,15 +18,15 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
-import org.minillm.core.model.GroupId;
-import org.minillm.core.model.GroupKind;
-import org.minillm.core.pruning.Allocated;
-import org.minillm.core.pruning.Allocation;
-import org.minillm.core.pruning.CandidateLosses;
-import org.minillm.core.pruning.ImportanceCriterion;
-import org.minillm.core.pruning.PruningTarget;
-import org.minillm.core.pruning.ScoredGroup;
-import org.minillm.core.pruning.UniformAllocation;
+import org.minillm.core.architecture.GroupId;
+import org.minillm.core.architecture.GroupKind;
+import org.minillm.core.plan.Allocated;
+import org.minillm.core.plan.Allocation;
+import org.minillm.core.plan.CandidateLosses;
+import org.minillm.core.plan.ImportanceCriterion;
+import org.minillm.core.plan.PruningTarget;
+import org.minillm.core.plan.ScoredGroup;
+import org.minillm.core.plan.UniformAllocation;
 
 /**
  * Takes less of the channels of those layers whose channels the loss misses most. The sensitivity

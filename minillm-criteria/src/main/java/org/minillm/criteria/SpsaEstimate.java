@@ -10,7 +10,7 @@ import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableMap;
 import java.util.List;
 import java.util.Optional;
-import org.minillm.core.calibration.GradientEstimate;
+import org.minillm.core.evidence.GradientEstimate;
 import org.minillm.core.tensor.Kernels;
 import org.minillm.core.tensor.NotFiniteException;
 import org.minillm.core.tensor.RandomFill;

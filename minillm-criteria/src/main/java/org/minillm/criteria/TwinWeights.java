@@ -5,7 +5,7 @@ import ai.djl.ndarray.NDManager;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
-import org.minillm.core.model.WeightTransform;
+import org.minillm.core.architecture.WeightTransform;
 import org.minillm.core.tensor.Kernels;
 
 /**

@@ -5,9 +5,9 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import org.minillm.core.model.GroupId;
-import org.minillm.core.pruning.PruningTarget;
-import org.minillm.core.pruning.ScoredGroup;
+import org.minillm.core.architecture.GroupId;
+import org.minillm.core.plan.PruningTarget;
+import org.minillm.core.plan.ScoredGroup;
 
 /** Makes whole counts of parts of units, so that the weights that go stay as many. */
 final class UnitRounding {

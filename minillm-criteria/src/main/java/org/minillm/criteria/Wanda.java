@@ -7,10 +7,10 @@ import com.google.common.collect.Sets;
 import java.io.IOException;
 import java.util.Map;
 import java.util.Set;
-import org.minillm.core.calibration.BlockEvidence;
-import org.minillm.core.calibration.Evidence;
-import org.minillm.core.model.PruningGroup;
-import org.minillm.core.pruning.ImportanceCriterion;
+import org.minillm.core.architecture.PruningGroup;
+import org.minillm.core.evidence.BlockEvidence;
+import org.minillm.core.evidence.Evidence;
+import org.minillm.core.plan.ImportanceCriterion;
 
 /**
  * Weights and activations (Sun et al., arXiv 2306.11695): {@code S_ij = |W_ij| * ||X_j||_2}, made

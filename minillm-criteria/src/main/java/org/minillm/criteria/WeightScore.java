@@ -5,10 +5,10 @@ import java.io.IOException;
 import java.util.Set;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
-import org.minillm.core.calibration.BlockEvidence;
-import org.minillm.core.calibration.Evidence;
-import org.minillm.core.model.PruningGroup;
-import org.minillm.core.model.TensorSlice;
+import org.minillm.core.architecture.PruningGroup;
+import org.minillm.core.architecture.TensorSlice;
+import org.minillm.core.evidence.BlockEvidence;
+import org.minillm.core.evidence.Evidence;
 import org.minillm.core.tensor.NotFiniteException;
 import org.minillm.core.tensor.Reduction;
 

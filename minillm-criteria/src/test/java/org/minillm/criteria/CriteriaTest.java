@@ -9,13 +9,13 @@ import java.io.IOException;
 import java.util.List;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
-import org.minillm.core.calibration.Evidence;
-import org.minillm.core.calibration.TokenWeights;
-import org.minillm.core.model.GroupId;
-import org.minillm.core.model.GroupKind;
-import org.minillm.core.model.PruningGroup;
-import org.minillm.core.model.TensorSlice;
-import org.minillm.core.pruning.ImportanceCriterion;
+import org.minillm.core.architecture.GroupId;
+import org.minillm.core.architecture.GroupKind;
+import org.minillm.core.architecture.PruningGroup;
+import org.minillm.core.architecture.TensorSlice;
+import org.minillm.core.evidence.Evidence;
+import org.minillm.core.evidence.TokenWeights;
+import org.minillm.core.plan.ImportanceCriterion;
 import org.minillm.core.tensor.NotFiniteException;
 
 class CriteriaTest {

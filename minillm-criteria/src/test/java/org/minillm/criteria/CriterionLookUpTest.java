@@ -9,9 +9,9 @@ import java.nio.file.Path;
 import java.util.Map;
 import java.util.ServiceLoader;
 import org.junit.jupiter.api.Test;
-import org.minillm.core.calibration.GradientEstimator;
+import org.minillm.core.evidence.GradientEstimator;
+import org.minillm.core.plan.ImportanceCriterion;
 import org.minillm.core.plugin.Plugins;
-import org.minillm.core.pruning.ImportanceCriterion;
 
 class CriterionLookUpTest {
 

@@ -11,8 +11,8 @@ import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.minillm.core.plugin.Plugins;
-import org.minillm.core.pruning.Restoration;
-import org.minillm.core.pruning.Restoration.Moments;
+import org.minillm.core.restore.Restoration;
+import org.minillm.core.restore.Restoration.Moments;
 import org.minillm.core.tensor.Compute;
 
 class LeastSquaresTest {

@@ -10,12 +10,12 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
-import org.minillm.core.calibration.GradientEstimator;
+import org.minillm.core.evidence.GradientEstimator;
+import org.minillm.core.plan.Allocation;
+import org.minillm.core.plan.ImportanceCriterion;
 import org.minillm.core.plugin.ConfigurablePlugin;
 import org.minillm.core.plugin.Plugins;
-import org.minillm.core.pruning.Allocation;
-import org.minillm.core.pruning.ImportanceCriterion;
-import org.minillm.core.pruning.Restoration;
+import org.minillm.core.restore.Restoration;
 
 /** Every parameter that is a number has a range, but for seeds. */
 class ParameterRangesTest {

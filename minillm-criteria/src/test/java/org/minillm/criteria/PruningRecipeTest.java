@@ -12,12 +12,12 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.minillm.core.calibration.CalibrationSet;
-import org.minillm.core.calibration.TokenWeights;
+import org.minillm.core.architecture.GroupKind;
+import org.minillm.core.evidence.CalibrationSet;
+import org.minillm.core.evidence.TokenWeights;
 import org.minillm.core.files.MalformedFileException;
-import org.minillm.core.model.GroupKind;
-import org.minillm.core.pruning.PruningRecipe;
-import org.minillm.core.pruning.UniformAllocation;
+import org.minillm.core.plan.UniformAllocation;
+import org.minillm.core.prune.PruningRecipe;
 
 class PruningRecipeTest {
 

@@ -4,10 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
 import org.junit.jupiter.api.Test;
-import org.minillm.core.model.GroupId;
-import org.minillm.core.model.GroupKind;
-import org.minillm.core.model.PruningGroup;
-import org.minillm.core.model.TensorSlice;
+import org.minillm.core.architecture.GroupId;
+import org.minillm.core.architecture.GroupKind;
+import org.minillm.core.architecture.PruningGroup;
+import org.minillm.core.architecture.TensorSlice;
 import org.minillm.core.tensor.CounterRng;
 
 class RandomCriterionTest {

@@ -12,14 +12,14 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
-import org.minillm.core.model.GroupId;
-import org.minillm.core.model.GroupKind;
+import org.minillm.core.architecture.GroupId;
+import org.minillm.core.architecture.GroupKind;
+import org.minillm.core.plan.Allocated;
+import org.minillm.core.plan.Allocation;
+import org.minillm.core.plan.CandidateLosses;
+import org.minillm.core.plan.PruningTarget;
+import org.minillm.core.plan.ScoredGroup;
 import org.minillm.core.plugin.Plugins;
-import org.minillm.core.pruning.Allocated;
-import org.minillm.core.pruning.Allocation;
-import org.minillm.core.pruning.CandidateLosses;
-import org.minillm.core.pruning.PruningTarget;
-import org.minillm.core.pruning.ScoredGroup;
 
 class SensitivityAllocationTest {
 

@@ -10,12 +10,12 @@ import com.google.common.primitives.ImmutableDoubleArray;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
-import org.minillm.core.calibration.TokenWeights;
-import org.minillm.core.model.GroupId;
-import org.minillm.core.model.GroupKind;
-import org.minillm.core.pruning.CandidateLosses;
-import org.minillm.core.pruning.PruningTarget;
-import org.minillm.core.pruning.ScoredGroup;
+import org.minillm.core.architecture.GroupId;
+import org.minillm.core.architecture.GroupKind;
+import org.minillm.core.evidence.TokenWeights;
+import org.minillm.core.plan.CandidateLosses;
+import org.minillm.core.plan.PruningTarget;
+import org.minillm.core.plan.ScoredGroup;
 
 class TrapezoidAllocationTest {
 

@@ -3,15 +3,15 @@ package org.minillm.examples;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import org.minillm.core.calibration.CalibrationSet;
-import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.GroupKind;
-import org.minillm.core.model.Tokenizer;
+import org.minillm.core.architecture.GroupKind;
+import org.minillm.core.evidence.CalibrationSet;
+import org.minillm.core.plan.ImportanceCriterion;
+import org.minillm.core.plan.PruningPlan;
+import org.minillm.core.plan.PruningTarget;
 import org.minillm.core.plugin.Plugins;
-import org.minillm.core.pruning.ImportanceCriterion;
-import org.minillm.core.pruning.PruningPlan;
-import org.minillm.core.pruning.PruningTarget;
-import org.minillm.core.pruning.StructuredPruner;
+import org.minillm.core.prune.StructuredPruner;
+import org.minillm.core.runtime.CausalLm;
+import org.minillm.core.runtime.Tokenizer;
 import org.minillm.demo.DemoData;
 
 /** Plans with a criterion that is none of MiniLLM's, made directly and found by its name. */

@@ -3,12 +3,12 @@ package org.minillm.examples;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.minillm.core.cut.PruningReport;
 import org.minillm.core.evaluation.Perplexity;
-import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.PassListener;
-import org.minillm.core.model.Tokenizer;
-import org.minillm.core.pruning.PruningRecipe;
-import org.minillm.core.pruning.PruningReport;
+import org.minillm.core.prune.PruningRecipe;
+import org.minillm.core.runtime.CausalLm;
+import org.minillm.core.runtime.PassListener;
+import org.minillm.core.runtime.Tokenizer;
 import org.minillm.demo.DemoData;
 
 /** Prunes a model by a fifth of its MLP channels, and shows what that costs. */

@@ -3,8 +3,8 @@ package org.minillm.examples;
 import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonObject;
 import java.util.Map;
-import org.minillm.core.model.Architecture;
-import org.minillm.core.model.Decoder;
+import org.minillm.core.architecture.Architecture;
+import org.minillm.core.architecture.Decoder;
 import org.minillm.models.LlamaVariant;
 import org.minillm.models.Nonlinearity;
 

@@ -9,8 +9,8 @@ import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.GroupKind;
+import org.minillm.core.architecture.GroupKind;
+import org.minillm.core.runtime.CausalLm;
 
 class EditPlanTest {
 

@@ -12,10 +12,10 @@ import java.util.Map;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.minillm.core.model.BlockTap;
-import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.ForwardPass;
-import org.minillm.core.model.WeightTransform;
+import org.minillm.core.architecture.BlockTap;
+import org.minillm.core.architecture.WeightTransform;
+import org.minillm.core.runtime.CausalLm;
+import org.minillm.core.runtime.ForwardPass;
 import org.minillm.demo.DemoData;
 import org.minillm.models.testing.ArchitectureContract;
 

@@ -5,9 +5,9 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import com.google.common.primitives.ImmutableIntArray;
 import java.util.List;
-import org.minillm.core.model.LayerShape;
-import org.minillm.core.model.Positions;
-import org.minillm.core.model.TokenLayout;
+import org.minillm.core.architecture.LayerShape;
+import org.minillm.core.architecture.Positions;
+import org.minillm.core.architecture.TokenLayout;
 
 /**
  * Attention with linear biases (Press et al., arXiv 2108.12409): slope times the key's position is

@@ -10,9 +10,9 @@ import ai.djl.ndarray.types.Shape;
 import com.google.common.math.LongMath;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
-import org.minillm.core.model.AttentionCache;
-import org.minillm.core.model.Positions;
-import org.minillm.core.model.TokenLayout;
+import org.minillm.core.architecture.AttentionCache;
+import org.minillm.core.architecture.Positions;
+import org.minillm.core.architecture.TokenLayout;
 import org.minillm.core.tensor.HostMemory;
 
 /**

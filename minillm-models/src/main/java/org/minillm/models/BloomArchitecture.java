@@ -3,8 +3,8 @@ package org.minillm.models;
 import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonObject;
 import java.util.Map;
-import org.minillm.core.model.Architecture;
-import org.minillm.core.model.Decoder;
+import org.minillm.core.architecture.Architecture;
+import org.minillm.core.architecture.Decoder;
 
 /** The BLOOM family: fused queries, keys and values, ALiBi, a norm of the embedding. */
 public final class BloomArchitecture implements Architecture {

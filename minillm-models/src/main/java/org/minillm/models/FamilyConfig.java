@@ -4,8 +4,8 @@ import com.google.gson.JsonObject;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
-import org.minillm.core.model.LayerShape;
-import org.minillm.core.model.ModelConfig;
+import org.minillm.core.architecture.LayerShape;
+import org.minillm.core.architecture.ModelConfig;
 
 /**
  * What a family adds to what all share: how it reads its config.json, and how it writes it. {@link
@@ -44,7 +44,7 @@ public interface FamilyConfig {
   }
 
   /**
-   * Renders config.json, as {@link org.minillm.core.model.Decoder#render} says.
+   * Renders config.json, as {@link org.minillm.core.architecture.Decoder#render} says.
    *
    * @param layers the new shapes, one a layer
    * @return the new config.json
@@ -53,7 +53,7 @@ public interface FamilyConfig {
 
   /**
    * Tells what keeps stock loaders from a model, as {@link
-   * org.minillm.core.model.Decoder#stockLoaderObstacle} says.
+   * org.minillm.core.architecture.Decoder#stockLoaderObstacle} says.
    *
    * @param layers the shapes, one a layer
    * @return the reason; empty where they take it

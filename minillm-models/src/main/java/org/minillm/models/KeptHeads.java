@@ -6,7 +6,7 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import java.util.List;
 import java.util.stream.IntStream;
-import org.minillm.core.model.LayerShape;
+import org.minillm.core.architecture.LayerShape;
 
 /**
  * Which heads of the dense model are left, for positions that depend on it: {@code "minillm":

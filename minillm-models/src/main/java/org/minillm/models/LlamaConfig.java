@@ -7,8 +7,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
-import org.minillm.core.model.LayerShape;
-import org.minillm.core.model.ModelConfig;
+import org.minillm.core.architecture.LayerShape;
+import org.minillm.core.architecture.ModelConfig;
 
 /**
  * What config.json says of a LLaMA model, or of a family that differs from it in some {@link

@@ -10,8 +10,8 @@ import java.util.OptionalInt;
 import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
 import java.util.function.UnaryOperator;
-import org.minillm.core.model.Decoder;
-import org.minillm.core.model.ModelConfig;
+import org.minillm.core.architecture.Decoder;
+import org.minillm.core.architecture.ModelConfig;
 
 /**
  * A family that is LLaMA but for a few things: rotary positions, RMS norms before the sublayers,
@@ -123,8 +123,8 @@ public final class LlamaVariant {
   }
 
   /**
-   * Reads a model's configuration, as {@link org.minillm.core.model.Architecture#decoder} is asked
-   * to.
+   * Reads a model's configuration, as {@link org.minillm.core.architecture.Architecture#decoder} is
+   * asked to.
    *
    * @param config the parsed config.json
    * @param tensors what the checkpoint has

@@ -4,8 +4,8 @@ import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonObject;
 import java.util.Map;
 import java.util.OptionalInt;
-import org.minillm.core.model.Architecture;
-import org.minillm.core.model.Decoder;
+import org.minillm.core.architecture.Architecture;
+import org.minillm.core.architecture.Decoder;
 
 /**
  * The Mistral family (arXiv 2310.06825): LLaMA without biases, in its first versions with a window

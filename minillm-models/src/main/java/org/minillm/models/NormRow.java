@@ -8,7 +8,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import com.google.common.collect.ImmutableMap;
 import java.io.IOException;
-import org.minillm.core.model.WeightSource;
+import org.minillm.core.architecture.WeightSource;
 
 /**
  * A norm as a row of a family's table: {@code path.weight} and {@code path.bias} are (size).

@@ -3,8 +3,8 @@ package org.minillm.models;
 import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonObject;
 import java.util.Map;
-import org.minillm.core.model.Architecture;
-import org.minillm.core.model.Decoder;
+import org.minillm.core.architecture.Architecture;
+import org.minillm.core.architecture.Decoder;
 
 /**
  * The OPT family: learned positions, norms before or after, optional projections of the embedding.

@@ -6,8 +6,8 @@ import com.google.gson.JsonObject;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import org.minillm.core.model.LayerShape;
-import org.minillm.core.model.ModelConfig;
+import org.minillm.core.architecture.LayerShape;
+import org.minillm.core.architecture.ModelConfig;
 
 /**
  * What config.json says of an OPT model (Zhang et al., arXiv 2205.01068).

@@ -8,9 +8,9 @@ import com.google.gson.JsonObject;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.BiConsumer;
+import org.minillm.core.architecture.LayerShape;
+import org.minillm.core.architecture.ModelConfig;
 import org.minillm.core.files.JsonNode;
-import org.minillm.core.model.LayerShape;
-import org.minillm.core.model.ModelConfig;
 
 /**
  * Layers that differ from the rest stand under {@value #KEY}, as in transformers 5: an object of

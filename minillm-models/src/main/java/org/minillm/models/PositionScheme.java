@@ -3,9 +3,9 @@ package org.minillm.models;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import java.util.List;
-import org.minillm.core.model.LayerShape;
-import org.minillm.core.model.Positions;
-import org.minillm.core.model.TokenLayout;
+import org.minillm.core.architecture.LayerShape;
+import org.minillm.core.architecture.Positions;
+import org.minillm.core.architecture.TokenLayout;
 
 /** How attention learns of positions. The tables of {@link Positions} are those of the scheme. */
 public interface PositionScheme {

@@ -4,8 +4,8 @@ import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonObject;
 import java.util.Map;
 import java.util.OptionalInt;
-import org.minillm.core.model.Architecture;
-import org.minillm.core.model.Decoder;
+import org.minillm.core.architecture.Architecture;
+import org.minillm.core.architecture.Decoder;
 
 /**
  * The Qwen2 family (arXiv 2407.10671), which Qwen2.5 is of too: LLaMA with biases of queries, keys

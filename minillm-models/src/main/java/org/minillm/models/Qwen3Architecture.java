@@ -3,8 +3,8 @@ package org.minillm.models;
 import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonObject;
 import java.util.Map;
-import org.minillm.core.model.Architecture;
-import org.minillm.core.model.Decoder;
+import org.minillm.core.architecture.Architecture;
+import org.minillm.core.architecture.Decoder;
 
 /**
  * The dense Qwen3 family (arXiv 2505.09388): LLaMA with an RMS norm of each head's queries and

@@ -10,8 +10,8 @@ import ai.djl.ndarray.types.Shape;
 import java.nio.FloatBuffer;
 import java.util.List;
 import java.util.Optional;
-import org.minillm.core.model.Positions;
-import org.minillm.core.model.TokenLayout;
+import org.minillm.core.architecture.Positions;
+import org.minillm.core.architecture.TokenLayout;
 import org.minillm.core.tensor.HostMemory;
 
 /**

@@ -3,7 +3,7 @@ package org.minillm.models;
 import ai.djl.ndarray.NDArray;
 import com.google.common.collect.ImmutableMap;
 import java.io.IOException;
-import org.minillm.core.model.BlockTap;
+import org.minillm.core.architecture.BlockTap;
 
 /** Asks the tap for what the linear layers of one sublayer read, and tells it when all is done. */
 final class SublayerInputs {

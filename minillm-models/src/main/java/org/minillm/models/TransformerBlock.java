@@ -2,10 +2,10 @@ package org.minillm.models;
 
 import ai.djl.ndarray.NDArray;
 import java.io.IOException;
-import org.minillm.core.model.AttentionCache;
-import org.minillm.core.model.BlockTap;
-import org.minillm.core.model.DecoderBlock;
-import org.minillm.core.model.Positions;
+import org.minillm.core.architecture.AttentionCache;
+import org.minillm.core.architecture.BlockTap;
+import org.minillm.core.architecture.DecoderBlock;
+import org.minillm.core.architecture.Positions;
 
 /** One layer of any family: attention and an MLP, each with a norm and added to the stream. */
 record TransformerBlock(

@@ -15,15 +15,15 @@ import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import org.minillm.core.model.Decoder;
-import org.minillm.core.model.DecoderBlock;
-import org.minillm.core.model.LayerShape;
-import org.minillm.core.model.ModelConfig;
-import org.minillm.core.model.Positions;
-import org.minillm.core.model.PruningGroup;
-import org.minillm.core.model.TokenLayout;
-import org.minillm.core.model.ValueProjection;
-import org.minillm.core.model.WeightSource;
+import org.minillm.core.architecture.Decoder;
+import org.minillm.core.architecture.DecoderBlock;
+import org.minillm.core.architecture.LayerShape;
+import org.minillm.core.architecture.ModelConfig;
+import org.minillm.core.architecture.Positions;
+import org.minillm.core.architecture.PruningGroup;
+import org.minillm.core.architecture.TokenLayout;
+import org.minillm.core.architecture.ValueProjection;
+import org.minillm.core.architecture.WeightSource;
 
 /** A decoder-only transformer of any family, computed as its table says. */
 public final class TransformerDecoder implements Decoder {

@@ -10,9 +10,9 @@ import ai.djl.ndarray.types.Shape;
 import com.google.common.primitives.ImmutableIntArray;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
-import org.minillm.core.model.LayerShape;
-import org.minillm.core.model.Positions;
-import org.minillm.core.model.TokenLayout;
+import org.minillm.core.architecture.LayerShape;
+import org.minillm.core.architecture.Positions;
+import org.minillm.core.architecture.TokenLayout;
 
 class AlibiTest {
 

@@ -18,11 +18,11 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.minillm.core.model.AttentionCache;
-import org.minillm.core.model.BlockTap;
-import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.Positions;
-import org.minillm.core.model.TokenLayout;
+import org.minillm.core.architecture.AttentionCache;
+import org.minillm.core.architecture.BlockTap;
+import org.minillm.core.architecture.Positions;
+import org.minillm.core.architecture.TokenLayout;
+import org.minillm.core.runtime.CausalLm;
 import org.minillm.core.tensor.CounterRng;
 
 /** Attention a few queries at a time is the attention of all. */

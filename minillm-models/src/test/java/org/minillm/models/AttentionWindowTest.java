@@ -7,8 +7,8 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import ai.djl.ndarray.NDManager;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.minillm.core.model.Decoder;
-import org.minillm.core.model.TokenLayout;
+import org.minillm.core.architecture.Decoder;
+import org.minillm.core.architecture.TokenLayout;
 import org.minillm.core.tensor.Compute;
 
 /** A window that slides makes no difference to a text that it covers; a longer one is refused. */

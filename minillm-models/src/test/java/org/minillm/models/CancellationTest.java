@@ -1,8 +1,8 @@
 package org.minillm.models;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.minillm.core.model.GroupKind.ATTENTION_HEADS;
-import static org.minillm.core.model.GroupKind.MLP_CHANNELS;
+import static org.minillm.core.architecture.GroupKind.ATTENTION_HEADS;
+import static org.minillm.core.architecture.GroupKind.MLP_CHANNELS;
 
 import com.google.common.util.concurrent.Uninterruptibles;
 import java.io.IOException;
@@ -27,13 +27,13 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.minillm.core.calibration.CalibrationSet;
 import org.minillm.core.evaluation.Perplexity;
-import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.MemoryBudget;
-import org.minillm.core.model.PassListener;
-import org.minillm.core.pruning.PruningTarget;
-import org.minillm.core.pruning.StructuredPruner;
+import org.minillm.core.evidence.CalibrationSet;
+import org.minillm.core.plan.PruningTarget;
+import org.minillm.core.prune.StructuredPruner;
+import org.minillm.core.runtime.CausalLm;
+import org.minillm.core.runtime.MemoryBudget;
+import org.minillm.core.runtime.PassListener;
 import org.minillm.criteria.LeastSquares;
 import org.minillm.criteria.Obs;
 import org.minillm.models.testing.Passes;

@@ -11,14 +11,14 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.minillm.core.architecture.GroupKind;
 import org.minillm.core.checkpoint.Checkpoint;
 import org.minillm.core.evaluation.Perplexity;
-import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.GroupKind;
-import org.minillm.core.model.PassListener;
-import org.minillm.core.model.Tokenizer;
-import org.minillm.core.pruning.PruningTarget;
-import org.minillm.core.pruning.StructuredPruner;
+import org.minillm.core.plan.PruningTarget;
+import org.minillm.core.prune.StructuredPruner;
+import org.minillm.core.runtime.CausalLm;
+import org.minillm.core.runtime.PassListener;
+import org.minillm.core.runtime.Tokenizer;
 import org.minillm.criteria.Magnitude;
 
 /** What is closed says so. */

@@ -14,8 +14,8 @@ import org.minillm.core.evaluation.ContinuationAgreement;
 import org.minillm.core.evaluation.ContinuationAgreement.OfPrompt;
 import org.minillm.core.evaluation.Generation;
 import org.minillm.core.evaluation.Sampling;
-import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.PassListener;
+import org.minillm.core.runtime.CausalLm;
+import org.minillm.core.runtime.PassListener;
 
 /** Agreement of continuations, on a trained model. */
 class ContinuationAgreementTest {

@@ -1,8 +1,8 @@
 package org.minillm.models;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.minillm.core.model.GroupKind.ATTENTION_HEADS;
-import static org.minillm.core.model.GroupKind.MLP_CHANNELS;
+import static org.minillm.core.architecture.GroupKind.ATTENTION_HEADS;
+import static org.minillm.core.architecture.GroupKind.MLP_CHANNELS;
 
 import com.google.common.collect.ImmutableList;
 import java.io.IOException;
@@ -16,13 +16,13 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.minillm.core.calibration.CalibrationSet;
-import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.MemoryBudget;
-import org.minillm.core.model.TokenReader;
-import org.minillm.core.pruning.ImportanceCriterion;
-import org.minillm.core.pruning.PruningTarget;
-import org.minillm.core.pruning.StructuredPruner;
+import org.minillm.core.evidence.CalibrationSet;
+import org.minillm.core.plan.ImportanceCriterion;
+import org.minillm.core.plan.PruningTarget;
+import org.minillm.core.prune.StructuredPruner;
+import org.minillm.core.runtime.CausalLm;
+import org.minillm.core.runtime.MemoryBudget;
+import org.minillm.core.runtime.TokenReader;
 import org.minillm.core.tensor.CopiedMemory;
 import org.minillm.criteria.Fms;
 import org.minillm.criteria.LeastSquares;

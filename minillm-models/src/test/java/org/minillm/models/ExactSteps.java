@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import org.minillm.core.model.PassListener;
+import org.minillm.core.runtime.PassListener;
 
 /** Requires of every pass that it does as many steps as it announced. */
 final class ExactSteps implements PassListener {

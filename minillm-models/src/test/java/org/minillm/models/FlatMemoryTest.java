@@ -9,7 +9,7 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.minillm.core.model.ProcessMemory;
+import org.minillm.core.runtime.ProcessMemory;
 
 /** What goes through an open model leaves nothing behind in native memory. */
 class FlatMemoryTest {

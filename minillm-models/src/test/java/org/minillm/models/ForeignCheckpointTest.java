@@ -12,7 +12,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.minillm.core.checkpoint.MalformedCheckpointException;
 import org.minillm.core.checkpoint.TensorType;
-import org.minillm.core.model.CausalLm;
+import org.minillm.core.runtime.CausalLm;
 
 /** Checkpoints of other tools are refused by what they are, with what to do about it. */
 class ForeignCheckpointTest {

@@ -18,15 +18,15 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.minillm.core.architecture.BlockTap;
+import org.minillm.core.architecture.WeightTransform;
 import org.minillm.core.journal.JournalFolder;
-import org.minillm.core.model.BlockTap;
-import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.ForwardPass;
-import org.minillm.core.model.LossPass;
-import org.minillm.core.model.PassListener;
-import org.minillm.core.model.PassRunner;
-import org.minillm.core.model.ResidualStream;
-import org.minillm.core.model.WeightTransform;
+import org.minillm.core.runtime.CausalLm;
+import org.minillm.core.runtime.ForwardPass;
+import org.minillm.core.runtime.LossPass;
+import org.minillm.core.runtime.PassListener;
+import org.minillm.core.runtime.PassRunner;
+import org.minillm.core.runtime.ResidualStream;
 import org.minillm.models.testing.Passes;
 
 /** A fork computes what a stream of its own would, from its first layer on only. */

@@ -16,9 +16,9 @@ import org.minillm.core.evaluation.Generation;
 import org.minillm.core.evaluation.MultipleChoice;
 import org.minillm.core.evaluation.Sampling;
 import org.minillm.core.evaluation.TaskItem;
-import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.PassListener;
-import org.minillm.core.model.Tokenizer;
+import org.minillm.core.runtime.CausalLm;
+import org.minillm.core.runtime.PassListener;
+import org.minillm.core.runtime.Tokenizer;
 
 /** A model of 512 learned positions and more tokens than that. */
 class GenerationLimitsTest {

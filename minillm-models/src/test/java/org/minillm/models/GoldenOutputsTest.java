@@ -11,13 +11,13 @@ import java.util.List;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.minillm.core.model.BlockTap;
-import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.ForwardPass;
-import org.minillm.core.model.LanguageHead;
-import org.minillm.core.model.MemoryBudget;
-import org.minillm.core.model.ResidualStream;
-import org.minillm.core.model.WeightTransform;
+import org.minillm.core.architecture.BlockTap;
+import org.minillm.core.architecture.WeightTransform;
+import org.minillm.core.runtime.CausalLm;
+import org.minillm.core.runtime.ForwardPass;
+import org.minillm.core.runtime.LanguageHead;
+import org.minillm.core.runtime.MemoryBudget;
+import org.minillm.core.runtime.ResidualStream;
 import org.minillm.models.testing.Passes;
 
 /** What the models compute, against Hugging Face transformers on the same weights and tokens. */

@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
 import org.junit.jupiter.api.Test;
-import org.minillm.core.model.Decoder;
-import org.minillm.core.model.PruningGroup;
-import org.minillm.core.model.TensorSlice;
+import org.minillm.core.architecture.Decoder;
+import org.minillm.core.architecture.PruningGroup;
+import org.minillm.core.architecture.TensorSlice;
 
 /** The groups of each family, as the table of the design has them. Heads of the models: 6 x 8. */
 class GroupTableTest {

@@ -14,7 +14,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.minillm.core.checkpoint.MalformedCheckpointException;
 import org.minillm.core.files.MalformedFileException;
-import org.minillm.core.model.CausalLm;
+import org.minillm.core.runtime.CausalLm;
 
 /**
  * A config.json that does not go with the weights is refused before anything is made of it; the

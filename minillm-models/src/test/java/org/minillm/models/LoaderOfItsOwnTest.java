@@ -15,15 +15,15 @@ import java.util.concurrent.ForkJoinPool;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.minillm.core.calibration.CalibrationSet;
-import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.GroupKind;
-import org.minillm.core.model.Tokenizer;
+import org.minillm.core.architecture.GroupKind;
+import org.minillm.core.evidence.CalibrationSet;
+import org.minillm.core.plan.ImportanceCriterion;
+import org.minillm.core.plan.PruningTarget;
 import org.minillm.core.plugin.Plugins;
-import org.minillm.core.pruning.ImportanceCriterion;
-import org.minillm.core.pruning.PruningTarget;
-import org.minillm.core.pruning.Restoration;
-import org.minillm.core.pruning.StructuredPruner;
+import org.minillm.core.prune.StructuredPruner;
+import org.minillm.core.restore.Restoration;
+import org.minillm.core.runtime.CausalLm;
+import org.minillm.core.runtime.Tokenizer;
 import org.minillm.demo.DemoData;
 
 /**

@@ -11,12 +11,12 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.minillm.core.model.BlockTap;
-import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.ForwardPass;
-import org.minillm.core.model.LanguageHead;
-import org.minillm.core.model.ResidualStream;
-import org.minillm.core.model.WeightTransform;
+import org.minillm.core.architecture.BlockTap;
+import org.minillm.core.architecture.WeightTransform;
+import org.minillm.core.runtime.CausalLm;
+import org.minillm.core.runtime.ForwardPass;
+import org.minillm.core.runtime.LanguageHead;
+import org.minillm.core.runtime.ResidualStream;
 
 /** The options of config.json that the larger random models leave out, against transformers. */
 class OptionsTest {

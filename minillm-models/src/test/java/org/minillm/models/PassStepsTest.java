@@ -1,8 +1,8 @@
 package org.minillm.models;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.minillm.core.model.GroupKind.ATTENTION_HEADS;
-import static org.minillm.core.model.GroupKind.MLP_CHANNELS;
+import static org.minillm.core.architecture.GroupKind.ATTENTION_HEADS;
+import static org.minillm.core.architecture.GroupKind.MLP_CHANNELS;
 
 import java.io.IOException;
 import java.nio.file.Path;
@@ -11,17 +11,17 @@ import java.util.Map;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.minillm.core.calibration.CalibrationSet;
-import org.minillm.core.calibration.GradientEstimator;
-import org.minillm.core.model.CausalLm;
+import org.minillm.core.cut.Export;
+import org.minillm.core.evidence.CalibrationSet;
+import org.minillm.core.evidence.GradientEstimator;
+import org.minillm.core.plan.Allocation;
+import org.minillm.core.plan.ImportanceCriterion;
+import org.minillm.core.plan.PruningTarget;
 import org.minillm.core.plugin.ConfigurablePlugin;
 import org.minillm.core.plugin.Plugins;
-import org.minillm.core.pruning.Allocation;
-import org.minillm.core.pruning.Export;
-import org.minillm.core.pruning.ImportanceCriterion;
-import org.minillm.core.pruning.PruningTarget;
-import org.minillm.core.pruning.Restoration;
-import org.minillm.core.pruning.StructuredPruner;
+import org.minillm.core.prune.StructuredPruner;
+import org.minillm.core.restore.Restoration;
+import org.minillm.core.runtime.CausalLm;
 import org.minillm.models.testing.Passes;
 
 /** A pass does as many steps as it announced; ResumeTest has the runs that were interrupted. */

@@ -8,9 +8,9 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.minillm.core.model.Decoder;
-import org.minillm.core.model.GroupKind;
-import org.minillm.core.model.LayerShape;
+import org.minillm.core.architecture.Decoder;
+import org.minillm.core.architecture.GroupKind;
+import org.minillm.core.architecture.LayerShape;
 
 /** How config.json says what pruning left. */
 class RenderTest {

@@ -9,9 +9,9 @@ import java.util.stream.IntStream;
 import org.minillm.core.evaluation.Generation;
 import org.minillm.core.evaluation.Perplexity;
 import org.minillm.core.evaluation.Sampling;
-import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.PassListener;
-import org.minillm.core.model.ProcessMemory;
+import org.minillm.core.runtime.CausalLm;
+import org.minillm.core.runtime.PassListener;
+import org.minillm.core.runtime.ProcessMemory;
 
 /**
  * A program that works with one open model again and again and prints by how many bytes its

@@ -1,8 +1,8 @@
 package org.minillm.models;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.minillm.core.model.GroupKind.ATTENTION_HEADS;
-import static org.minillm.core.model.GroupKind.MLP_CHANNELS;
+import static org.minillm.core.architecture.GroupKind.ATTENTION_HEADS;
+import static org.minillm.core.architecture.GroupKind.MLP_CHANNELS;
 
 import com.google.common.collect.ImmutableList;
 import java.io.IOException;
@@ -11,11 +11,11 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.minillm.core.calibration.CalibrationSet;
-import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.MemoryBudget;
-import org.minillm.core.pruning.PruningTarget;
-import org.minillm.core.pruning.StructuredPruner;
+import org.minillm.core.evidence.CalibrationSet;
+import org.minillm.core.plan.PruningTarget;
+import org.minillm.core.prune.StructuredPruner;
+import org.minillm.core.runtime.CausalLm;
+import org.minillm.core.runtime.MemoryBudget;
 import org.minillm.criteria.Fms;
 import org.minillm.criteria.Perturbation.Direction;
 import org.minillm.criteria.Spsa;

@@ -13,8 +13,8 @@ import com.google.gson.JsonObject;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.minillm.core.model.Positions;
-import org.minillm.core.model.TokenLayout;
+import org.minillm.core.architecture.Positions;
+import org.minillm.core.architecture.TokenLayout;
 import org.minillm.core.tensor.CounterRng;
 
 class RotaryTest {

@@ -11,15 +11,15 @@ import java.util.List;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.minillm.core.architecture.BlockTap;
+import org.minillm.core.architecture.WeightTransform;
 import org.minillm.core.evaluation.MultipleChoice;
 import org.minillm.core.evaluation.TaskItem;
-import org.minillm.core.model.BlockTap;
-import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.ForwardPass;
-import org.minillm.core.model.PassListener;
-import org.minillm.core.model.ResidualStream;
-import org.minillm.core.model.Tokenizer;
-import org.minillm.core.model.WeightTransform;
+import org.minillm.core.runtime.CausalLm;
+import org.minillm.core.runtime.ForwardPass;
+import org.minillm.core.runtime.PassListener;
+import org.minillm.core.runtime.ResidualStream;
+import org.minillm.core.runtime.Tokenizer;
 
 /** A context that is read once for all choices changes nothing. */
 class SharedContextTest {

@@ -9,8 +9,8 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.minillm.core.model.Decoder;
-import org.minillm.core.model.LayerShape;
+import org.minillm.core.architecture.Decoder;
+import org.minillm.core.architecture.LayerShape;
 
 /** What Hugging Face transformers can take of a pruned model, and why not. */
 class StockLoaderTest {

@@ -6,8 +6,8 @@ import com.google.gson.JsonParser;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.stream.IntStream;
-import org.minillm.core.model.Architecture;
-import org.minillm.core.model.Decoder;
+import org.minillm.core.architecture.Architecture;
+import org.minillm.core.architecture.Decoder;
 
 /** Small config.json texts, one a family, to be changed by tests. */
 final class TestConfigs {

@@ -22,9 +22,9 @@ import org.minillm.core.evaluation.MultipleChoice;
 import org.minillm.core.evaluation.Perplexity;
 import org.minillm.core.evaluation.Sampling;
 import org.minillm.core.evaluation.TaskItem;
-import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.PassListener;
-import org.minillm.core.model.Tokenizer;
+import org.minillm.core.runtime.CausalLm;
+import org.minillm.core.runtime.PassListener;
+import org.minillm.core.runtime.Tokenizer;
 import org.minillm.demo.DemoData;
 
 /** What trained models say of real text, against Hugging Face transformers. */

@@ -11,16 +11,16 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.minillm.core.architecture.GroupKind;
 import org.minillm.core.checkpoint.MalformedCheckpointException;
 import org.minillm.core.checkpoint.TensorType;
-import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.GroupKind;
-import org.minillm.core.model.PassRunner;
-import org.minillm.core.pruning.CheckpointCutter;
-import org.minillm.core.pruning.ModelFingerprint;
-import org.minillm.core.pruning.PruningPlan;
-import org.minillm.core.pruning.PruningTarget;
-import org.minillm.core.pruning.StructuredPruner;
+import org.minillm.core.cut.CheckpointCutter;
+import org.minillm.core.plan.ModelFingerprint;
+import org.minillm.core.plan.PruningPlan;
+import org.minillm.core.plan.PruningTarget;
+import org.minillm.core.prune.StructuredPruner;
+import org.minillm.core.runtime.CausalLm;
+import org.minillm.core.runtime.PassRunner;
 import org.minillm.criteria.Magnitude;
 
 /** Tensors that a checkpoint has and its model does not compute with. */

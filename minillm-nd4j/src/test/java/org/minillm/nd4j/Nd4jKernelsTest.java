@@ -10,7 +10,7 @@ import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.minillm.core.model.TensorSlice;
+import org.minillm.core.architecture.TensorSlice;
 import org.minillm.core.plugin.Plugins;
 import org.minillm.core.tensor.Compute;
 import org.minillm.core.tensor.EngineKernels;

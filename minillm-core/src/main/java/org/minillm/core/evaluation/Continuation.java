@@ -4,7 +4,7 @@ import static com.google.common.base.Preconditions.checkArgument;
 
 import com.google.common.primitives.Ints;
 import java.util.Arrays;
-import org.minillm.core.model.Tokenizer;
+import org.minillm.core.runtime.Tokenizer;
 
 /**
  * A text and what may follow it, as tokens.

@@ -9,9 +9,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.ToDoubleFunction;
-import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.MemoryForecast;
-import org.minillm.core.model.PassListener;
+import org.minillm.core.runtime.CausalLm;
+import org.minillm.core.runtime.MemoryForecast;
+import org.minillm.core.runtime.PassListener;
 
 /**
  * How far a model continues prompts as a reference does, the dense model that it was pruned from.

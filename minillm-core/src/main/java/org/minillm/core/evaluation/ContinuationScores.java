@@ -9,12 +9,12 @@ import com.google.common.primitives.Ints;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
-import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.ForwardPass;
-import org.minillm.core.model.LanguageHead;
-import org.minillm.core.model.MemoryForecast;
-import org.minillm.core.model.PassListener;
-import org.minillm.core.model.ResidualStream;
+import org.minillm.core.runtime.CausalLm;
+import org.minillm.core.runtime.ForwardPass;
+import org.minillm.core.runtime.LanguageHead;
+import org.minillm.core.runtime.MemoryForecast;
+import org.minillm.core.runtime.PassListener;
+import org.minillm.core.runtime.ResidualStream;
 import org.minillm.core.tensor.NotFiniteException;
 
 /**

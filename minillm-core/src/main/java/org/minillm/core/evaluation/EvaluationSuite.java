@@ -13,10 +13,10 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.MemoryForecast;
-import org.minillm.core.model.PassListener;
-import org.minillm.core.model.Tokenizer;
+import org.minillm.core.runtime.CausalLm;
+import org.minillm.core.runtime.MemoryForecast;
+import org.minillm.core.runtime.PassListener;
+import org.minillm.core.runtime.Tokenizer;
 
 /**
  * The texts and tasks that models are measured on, all in the same way, so that the results

@@ -12,9 +12,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
-import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.MemoryForecast;
-import org.minillm.core.model.TokenReader;
+import org.minillm.core.runtime.CausalLm;
+import org.minillm.core.runtime.MemoryForecast;
+import org.minillm.core.runtime.TokenReader;
 import org.minillm.core.tensor.NotFiniteException;
 
 /**

@@ -9,10 +9,10 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
-import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.MemoryForecast;
-import org.minillm.core.model.PassListener;
-import org.minillm.core.model.Tokenizer;
+import org.minillm.core.runtime.CausalLm;
+import org.minillm.core.runtime.MemoryForecast;
+import org.minillm.core.runtime.PassListener;
+import org.minillm.core.runtime.Tokenizer;
 
 /**
  * Multiple choice and classification, in the way of EleutherAI's lm-evaluation-harness: the answer

@@ -8,8 +8,8 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.minillm.core.model.ResidualStream;
-import org.minillm.core.model.TokenLayout;
+import org.minillm.core.architecture.TokenLayout;
+import org.minillm.core.runtime.ResidualStream;
 
 /**
  * Rows of one context each, with all its continuations behind it, which see the context and not

@@ -10,16 +10,16 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import org.minillm.core.architecture.BlockTap;
+import org.minillm.core.architecture.WeightTransform;
 import org.minillm.core.journal.Journal;
-import org.minillm.core.model.BlockTap;
-import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.ForwardPass;
-import org.minillm.core.model.LossPass;
-import org.minillm.core.model.MemoryForecast;
-import org.minillm.core.model.PassListener;
-import org.minillm.core.model.PassRunner;
-import org.minillm.core.model.ResidualStream;
-import org.minillm.core.model.WeightTransform;
+import org.minillm.core.runtime.CausalLm;
+import org.minillm.core.runtime.ForwardPass;
+import org.minillm.core.runtime.LossPass;
+import org.minillm.core.runtime.MemoryForecast;
+import org.minillm.core.runtime.PassListener;
+import org.minillm.core.runtime.PassRunner;
+import org.minillm.core.runtime.ResidualStream;
 
 /**
  * Perplexity over consecutive windows that do not overlap: exp of the mean over the windows of the

@@ -5,9 +5,9 @@ import com.google.common.collect.ImmutableList;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import java.util.Map;
-import org.minillm.core.model.Architecture;
-import org.minillm.core.model.Decoder;
-import org.minillm.core.model.LayerShape;
+import org.minillm.core.architecture.Architecture;
+import org.minillm.core.architecture.Decoder;
+import org.minillm.core.architecture.LayerShape;
 
 /** The family of {@link FakeDecoder}, found under the model type {@value #NAME}. */
 public final class FakeArchitecture implements Architecture {

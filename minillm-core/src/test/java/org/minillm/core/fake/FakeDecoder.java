@@ -12,19 +12,19 @@ import com.google.gson.JsonObject;
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
-import org.minillm.core.model.BlockTap;
-import org.minillm.core.model.Decoder;
-import org.minillm.core.model.DecoderBlock;
-import org.minillm.core.model.GroupId;
-import org.minillm.core.model.GroupKind;
-import org.minillm.core.model.LayerShape;
-import org.minillm.core.model.ModelConfig;
-import org.minillm.core.model.Positions;
-import org.minillm.core.model.PruningGroup;
-import org.minillm.core.model.TensorSlice;
-import org.minillm.core.model.TokenLayout;
-import org.minillm.core.model.ValueProjection;
-import org.minillm.core.model.WeightSource;
+import org.minillm.core.architecture.BlockTap;
+import org.minillm.core.architecture.Decoder;
+import org.minillm.core.architecture.DecoderBlock;
+import org.minillm.core.architecture.GroupId;
+import org.minillm.core.architecture.GroupKind;
+import org.minillm.core.architecture.LayerShape;
+import org.minillm.core.architecture.ModelConfig;
+import org.minillm.core.architecture.Positions;
+import org.minillm.core.architecture.PruningGroup;
+import org.minillm.core.architecture.TensorSlice;
+import org.minillm.core.architecture.TokenLayout;
+import org.minillm.core.architecture.ValueProjection;
+import org.minillm.core.architecture.WeightSource;
 
 /**
  * The smallest decoder that passes can be tried on: a layer adds down (up h) to the stream h, with

@@ -8,11 +8,11 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import org.minillm.core.architecture.LayerShape;
 import org.minillm.core.checkpoint.CheckpointWriter;
 import org.minillm.core.checkpoint.TensorInfo;
 import org.minillm.core.checkpoint.TensorOutput;
 import org.minillm.core.checkpoint.TensorType;
-import org.minillm.core.model.LayerShape;
 
 /**
  * A model of two layers of three channels, and what it computes, by hand.

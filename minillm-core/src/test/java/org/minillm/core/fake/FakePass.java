@@ -5,14 +5,14 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.BiConsumer;
-import org.minillm.core.model.BlockTap;
-import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.ForwardPass;
-import org.minillm.core.model.Layer;
-import org.minillm.core.model.Pass;
-import org.minillm.core.model.PassRunner;
-import org.minillm.core.model.ResidualStream;
-import org.minillm.core.model.WeightTransform;
+import org.minillm.core.architecture.BlockTap;
+import org.minillm.core.architecture.WeightTransform;
+import org.minillm.core.runtime.CausalLm;
+import org.minillm.core.runtime.ForwardPass;
+import org.minillm.core.runtime.Layer;
+import org.minillm.core.runtime.Pass;
+import org.minillm.core.runtime.PassRunner;
+import org.minillm.core.runtime.ResidualStream;
 
 /** Forward passes over windows: the one class of these tests that knows who walks. */
 final class FakePass {

@@ -16,9 +16,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.MemoryBudget;
-import org.minillm.core.model.MemoryForecast;
+import org.minillm.core.runtime.CausalLm;
+import org.minillm.core.runtime.MemoryBudget;
+import org.minillm.core.runtime.MemoryForecast;
 
 /** What a forward pass computes, and in which order, of a model that a person can compute. */
 class ForwardPassTest {

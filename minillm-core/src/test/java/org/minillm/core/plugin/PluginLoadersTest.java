@@ -17,12 +17,12 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.minillm.core.pruning.Allocated;
-import org.minillm.core.pruning.Allocation;
-import org.minillm.core.pruning.CandidateLosses;
-import org.minillm.core.pruning.PruningTarget;
-import org.minillm.core.pruning.ScoredGroup;
-import org.minillm.core.pruning.UniformAllocation;
+import org.minillm.core.plan.Allocated;
+import org.minillm.core.plan.Allocation;
+import org.minillm.core.plan.CandidateLosses;
+import org.minillm.core.plan.PruningTarget;
+import org.minillm.core.plan.ScoredGroup;
+import org.minillm.core.plan.UniformAllocation;
 
 /** Applications of several class loaders. */
 class PluginLoadersTest {

@@ -9,11 +9,11 @@ import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.minillm.core.calibration.BlockEvidence;
-import org.minillm.core.calibration.Evidence;
-import org.minillm.core.calibration.GradientEstimator;
-import org.minillm.core.model.PruningGroup;
-import org.minillm.core.pruning.ImportanceCriterion;
+import org.minillm.core.architecture.PruningGroup;
+import org.minillm.core.evidence.BlockEvidence;
+import org.minillm.core.evidence.Evidence;
+import org.minillm.core.evidence.GradientEstimator;
+import org.minillm.core.plan.ImportanceCriterion;
 
 class PluginsTest {
 

@@ -15,7 +15,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.minillm.core.model.TensorSlice;
+import org.minillm.core.architecture.TensorSlice;
 import org.minillm.core.tensor.ChannelStatistics;
 import org.minillm.core.tensor.Compute;
 import org.minillm.core.tensor.Factor;

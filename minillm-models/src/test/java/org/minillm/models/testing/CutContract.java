@@ -12,12 +12,12 @@ import java.util.Map;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
-import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.WeightTransform;
-import org.minillm.core.pruning.CutTable;
-import org.minillm.core.pruning.MaskedWeights;
-import org.minillm.core.pruning.ModelFingerprint;
-import org.minillm.core.pruning.PruningPlan;
+import org.minillm.core.architecture.WeightTransform;
+import org.minillm.core.plan.CutTable;
+import org.minillm.core.plan.MaskedWeights;
+import org.minillm.core.plan.ModelFingerprint;
+import org.minillm.core.plan.PruningPlan;
+import org.minillm.core.runtime.CausalLm;
 
 /** Cutting and masking are the same, what stays stays as it is, and plans fit one model only. */
 interface CutContract extends FamilyModels {

@@ -11,11 +11,11 @@ import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Named;
 import org.junit.jupiter.params.provider.Arguments;
-import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.GroupKind;
-import org.minillm.core.pruning.PruningPlan;
-import org.minillm.core.pruning.PruningTarget;
-import org.minillm.core.pruning.StructuredPruner;
+import org.minillm.core.architecture.GroupKind;
+import org.minillm.core.plan.PruningPlan;
+import org.minillm.core.plan.PruningTarget;
+import org.minillm.core.prune.StructuredPruner;
+import org.minillm.core.runtime.CausalLm;
 import org.minillm.criteria.Magnitude;
 
 /** The models of a contract test, and the plans that they are cut by. */

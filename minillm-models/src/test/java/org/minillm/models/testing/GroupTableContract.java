@@ -11,13 +11,13 @@ import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
-import org.minillm.core.model.BlockTap;
-import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.GroupKind;
-import org.minillm.core.model.PruningGroup;
-import org.minillm.core.model.TensorSlice;
-import org.minillm.core.model.ValueProjection;
-import org.minillm.core.model.WeightTransform;
+import org.minillm.core.architecture.BlockTap;
+import org.minillm.core.architecture.GroupKind;
+import org.minillm.core.architecture.PruningGroup;
+import org.minillm.core.architecture.TensorSlice;
+import org.minillm.core.architecture.ValueProjection;
+import org.minillm.core.architecture.WeightTransform;
+import org.minillm.core.runtime.CausalLm;
 
 /** The table of groups is true, and blocks get their weights where a transform can change them. */
 interface GroupTableContract extends FamilyModels {

@@ -1,7 +1,7 @@
 package org.minillm.models.testing;
 
-import static org.minillm.core.model.GroupKind.ATTENTION_HEADS;
-import static org.minillm.core.model.GroupKind.MLP_CHANNELS;
+import static org.minillm.core.architecture.GroupKind.ATTENTION_HEADS;
+import static org.minillm.core.architecture.GroupKind.MLP_CHANNELS;
 
 import com.google.common.collect.ImmutableMap;
 import com.google.common.primitives.ImmutableIntArray;
@@ -13,12 +13,12 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.ToIntFunction;
 import java.util.stream.IntStream;
-import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.GroupId;
-import org.minillm.core.model.GroupKind;
-import org.minillm.core.model.PruningGroup;
-import org.minillm.core.pruning.ModelFingerprint;
-import org.minillm.core.pruning.PruningPlan;
+import org.minillm.core.architecture.GroupId;
+import org.minillm.core.architecture.GroupKind;
+import org.minillm.core.architecture.PruningGroup;
+import org.minillm.core.plan.ModelFingerprint;
+import org.minillm.core.plan.PruningPlan;
+import org.minillm.core.runtime.CausalLm;
 import org.minillm.core.tensor.CounterRng;
 
 /** Plans of every kind for one model. Which units stay is random, so that no two layers agree. */

@@ -17,13 +17,13 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.minillm.core.architecture.GroupKind;
+import org.minillm.core.architecture.PruningGroup;
+import org.minillm.core.architecture.TensorSlice;
 import org.minillm.core.checkpoint.Checkpoint;
 import org.minillm.core.checkpoint.TensorInfo;
-import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.GroupKind;
-import org.minillm.core.model.PruningGroup;
-import org.minillm.core.model.TensorSlice;
-import org.minillm.core.pruning.PruningPlan;
+import org.minillm.core.plan.PruningPlan;
+import org.minillm.core.runtime.CausalLm;
 
 /** Files and tensors as they lie on the disk, selected here without the code under test. */
 public final class StoredBytes {

@@ -1,0 +1,109 @@
+package org.minillm.core.cut;
+
+import static java.util.Objects.requireNonNull;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import org.minillm.core.architecture.GroupKind;
+import org.minillm.core.architecture.PruningGroup;
+import org.minillm.core.checkpoint.TensorInfo;
+import org.minillm.core.plan.CutTable;
+import org.minillm.core.plan.PruningPlan;
+import org.minillm.core.runtime.CausalLm;
+
+/**
+ * What a plan removes.
+ *
+ * @param parametersBefore of the whole model, a tied head counted once
+ * @param parametersAfter of the whole model, zeros of removed units not counted
+ * @param prunableParameters of the groups that the plan names
+ * @param bytesBefore of the weights, as they are stored
+ * @param bytesAfter of the weights, as they are stored
+ * @param macsBefore a token, see {@link CausalLm#macsPerToken()}
+ * @param macsAfter a token
+ * @param stockLoaderObstacle why Hugging Face transformers cannot load the result, in plain words;
+ *     empty where it can
+ */
+public record PruningReport(
+    long parametersBefore,
+    long parametersAfter,
+    long prunableParameters,
+    long bytesBefore,
+    long bytesAfter,
+    long macsBefore,
+    long macsAfter,
+    Optional<String> stockLoaderObstacle) {
+
+  // Refuses nulls.
+  public PruningReport {
+    requireNonNull(stockLoaderObstacle, "stockLoaderObstacle");
+  }
+
+  /**
+   * Adds up what a plan removes; nothing needs to be written for it.
+   *
+   * @param model the model that the plan was made for
+   * @param plan which units stay
+   * @param export the form in which the result is, or would be, written
+   * @return the report
+   */
+  public static PruningReport of(CausalLm model, PruningPlan plan, Export export) {
+    requireNonNull(model, "model");
+    requireNonNull(plan, "plan");
+    requireNonNull(export, "export");
+    List<PruningGroup> groups = model.groups(Arrays.asList(GroupKind.values()));
+    long prunable = 0;
+    long removed = 0;
+    long removedMacs = 0;
+    for (PruningGroup group : groups) {
+      if (plan.groups().containsKey(group.id())) {
+        long unit = group.weightsPerUnit(model::elements);
+        prunable += unit * group.units();
+        int removedUnits = group.units() - plan.keptCount(group.id(), group.units());
+        removed += unit * removedUnits;
+        removedMacs += group.macsPerUnit(model::elements) * removedUnits;
+      }
+    }
+    return new PruningReport(
+        model.parameters(),
+        model.parameters() - removed,
+        prunable,
+        model.checkpoint().tensors().values().stream().mapToLong(TensorInfo::bytes).sum(),
+        bytesAfter(model, export == Export.CUT ? CutTable.of(plan, groups) : CutTable.NOTHING),
+        model.macsPerToken(),
+        model.macsPerToken() - (export == Export.CUT ? removedMacs : 0),
+        export == Export.CUT
+            ? model.decoder().stockLoaderObstacle(plan.layerShapes(model.config()))
+            : model.decoder().stockLoaderObstacle(model.config().layers()));
+  }
+
+  private static long bytesAfter(CausalLm model, CutTable table) {
+    return model.checkpoint().tensors().values().stream()
+        .mapToLong(
+            tensor -> table.cut(tensor.name()).map(cut -> cut.of(tensor)).orElse(tensor).bytes())
+        .sum();
+  }
+
+  /**
+   * Returns the part of the prunable parameters that went.
+   *
+   * @return between 0 and 1
+   */
+  public double prunableRatio() {
+    return prunableParameters == 0 ? 0 : (double) removed() / prunableParameters;
+  }
+
+  /**
+   * Returns the part of all parameters that went.
+   *
+   * @return between 0 and 1
+   */
+  public double modelRatio() {
+    return (double) removed() / parametersBefore;
+  }
+
+  private long removed() {
+    return parametersBefore - parametersAfter;
+  }
+}
