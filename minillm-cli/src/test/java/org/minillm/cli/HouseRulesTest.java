@@ -84,7 +84,7 @@ class HouseRulesTest {
     assertThat(ALL.stream().map(JavaClass::getPackageName))
         .contains(
             "org.minillm.cli",
-            "org.minillm.core.model",
+            "org.minillm.core.runtime",
             "org.minillm.criteria",
             "org.minillm.demo",
             "org.minillm.models");

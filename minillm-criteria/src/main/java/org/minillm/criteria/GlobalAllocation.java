@@ -82,13 +82,32 @@ public record GlobalAllocation(Comparison by, double mix) implements Allocation 
   }
 
   /** How the channels are allocated. */
-  interface ChannelAllocation {
+  @FunctionalInterface
+  public interface ChannelAllocation {
+
+    /**
+     * Divides the ratio of the channels.
+     *
+     * @param channels all groups of channels
+     * @param target of the channels alone
+     * @return how many units each group keeps
+     */
     Map<GroupId, Integer> unitsToKeep(List<ScoredGroup> channels, PruningTarget target);
   }
 
-  /** Compares the heads of all layers, and leaves the channels to others. */
-  static ImmutableSortedMap<GroupId, Integer> unitsToKeep(
+  /**
+   * Compares the heads of all layers, and leaves the channels to others.
+   *
+   * @param groups all groups, with scores that compare
+   * @param target how much is to be removed
+   * @param ofChannels how the channels are allocated
+   * @return how many units each group keeps
+   */
+  public static ImmutableSortedMap<GroupId, Integer> unitsToKeep(
       List<ScoredGroup> groups, PruningTarget target, ChannelAllocation ofChannels) {
+    requireNonNull(groups, "groups");
+    requireNonNull(target, "target");
+    requireNonNull(ofChannels, "ofChannels");
     Map<GroupId, Integer> kept = new TreeMap<>();
     for (GroupKind kind : target.kinds()) {
       List<ScoredGroup> ofKind = groups.stream().filter(g -> g.id().kind() == kind).toList();

@@ -1,6 +1,7 @@
 package org.minillm.criteria;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static java.util.Objects.requireNonNull;
 
 import ai.djl.ndarray.NDArray;
 import com.google.common.collect.ImmutableMap;
@@ -136,7 +137,7 @@ public final class LeastSquares implements Restoration {
   /** Dense inputs leave no room for values and noise, which go where they are not named. */
   @Override
   public LeastSquares with(Map<String, String> changes) {
-    Map<String, String> all = new HashMap<>(changes);
+    Map<String, String> all = new HashMap<>(requireNonNull(changes, "changes"));
     if (Parameters.id(Inputs.DENSE).equals(changes.get("inputs"))) {
       all.putIfAbsent(VALUE_RIDGE, "0");
       all.putIfAbsent("noise", "0");

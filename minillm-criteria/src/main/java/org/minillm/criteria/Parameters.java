@@ -17,17 +17,25 @@ import org.jspecify.annotations.Nullable;
 import org.minillm.core.plugin.ConfigurablePlugin;
 import org.minillm.core.plugin.Plugins;
 
-/** The parameters of a plug-in, from its own and those that a user wants changed. */
-final class Parameters {
+/**
+ * The settings of a plug-in, from its own and those that a user wants changed: for {@link
+ * ConfigurablePlugin#with}. What cannot be read is refused by an {@link IllegalArgumentException}
+ * that names the setting and what is expected.
+ */
+public final class Parameters {
 
   private final Map<String, String> values;
 
   /**
    * Lays changes over the parameters of a plug-in.
    *
+   * @param plugin whose settings count where they are not changed
+   * @param changes names and values
    * @throws IllegalArgumentException if a change has no counterpart; the message lists the names
    */
-  Parameters(ConfigurablePlugin<?> plugin, Map<String, String> changes) {
+  public Parameters(ConfigurablePlugin<?> plugin, Map<String, String> changes) {
+    requireNonNull(plugin, "plugin");
+    requireNonNull(changes, "changes");
     values = new TreeMap<>(plugin.parameters());
     Set<String> unknown = Sets.difference(changes.keySet(), values.keySet());
     if (!unknown.isEmpty()) {
@@ -39,32 +47,72 @@ final class Parameters {
     changes.forEach((name, value) -> values.put(name, requireNonNull(value, name)));
   }
 
-  long whole(String name) {
+  /**
+   * Reads a whole number.
+   *
+   * @param name of the setting
+   * @return of 64 bits
+   */
+  public long whole(String name) {
     return require(name, Longs.tryParse(values.get(name)), "a whole number of 64 bits");
   }
 
-  int count(String name) {
+  /**
+   * Reads a count.
+   *
+   * @param name of the setting
+   * @return at least 1
+   */
+  public int count(String name) {
     long value = whole(name);
     boolean fits = value > 0 && value <= Integer.MAX_VALUE;
     return require(name, fits ? (int) value : null, "a whole number, at least 1");
   }
 
-  double number(String name) {
+  /**
+   * Reads a number.
+   *
+   * @param name of the setting
+   * @return any, also one that is not finite
+   */
+  public double number(String name) {
     return require(name, Doubles.tryParse(values.get(name)), "a number");
   }
 
-  /** Other plug-ins, in the order of the text. */
-  <T extends ConfigurablePlugin<T>> ImmutableList<T> plugins(String name, Class<T> kind) {
+  /**
+   * Reads plug-ins.
+   *
+   * @param name of the setting
+   * @param kind of the plug-ins
+   * @param <T> the kind
+   * @return in the order of the text
+   */
+  public <T extends ConfigurablePlugin<T>> ImmutableList<T> plugins(String name, Class<T> kind) {
     return Plugins.configuredList(kind, values.get(name));
   }
 
-  /** Another plug-in. */
-  <T extends ConfigurablePlugin<T>> T plugin(String name, Class<T> kind) {
+  /**
+   * Reads a plug-in.
+   *
+   * @param name of the setting
+   * @param kind of the plug-in
+   * @param <T> the kind
+   * @return the one plug-in
+   */
+  public <T extends ConfigurablePlugin<T>> T plugin(String name, Class<T> kind) {
     ImmutableList<T> plugins = plugins(name, kind);
     return require(name, plugins.size() == 1 ? plugins.get(0) : null, "one plug-in");
   }
 
-  <E extends Enum<E>> E choice(String name, Class<E> type) {
+  /**
+   * Reads one of a few.
+   *
+   * @param name of the setting
+   * @param type has the constants
+   * @param <E> the type
+   * @return the constant, whose name is written in small letters
+   */
+  public <E extends Enum<E>> E choice(String name, Class<E> type) {
     return require(
         name,
         Enums.getIfPresent(type, Ascii.toUpperCase(values.get(name))).orNull(),
@@ -74,8 +122,14 @@ final class Parameters {
                 .collect(Collectors.joining(", ")));
   }
 
-  /** The name that plans and the command line use. */
-  static String id(Enum<?> constant) {
+  /**
+   * Spells one of a few.
+   *
+   * @param constant one of them
+   * @return the name that plans and the command line use
+   */
+  public static String id(Enum<?> constant) {
+    requireNonNull(constant, "constant");
     return Ascii.toLowerCase(constant.name());
   }
 

@@ -1,5 +1,7 @@
 package org.minillm.criteria;
 
+import static java.util.Objects.requireNonNull;
+
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -10,15 +12,25 @@ import org.minillm.core.plan.PruningTarget;
 import org.minillm.core.plan.ScoredGroup;
 
 /** Makes whole counts of parts of units, so that the weights that go stay as many. */
-final class UnitRounding {
+public final class UnitRounding {
 
   private static final double ROUNDING_SLACK = 1e-9;
 
   private UnitRounding() {}
 
-  /** Whole steps down, then a step up for those that lost most by it until the sum is right. */
-  static Map<GroupId, Integer> of(
+  /**
+   * Whole steps down, then a step up for those that lost most by it until the sum is right.
+   *
+   * @param groups all groups
+   * @param target has the multiple and the fewest units
+   * @param wanted units of each group, with fractions
+   * @return units that each group keeps
+   */
+  public static Map<GroupId, Integer> of(
       List<ScoredGroup> groups, PruningTarget target, Map<GroupId, Double> wanted) {
+    requireNonNull(groups, "groups");
+    requireNonNull(target, "target");
+    requireNonNull(wanted, "wanted");
     Map<GroupId, Integer> kept = new TreeMap<>();
     List<ScoredGroup> givers = new ArrayList<>();
     double owed = 0;
@@ -50,8 +62,16 @@ final class UnitRounding {
     return kept;
   }
 
-  /** The fewest units that a group may keep. */
-  static int least(ScoredGroup group, PruningTarget target) {
+  /**
+   * Returns the fewest units that a group may keep.
+   *
+   * @param group a group
+   * @param target has the fewest units of all groups
+   * @return at least 1
+   */
+  public static int least(ScoredGroup group, PruningTarget target) {
+    requireNonNull(group, "group");
+    requireNonNull(target, "target");
     return Math.min(group.units(), target.minimumUnits());
   }
 }

@@ -38,10 +38,10 @@ import org.minillm.core.runtime.ForwardPass;
 import org.minillm.core.runtime.MemoryBudget;
 import org.minillm.core.runtime.PassListener;
 import org.minillm.core.runtime.ResidualStream;
-import org.minillm.criteria.BalancedAllocation;
 import org.minillm.criteria.Magnitude;
-import org.minillm.criteria.SearchAllocation;
-import org.minillm.criteria.SensitivityAllocation;
+import org.minillm.lab.BalancedAllocation;
+import org.minillm.lab.SearchAllocation;
+import org.minillm.lab.SensitivityAllocation;
 import org.minillm.models.testing.Passes;
 
 /** The losses that an allocation is told, against models that were really cut. */

@@ -35,8 +35,8 @@ import org.minillm.criteria.Fms;
 import org.minillm.criteria.LeastSquares;
 import org.minillm.criteria.Magnitude;
 import org.minillm.criteria.Obs;
-import org.minillm.criteria.SensitivityAllocation;
 import org.minillm.criteria.Spsa;
+import org.minillm.lab.SensitivityAllocation;
 import org.minillm.models.testing.Passes;
 import org.minillm.models.testing.StoredBytes;
 

@@ -38,8 +38,8 @@ import org.minillm.criteria.GateSpsa;
 import org.minillm.criteria.LeastSquares;
 import org.minillm.criteria.Obs;
 import org.minillm.criteria.Perturbation.Direction;
-import org.minillm.criteria.SearchAllocation;
 import org.minillm.criteria.Spsa;
+import org.minillm.lab.SearchAllocation;
 import org.minillm.models.testing.Passes;
 import org.minillm.models.testing.StoredBytes;
 

@@ -1,4 +1,4 @@
-package org.minillm.criteria;
+package org.minillm.lab;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -19,6 +19,7 @@ import org.minillm.core.plan.PruningTarget;
 import org.minillm.core.plan.ScoredGroup;
 import org.minillm.core.plan.UniformAllocation;
 import org.minillm.core.plugin.Plugins;
+import org.minillm.criteria.TrapezoidAllocation;
 
 class BalancedAllocationTest {
 

@@ -1,4 +1,4 @@
-package org.minillm.criteria;
+package org.minillm.lab;
 
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableSortedMap;

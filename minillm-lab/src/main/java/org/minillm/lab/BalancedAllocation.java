@@ -1,4 +1,4 @@
-package org.minillm.criteria;
+package org.minillm.lab;
 
 import static java.util.Objects.requireNonNull;
 
@@ -23,6 +23,8 @@ import org.minillm.core.plan.ImportanceCriterion;
 import org.minillm.core.plan.PruningTarget;
 import org.minillm.core.plan.ScoredGroup;
 import org.minillm.core.plugin.PluginSpec;
+import org.minillm.criteria.Parameters;
+import org.minillm.criteria.TrapezoidAllocation;
 
 /**
  * Weighs heads against channels by what they hurt: {@code balanced:of=trapezoid}. Tries heads that

@@ -1,4 +1,4 @@
-package org.minillm.criteria;
+package org.minillm.lab;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -21,6 +21,10 @@ import org.minillm.core.plan.PruningTarget;
 import org.minillm.core.plan.ScoredGroup;
 import org.minillm.core.plan.UniformAllocation;
 import org.minillm.core.plugin.Plugins;
+import org.minillm.criteria.Comparison;
+import org.minillm.criteria.GlobalAllocation;
+import org.minillm.criteria.Magnitude;
+import org.minillm.criteria.TrapezoidAllocation;
 
 class SearchAllocationTest {
 

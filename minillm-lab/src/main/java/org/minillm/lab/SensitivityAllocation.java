@@ -1,4 +1,4 @@
-package org.minillm.criteria;
+package org.minillm.lab;
 
 import static com.google.common.base.Preconditions.checkArgument;
 
@@ -27,6 +27,9 @@ import org.minillm.core.plan.ImportanceCriterion;
 import org.minillm.core.plan.PruningTarget;
 import org.minillm.core.plan.ScoredGroup;
 import org.minillm.core.plan.UniformAllocation;
+import org.minillm.criteria.GlobalAllocation;
+import org.minillm.criteria.Parameters;
+import org.minillm.criteria.UnitRounding;
 
 /**
  * Takes less of the channels of those layers whose channels the loss misses most. The sensitivity

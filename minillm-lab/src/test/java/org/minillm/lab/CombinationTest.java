@@ -1,4 +1,4 @@
-package org.minillm.criteria;
+package org.minillm.lab;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -19,6 +19,11 @@ import org.minillm.core.evidence.Evidence;
 import org.minillm.core.evidence.TokenWeights;
 import org.minillm.core.plan.ImportanceCriterion;
 import org.minillm.core.plugin.Plugins;
+import org.minillm.criteria.Flap;
+import org.minillm.criteria.Obs;
+import org.minillm.criteria.RandomCriterion;
+import org.minillm.criteria.Taylor;
+import org.minillm.criteria.testing.HandMadeEvidence;
 
 class CombinationTest {
 

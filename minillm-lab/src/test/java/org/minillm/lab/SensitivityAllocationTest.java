@@ -1,4 +1,4 @@
-package org.minillm.criteria;
+package org.minillm.lab;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;

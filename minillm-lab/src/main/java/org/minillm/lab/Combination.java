@@ -1,4 +1,4 @@
-package org.minillm.criteria;
+package org.minillm.lab;
 
 import static com.google.common.base.Preconditions.checkArgument;
 import static com.google.common.collect.ImmutableSet.toImmutableSet;
@@ -18,6 +18,7 @@ import org.minillm.core.evidence.BlockEvidence;
 import org.minillm.core.evidence.Evidence;
 import org.minillm.core.plan.ImportanceCriterion;
 import org.minillm.core.plugin.PluginSpec;
+import org.minillm.criteria.Parameters;
 
 /**
  * Several criteria as one, whatever they are: {@code combination:of=wanda*flap,by=rank_sum}. What
@@ -116,7 +117,7 @@ public record Combination(ImmutableList<ImportanceCriterion> of, Rule by)
     for (ImportanceCriterion criterion : of) {
       scores.add(criterion.score(group, evidence));
     }
-    return WeightScore.requireFinite(by.combine(scores), group);
+    return by.combine(scores);
   }
 
   private static void multiply(double[] product, double[] scores) {

@@ -1,4 +1,4 @@
-package org.minillm.criteria;
+package org.minillm.lab;
 
 import static com.google.common.base.Preconditions.checkArgument;
 import static java.util.Objects.requireNonNull;
@@ -19,6 +19,9 @@ import org.minillm.core.plan.PruningTarget;
 import org.minillm.core.plan.ScoredGroup;
 import org.minillm.core.plan.UniformAllocation;
 import org.minillm.core.plugin.PluginSpec;
+import org.minillm.criteria.GlobalAllocation;
+import org.minillm.criteria.Parameters;
+import org.minillm.criteria.TrapezoidAllocation;
 
 /**
  * Tries other allocations and takes that with the lowest measured loss, of equal ones the first:

@@ -1,0 +1,2 @@
+/** Evidence made by hand, for tests of criteria. */
+package org.minillm.criteria.testing;
