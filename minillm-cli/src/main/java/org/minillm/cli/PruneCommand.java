@@ -95,8 +95,9 @@ final class PruneCommand implements Callable<Integer> {
     PruningRecipe recipe = new RecipeChoice(spec, measure).recipe(restore, target.allocation);
     StructuredPruner.Builder builder =
         recipe.pruner(target.asTarget()).export(form.export()).overwrite(force);
+    Compute compute = Compute.cpu().with(kernels());
     checkTargets();
-    JsonReport report = withJournal(builder, recipe);
+    JsonReport report = withJournal(builder, recipe, compute);
     if (speed && out != null) {
       json.writeSoFar(report); // before the speed is measured, which may fail
       report = withSpeed(report, out);
@@ -106,14 +107,14 @@ final class PruneCommand implements Callable<Integer> {
   }
 
   /** What is written into a stream has no place beside it. */
-  private JsonReport withJournal(StructuredPruner.Builder builder, PruningRecipe recipe)
-      throws Exception {
+  private JsonReport withJournal(
+      StructuredPruner.Builder builder, PruningRecipe recipe, Compute compute) throws Exception {
     if (planOnly != null && plan(planOnly).isStream()) {
-      return prune(builder, recipe);
+      return prune(builder, recipe, compute);
     }
     Path remembered = journal.beside(Objects.requireNonNull(planOnly != null ? planOnly : out));
     builder.journal(remembered, JournalFolder.INTERVAL);
-    return journal.during(remembered, () -> prune(builder, recipe));
+    return journal.during(remembered, () -> prune(builder, recipe, compute));
   }
 
   private void checkTargets() throws IOException {
@@ -129,9 +130,8 @@ final class PruneCommand implements Callable<Integer> {
     return new TargetFile(file, force).apartFrom(GivenPaths.besides(spec, "--plan-only"));
   }
 
-  private JsonReport prune(StructuredPruner.Builder builder, PruningRecipe recipe)
+  private JsonReport prune(StructuredPruner.Builder builder, PruningRecipe recipe, Compute compute)
       throws IOException {
-    Compute compute = Compute.cpu().with(kernels());
     RunCost cost = RunCost.start();
     try (CliProgress progress = CliProgress.on(spec.commandLine().getErr());
         CausalLm lm = CausalLm.open(model, memory.budget(), compute)) {

@@ -185,7 +185,7 @@ class UsageTest {
           --keep-layers 0,-1  | expected a whole number of at least 0
           --groups all        | expected one of [channels, heads, both]
           --gradient newton   | no gradient estimator "newton"; there is backprop, gates, spsa
-          --backend gpu       | no score backend "gpu"; there is java; add the module that provides it
+          --backend gpu       | no kernels "gpu"; there is java; add the module that provides it
           --criterion fsm     | no importance criterion "fsm"; there is combination, energy, flap, fms, gate, gate-fisher, magnitude, obs, random, taylor, wanda
           --criterion fms:a=1 | fms has no parameter a; it takes aggregation
           --memory lots       | such as 512m, 2g or 4GiB

@@ -29,9 +29,19 @@ final class Nd4jMoments implements SecondMoments {
 
   @Override
   public void add(NDArray a, NDArray b) {
-    try (INDArray left = Transfer.floats(a, rows);
-        INDArray right = Transfer.floats(b, columns);
-        INDArray product = Nd4j.gemm(left, right, true, false);
+    try (INDArray left = Transfer.floats(a, rows)) {
+      if (a == b) {
+        addProduct(left, left);
+      } else {
+        try (INDArray right = Transfer.floats(b, columns)) {
+          addProduct(left, right);
+        }
+      }
+    }
+  }
+
+  private void addProduct(INDArray left, INDArray right) {
+    try (INDArray product = Nd4j.gemm(left, right, true, false);
         INDArray widened = product.castTo(DataType.DOUBLE)) {
       running().addi(widened);
     }

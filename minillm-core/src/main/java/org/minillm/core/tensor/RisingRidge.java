@@ -25,6 +25,9 @@ final class RisingRidge {
   }
 
   void rise() {
+    if (least == Double.POSITIVE_INFINITY) {
+      throw new NotFiniteException("the second moments of the activations have no finite factor");
+    }
     Arrays.setAll(ridge, i -> Math.max(RISE * ridge[i], least));
     least *= RISE;
   }

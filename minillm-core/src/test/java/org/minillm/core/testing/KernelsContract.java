@@ -288,6 +288,17 @@ public abstract class KernelsContract {
         .hasMessageContaining("not finite");
   }
 
+  @Test
+  void aMatrixThatNoRidgeHelpsIsRefused() {
+    // GIVEN what no sum of squares is, beside a finite diagonal
+    NDArray a = matrix(2, 2, 1, Double.NaN, Double.NaN, 1);
+
+    // THEN nothing runs for ever
+    assertThatThrownBy(() -> kernels().ridged(a, new double[2]))
+        .isInstanceOf(ArithmeticException.class)
+        .hasMessageContaining("no finite factor");
+  }
+
   private static double[] noRidge(NDArray matrix) {
     return new double[Math.toIntExact(matrix.getShape().get(0))];
   }
