@@ -292,13 +292,13 @@ public record CalibrationEvidence(
       if (slice.isBias()) {
         return ChannelStatistics.constantOne(tokens);
       }
-      return found(pass.statistics(kind, slice.input()), slice);
+      return found(pass.statistics(kind, requireNonNull(slice.input())), slice);
     }
 
     @Override
     public NDArray secondMoments(TensorSlice consumer, TokenWeights tokenWeights) {
       Evidence kind = requireCollected(Evidence.secondMoments(tokenWeights));
-      return found(pass.moments(kind, consumer.input()), consumer);
+      return found(pass.moments(kind, requireNonNull(consumer.input())), consumer);
     }
 
     @Override

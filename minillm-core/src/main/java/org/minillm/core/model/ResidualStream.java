@@ -1,5 +1,7 @@
 package org.minillm.core.model;
 
+import static java.util.Objects.requireNonNull;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
@@ -150,7 +152,7 @@ public final class ResidualStream implements ArraySource, AutoCloseable {
   }
 
   private void write(int batch, NDArray hidden) throws IOException {
-    file.write(hidden.toByteBuffer(true), starts.get(batch));
+    requireNonNull(file).write(hidden.toByteBuffer(true), starts.get(batch));
     hidden.close();
   }
 

@@ -132,7 +132,7 @@ public final class CheckpointCutter {
     try (ScratchTensors restored =
         kept.isPresent()
             ? ScratchTensors.keptIn(kept.get())
-            : ScratchTensors.temporaryIn(target.toAbsolutePath().getParent())) {
+            : ScratchTensors.temporaryIn(requireNonNull(target.toAbsolutePath().getParent()))) {
       new RestorationPass(model, table, refit, new RestoredTensors(restored)).run(pass, listener);
       return write(target, overwrite, restored::output);
     }

@@ -1,6 +1,7 @@
 package org.minillm.core.pruning;
 
 import static com.google.common.base.Preconditions.checkNotNull;
+import static java.util.Objects.requireNonNull;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDScope;
@@ -103,7 +104,7 @@ final class DenseTargets implements InputTap, AutoCloseable {
 
   /** Returns the micro-batches of a group, as long as the streams stand where they do. */
   ResidualStream of(PruningGroup group) {
-    return sums.get(group);
+    return requireNonNull(sums.get(group));
   }
 
   /** Returns what the values read, in micro-batches. */

@@ -1,5 +1,7 @@
 package org.minillm.core.pruning;
 
+import static java.util.Objects.requireNonNull;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import com.google.common.primitives.ImmutableIntArray;
@@ -35,7 +37,7 @@ final class MomentsTap {
       boolean hasBias,
       NDManager owner) {
     this.restoration = restoration;
-    this.point = consumer.input();
+    this.point = requireNonNull(consumer.input());
     this.kept = indices(cut.kept(), owner);
     this.removed = indices(cut.removed(), owner);
     NDArray transposed = weight.transpose();

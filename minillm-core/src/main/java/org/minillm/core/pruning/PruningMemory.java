@@ -44,12 +44,15 @@ final class PruningMemory {
         evidence.contains(Evidence.SECOND_MOMENTS)
             || evidence.contains(Evidence.WEIGHTED_SECOND_MOMENTS);
     int streams = gradient ? STREAMS_OF_AN_ESTIMATE : STREAMS_OF_EVIDENCE;
-    boolean restored = restoration != null;
     long ofPasses =
-        (restored ? ofARestoration(restoration, kinds) : streams) * bytesOfAStream(model, data);
+        (restoration != null ? ofARestoration(restoration, kinds) : streams)
+            * bytesOfAStream(model, data);
     long ofLosses = measuresLosses ? MaskedLosses.bytes(model, data) : 0;
     return forecast(
-        model, data, Math.max(ofPasses, ofLosses), squares || restored ? kinds : Set.of());
+        model,
+        data,
+        Math.max(ofPasses, ofLosses),
+        squares || restoration != null ? kinds : Set.of());
   }
 
   /** Forecasts the restoration of a plan that cuts some kinds of groups. */

@@ -225,7 +225,7 @@ final class RestorationPass {
       CutTable.Cut cut = table.cut(consumer).orElseThrow();
       try (NDManager scratch = owner.newSubManager()) {
         MomentsTap tap = momentsOf(group, cut, weights, owner, scratch);
-        if (group == Iterables.getLast(groups)) {
+        if (group.equals(Iterables.getLast(groups))) {
           streams.advanceDense(layer, weights, tap.ofDenseInputs());
         } else {
           streams.showPruned(
