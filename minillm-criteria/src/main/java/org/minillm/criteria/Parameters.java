@@ -39,8 +39,12 @@ final class Parameters {
     changes.forEach((name, value) -> values.put(name, requireNonNull(value, name)));
   }
 
+  private String text(String name) {
+    return requireNonNull(values.get(name), name);
+  }
+
   long whole(String name) {
-    return require(name, Longs.tryParse(values.get(name)), "a whole number of 64 bits");
+    return require(name, Longs.tryParse(text(name)), "a whole number of 64 bits");
   }
 
   int count(String name) {
@@ -50,12 +54,12 @@ final class Parameters {
   }
 
   double number(String name) {
-    return require(name, Doubles.tryParse(values.get(name)), "a number");
+    return require(name, Doubles.tryParse(text(name)), "a number");
   }
 
   /** Other plug-ins, in the order of the text. */
   <T extends ConfigurablePlugin<T>> ImmutableList<T> plugins(String name, Class<T> kind) {
-    return Plugins.configuredList(kind, values.get(name));
+    return Plugins.configuredList(kind, text(name));
   }
 
   /** Another plug-in. */
@@ -67,7 +71,7 @@ final class Parameters {
   <E extends Enum<E>> E choice(String name, Class<E> type) {
     return require(
         name,
-        Enums.getIfPresent(type, Ascii.toUpperCase(values.get(name))).orNull(),
+        Enums.getIfPresent(type, Ascii.toUpperCase(text(name))).orNull(),
         "one of "
             + Arrays.stream(type.getEnumConstants())
                 .map(Parameters::id)
