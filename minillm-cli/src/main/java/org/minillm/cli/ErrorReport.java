@@ -65,7 +65,7 @@ final class ErrorReport implements IExecutionExceptionHandler, IParameterExcepti
   public int handleParseException(ParameterException problem, String[] args) {
     CommandLine command = problem.getCommandLine();
     PrintWriter err = command.getErr();
-    err.println("minillm: " + oneLine(problem.getMessage()) + suggestions(problem));
+    err.println("minillm: " + oneLine(String.valueOf(problem.getMessage())) + suggestions(problem));
     err.println("try '" + command.getCommandSpec().qualifiedName() + " --help'");
     return ExitCode.USAGE;
   }

@@ -1,5 +1,7 @@
 package org.minillm.cli;
 
+import static java.util.Objects.requireNonNull;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import com.google.common.base.Stopwatch;
@@ -123,7 +125,7 @@ final class EstimateBenchmark implements AutoCloseable {
           .map(
               groups -> {
                 Cosine cosine = new Cosine();
-                groups.kinds().forEach(kind -> cosine.add(cosines.get(kind)));
+                groups.kinds().forEach(kind -> cosine.add(requireNonNull(cosines.get(kind))));
                 return run.row(Evidence.GRADIENT, groups, cosine, scores);
               })
           .toList();
@@ -150,6 +152,8 @@ final class EstimateBenchmark implements AutoCloseable {
   }
 
   /** The sum of |W g| over the weights of a unit, as the criterion taylor has it. */
+  // javac 17 loses the @Nullable of a record's array on its way through the class file
+  @SuppressWarnings("NullAway")
   private void addScores(
       double[] scores, TensorSlice slice, NDArray weight, @Nullable NDArray gradient) {
     double[] sums =

@@ -1,5 +1,7 @@
 package org.minillm.cli;
 
+import static java.util.Objects.requireNonNull;
+
 import com.google.common.base.Stopwatch;
 import com.google.common.collect.ImmutableList;
 import com.google.common.math.Stats;
@@ -134,7 +136,7 @@ final class PassBenchmark {
     }
 
     OptionalLong write() throws IOException {
-      pruner.apply(model, plan, read, scratch);
+      pruner.apply(model, requireNonNull(plan), read, scratch);
       return OptionalLong.empty();
     }
   }

@@ -37,20 +37,23 @@ final class RecipeChoice {
     PruningRecipe base =
         (measure.recipe == null ? PruningRecipe.best() : given(measure.recipe)).offered(offered);
     PruningRecipe.Builder recipe = base.toBuilder();
-    if (measure.criterion != null) {
-      choose("--criterion", () -> recipe.criterion(measure.criterion, offered));
+    String criterion = measure.criterion;
+    if (criterion != null) {
+      choose("--criterion", () -> recipe.criterion(criterion, offered));
     }
-    if (measure.headCriterion != null) {
+    String headCriterion = measure.headCriterion;
+    if (headCriterion != null) {
       choose(
           "--head-criterion",
-          () -> recipe.criterion(GroupKind.ATTENTION_HEADS, measure.headCriterion, offered));
+          () -> recipe.criterion(GroupKind.ATTENTION_HEADS, headCriterion, offered));
     }
-    if (measure.gradient != null) {
+    String gradient = measure.gradient;
+    if (gradient != null) {
       choose(
           "--gradient",
           () ->
               recipe.gradient(
-                  RestoreOption.unlessNone(GradientEstimator.class, measure.gradient, offered)));
+                  RestoreOption.unlessNone(GradientEstimator.class, gradient, offered)));
     }
     recipe.restoration(restore.restoration(() -> base.restoration().orElse(null)));
     if (allocation != null) {

@@ -4,7 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
@@ -20,13 +24,14 @@ import picocli.CommandLine;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParseResult;
 
-/** README.md and docs/ say what is so. */
+/** README.md, the pages beside it and docs/ say what is so. */
 class DocumentationTest {
 
   /** Every block says what it is, so that none escapes these tests; not all are checked. */
   private static final List<String> LANGUAGES =
       List.of("java", "sh", "console", "text", "json", "mermaid", "xml");
 
+  private static final Pattern MAVEN = Pattern.compile("^\\./mvnw ");
   private static final Pattern OPTION = Pattern.compile("--[a-z][a-z-]+");
 
   private static Stream<MarkdownFile> files() {
@@ -97,6 +102,57 @@ class DocumentationTest {
     // THEN
     assertThat(run.exitCode()).as(run.err()).isZero();
     assertThat(run.out()).isNotBlank();
+  }
+
+  private static Stream<String> mavenCommands() {
+    return blocks("sh").flatMap(block -> block.text().lines()).filter(MAVEN.asPredicate());
+  }
+
+  @ParameterizedTest
+  @MethodSource("mavenCommands")
+  void mavenFindsWhatACommandNames(String command) throws IOException {
+    List<Path> files = pomsAndTests();
+    assertThat(named(command, "-pl ([^ ]+)"))
+        .allSatisfy(module -> assertThat(files).contains(Path.of("..", module, "pom.xml")));
+    assertThat(named(command, "-Dtest=([^ ]+)"))
+        .allSatisfy(
+            test -> assertThat(files).anyMatch(file -> file.endsWith(Path.of(test + ".java"))));
+    String all = files.stream().map(DocumentationTest::text).collect(Collectors.joining());
+    assertThat(named(command, "-P([^ ]+)"))
+        .allSatisfy(profile -> assertThat(all).contains("<id>" + profile + "</id>"));
+    assertThat(named(command, "-D(minillm[.][a-z.]+)=")).allMatch(all::contains, "is read");
+  }
+
+  private static List<String> named(String command, String pattern) {
+    return Pattern.compile(pattern).matcher(command).results().map(it -> it.group(1)).toList();
+  }
+
+  private static List<Path> pomsAndTests() throws IOException {
+    List<Path> all = new ArrayList<>(List.of(Path.of("../pom.xml")));
+    try (DirectoryStream<Path> modules = Files.newDirectoryStream(Path.of(".."), "minillm-*")) {
+      for (Path module : modules) {
+        all.add(module.resolve("pom.xml"));
+        if (Files.isDirectory(module.resolve("src/test/java"))) {
+          try (Stream<Path> tests = Files.walk(module.resolve("src/test/java"))) {
+            tests.filter(file -> file.toString().endsWith(".java")).forEach(all::add);
+          }
+        }
+      }
+    }
+    return all;
+  }
+
+  private static String text(Path file) {
+    try {
+      return Files.readString(file);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  @Test
+  void thereAreMavenCommands() {
+    assertThat(mavenCommands()).anyMatch(command -> command.contains("verify"));
   }
 
   @ParameterizedTest

@@ -62,11 +62,11 @@ record MarkdownFile(Path path, List<Block> blocks, List<String> prose) {
     }
   }
 
-  /** README.md and the files of docs. */
+  /** The pages beside README.md, and the files of docs. */
   static Stream<MarkdownFile> all() {
     try (Stream<Path> docs = Files.list(REPOSITORY.resolve("docs"))) {
       return Stream.concat(
-              Stream.of(REPOSITORY.resolve("README.md")),
+              Stream.of("README.md", "CONTRIBUTING.md", "SECURITY.md").map(REPOSITORY::resolve),
               docs.filter(file -> file.toString().endsWith(".md")).sorted().toList().stream())
           .map(MarkdownFile::read);
     } catch (IOException e) {

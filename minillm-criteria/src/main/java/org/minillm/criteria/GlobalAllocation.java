@@ -125,7 +125,10 @@ public record GlobalAllocation(Comparison by, double mix) implements Allocation 
     Map<GroupId, Integer> global = global(groups, target);
     Map<GroupId, Double> wanted = new HashMap<>();
     for (ScoredGroup group : groups) {
-      wanted.put(group.id(), (1 - mix) * uniform.get(group.id()) + mix * global.get(group.id()));
+      wanted.put(
+          group.id(),
+          (1 - mix) * requireNonNull(uniform.get(group.id()))
+              + mix * requireNonNull(global.get(group.id())));
     }
     return UnitRounding.of(groups, target, wanted);
   }

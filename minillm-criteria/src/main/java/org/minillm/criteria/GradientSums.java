@@ -1,6 +1,7 @@
 package org.minillm.criteria;
 
 import static com.google.common.collect.ImmutableMap.toImmutableMap;
+import static java.util.Objects.requireNonNull;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
@@ -44,7 +45,7 @@ final class GradientSums implements GradientEstimate {
     for (PruningGroup group : model.groups(request.kinds(Evidence.GRADIENT))) {
       for (TensorSlice slice : group.slices()) {
         weights.computeIfAbsent(
-            slice.tensor(), tensor -> zeros(model.decoder().tensors().get(tensor)));
+            slice.tensor(), tensor -> zeros(requireNonNull(model.decoder().tensors().get(tensor))));
       }
     }
     gated =
@@ -71,7 +72,7 @@ final class GradientSums implements GradientEstimate {
   }
 
   void addWeight(String tensor, NDArray gradient) {
-    weights.get(tensor).addi(gradient);
+    requireNonNull(weights.get(tensor)).addi(gradient);
   }
 
   /** Adds the gradients of gates, window after window, unit after unit. */
@@ -103,7 +104,7 @@ final class GradientSums implements GradientEstimate {
    */
   @Override
   public Optional<NDArray> gradient(String tensor, Shape shape, NDManager manager) {
-    NDArray handle = weights.get(tensor).stopGradient();
+    NDArray handle = requireNonNull(weights.get(tensor)).stopGradient();
     handle.attach(manager);
     return Optional.of(handle);
   }

@@ -47,6 +47,10 @@ public final class Parameters {
     changes.forEach((name, value) -> values.put(name, requireNonNull(value, name)));
   }
 
+  private String text(String name) {
+    return requireNonNull(values.get(name), name);
+  }
+
   /**
    * Reads a whole number.
    *
@@ -54,7 +58,7 @@ public final class Parameters {
    * @return of 64 bits
    */
   public long whole(String name) {
-    return require(name, Longs.tryParse(values.get(name)), "a whole number of 64 bits");
+    return require(name, Longs.tryParse(text(name)), "a whole number of 64 bits");
   }
 
   /**
@@ -76,7 +80,7 @@ public final class Parameters {
    * @return any, also one that is not finite
    */
   public double number(String name) {
-    return require(name, Doubles.tryParse(values.get(name)), "a number");
+    return require(name, Doubles.tryParse(text(name)), "a number");
   }
 
   /**
@@ -88,7 +92,7 @@ public final class Parameters {
    * @return in the order of the text
    */
   public <T extends ConfigurablePlugin<T>> ImmutableList<T> plugins(String name, Class<T> kind) {
-    return Plugins.configuredList(kind, values.get(name));
+    return Plugins.configuredList(kind, text(name));
   }
 
   /**
@@ -115,7 +119,7 @@ public final class Parameters {
   public <E extends Enum<E>> E choice(String name, Class<E> type) {
     return require(
         name,
-        Enums.getIfPresent(type, Ascii.toUpperCase(values.get(name))).orNull(),
+        Enums.getIfPresent(type, Ascii.toUpperCase(text(name))).orNull(),
         "one of "
             + Arrays.stream(type.getEnumConstants())
                 .map(Parameters::id)

@@ -35,21 +35,23 @@ public final class UnitRounding {
     List<ScoredGroup> givers = new ArrayList<>();
     double owed = 0;
     for (ScoredGroup group : groups) {
-      double count = wanted.get(group.id());
+      double count = requireNonNull(wanted.get(group.id()));
       if (count >= group.units()) {
         kept.put(group.id(), group.units());
         continue;
       }
-      int down = (int) (count / target.multipleOf() + ROUNDING_SLACK) * target.multipleOf();
+      int down = ((int) (count / target.multipleOf() + ROUNDING_SLACK)) * target.multipleOf();
       kept.put(group.id(), Math.max(down, least(group, target)));
       owed += (count - kept.get(group.id())) * group.weightsPerUnit();
       givers.add(group);
     }
     givers.sort(
-        Comparator.comparingDouble((ScoredGroup g) -> kept.get(g.id()) - wanted.get(g.id()))
+        Comparator.comparingDouble(
+                (ScoredGroup g) ->
+                    requireNonNull(kept.get(g.id())) - requireNonNull(wanted.get(g.id())))
             .thenComparing(ScoredGroup::id));
     for (ScoredGroup group : givers) {
-      int before = kept.get(group.id());
+      int before = requireNonNull(kept.get(group.id()));
       // a last step may be a shorter one: a whole layer is a multiple of nothing
       int after = Math.min(before + target.multipleOf(), group.units());
       double step = (double) (after - before) * group.weightsPerUnit();

@@ -38,6 +38,8 @@ record WeightScore(Set<Evidence> terms, int exponent, Aggregation aggregation) {
     return requireFinite(scores, group);
   }
 
+  // javac 17 loses the @Nullable of a record's array on its way through the class file
+  @SuppressWarnings("NullAway")
   private double[] reduce(TensorSlice slice, NDArray weight, BlockEvidence evidence)
       throws IOException {
     @Nullable NDArray gradient =

@@ -125,7 +125,8 @@ public record BalancedAllocation(Allocation of) implements Allocation {
     }
     double owed = target.ratio() * (weights(heads) + weights(channels));
     for (ScoredGroup group : heads) {
-      owed -= (double) (group.units() - kept.get(group.id())) * group.weightsPerUnit();
+      owed -=
+          (double) (group.units() - requireNonNull(kept.get(group.id()))) * group.weightsPerUnit();
     }
     PruningTarget ofChannels = target(owed / weights(channels), GroupKind.MLP_CHANNELS, target);
     put(of.allocate(channels, ofChannels, losses), "channels.", kept, findings);

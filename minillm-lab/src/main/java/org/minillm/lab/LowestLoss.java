@@ -1,5 +1,7 @@
 package org.minillm.lab;
 
+import static java.util.Objects.requireNonNull;
+
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableSortedMap;
 import com.google.common.primitives.ImmutableDoubleArray;
@@ -39,8 +41,7 @@ final class LowestLoss {
     for (int i = 0; i < names.size(); i++) {
       String name = names.get(i);
       findings.put("loss." + name, text(measured.get(i)));
-      candidates
-          .get(name)
+      requireNonNull(candidates.get(name))
           .findings()
           .forEach((finding, value) -> findings.put(name + "." + finding, value));
       if (measured.get(i) < measured.get(best)) {
@@ -49,7 +50,8 @@ final class LowestLoss {
     }
     findings.put("chosen", names.get(best));
     return new Allocated(
-        candidates.get(names.get(best)).unitsToKeep(), ImmutableSortedMap.copyOf(findings));
+        requireNonNull(candidates.get(names.get(best))).unitsToKeep(),
+        ImmutableSortedMap.copyOf(findings));
   }
 
   private static String text(double loss) {

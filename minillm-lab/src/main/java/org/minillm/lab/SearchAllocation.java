@@ -48,7 +48,7 @@ public record SearchAllocation(ImmutableList<Allocation> among) implements Alloc
       checkArgument(
           among.stream().filter(candidate::equals).count() == 1,
           "among: %s is given twice",
-          PluginSpec.of(candidate).toString());
+          PluginSpec.of(candidate));
     }
     for (GroupKind kind : GroupKind.values()) {
       List<ImportanceCriterion> criteria = comparing(among, kind);

@@ -1,6 +1,7 @@
 package org.minillm.lab;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static java.util.Objects.requireNonNull;
 
 import com.google.common.collect.ImmutableMap;
 import com.google.common.collect.ImmutableSortedMap;
@@ -170,7 +171,7 @@ public record SensitivityAllocation(double power, double max, double mix) implem
     Map<GroupId, Double> wanted = new HashMap<>();
     for (ScoredGroup group : groups) {
       double measured = group.units() * (1 - parts.getOrDefault(group.id(), 0.0));
-      wanted.put(group.id(), (1 - mix) * uniform.get(group.id()) + mix * measured);
+      wanted.put(group.id(), (1 - mix) * requireNonNull(uniform.get(group.id())) + mix * measured);
     }
     return UnitRounding.of(groups, target, wanted);
   }

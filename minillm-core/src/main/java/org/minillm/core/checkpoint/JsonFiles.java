@@ -32,7 +32,7 @@ public final class JsonFiles {
     try {
       return JsonNode.read(file, JsonNode::object);
     } catch (MalformedFileException e) {
-      throw new MalformedCheckpointException(e.getMessage(), e);
+      throw new MalformedCheckpointException(String.valueOf(e.getMessage()), e);
     }
   }
 

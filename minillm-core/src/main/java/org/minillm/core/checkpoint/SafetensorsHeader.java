@@ -1,5 +1,7 @@
 package org.minillm.core.checkpoint;
 
+import static java.util.Objects.requireNonNull;
+
 import ai.djl.ndarray.types.Shape;
 import com.google.common.collect.ImmutableList;
 import com.google.common.primitives.Longs;
@@ -123,7 +125,7 @@ final class SafetensorsHeader {
         throw malformed(METADATA + ": '" + key + "' stands twice", null);
       }
       expect(reader, JsonToken.STRING, METADATA + "." + key);
-      reader.nextString();
+      requireNonNull(reader.nextString());
     }
     reader.endObject();
   }

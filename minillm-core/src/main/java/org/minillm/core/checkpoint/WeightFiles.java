@@ -1,5 +1,7 @@
 package org.minillm.core.checkpoint;
 
+import static java.util.Objects.requireNonNull;
+
 import com.google.common.collect.ImmutableList;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
@@ -92,7 +94,7 @@ final class WeightFiles {
   /** No separator of any system, no drive, no step upwards, nothing that a path cannot hold. */
   static boolean isPlainName(String name) {
     try {
-      Path.of(name);
+      requireNonNull(Path.of(name));
     } catch (InvalidPathException e) {
       return false;
     }

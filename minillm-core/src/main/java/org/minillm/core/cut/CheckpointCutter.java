@@ -175,7 +175,7 @@ public final class CheckpointCutter {
     try (ScratchTensors restored =
         kept.isPresent()
             ? ScratchTensors.keptIn(kept.get())
-            : ScratchTensors.temporaryIn(target.toAbsolutePath().getParent())) {
+            : ScratchTensors.temporaryIn(requireNonNull(target.toAbsolutePath().getParent()))) {
       runner.run(
           "restore",
           List.of(

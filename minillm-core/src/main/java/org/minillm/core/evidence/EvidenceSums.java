@@ -1,5 +1,7 @@
 package org.minillm.core.evidence;
 
+import static java.util.Objects.requireNonNull;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import com.google.common.collect.ImmutableSetMultimap;
@@ -58,11 +60,11 @@ final class EvidenceSums implements Sums<EvidenceSums> {
     for (PruningGroup group : model.groups(required.keySet())) {
       for (Evidence kind : required.get(group.id().kind())) {
         if (MOMENTS.contains(kind)) {
-          points.put(kind, group.consumer().input());
+          points.put(kind, requireNonNull(group.consumer().input()));
         } else if (STATISTICS.contains(kind)) {
           group.slices().stream()
               .filter(slice -> !slice.isBias())
-              .forEach(slice -> points.put(kind, slice.input()));
+              .forEach(slice -> points.put(kind, requireNonNull(slice.input())));
         }
       }
     }

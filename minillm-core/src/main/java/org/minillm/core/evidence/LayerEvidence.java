@@ -1,6 +1,7 @@
 package org.minillm.core.evidence;
 
 import static com.google.common.base.Preconditions.checkState;
+import static java.util.Objects.requireNonNull;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
@@ -95,13 +96,13 @@ record LayerEvidence(
     if (slice.isBias()) {
       return ChannelStatistics.constantOne(tokens);
     }
-    return found(sums.statistics(kind, slice.input()), slice);
+    return found(sums.statistics(kind, requireNonNull(slice.input())), slice);
   }
 
   @Override
   public NDArray secondMoments(TensorSlice consumer, TokenWeights tokenWeights) {
     Evidence kind = requireCollected(Evidence.secondMoments(tokenWeights));
-    return found(sums.moments(kind, consumer.input()), consumer);
+    return found(sums.moments(kind, requireNonNull(consumer.input())), consumer);
   }
 
   private Evidence requireCollected(Evidence evidence) {

@@ -105,7 +105,7 @@ public record JsonNode(String path, JsonElement element) {
         node.object();
         read.add(reader.apply(node));
       } catch (IllegalArgumentException e) {
-        String why = e.getMessage().replace("at line 1 column", "at column");
+        String why = String.valueOf(e.getMessage()).replace("at line 1 column", "at column");
         String form = line.strip().equals("{") || line.startsWith("[") ? LINES_REMEDY : "";
         throw new MalformedFileException("%s, line %d: %s%s".formatted(file, number, why, form), e);
       }
@@ -127,7 +127,7 @@ public record JsonNode(String path, JsonElement element) {
     in.setStrictness(Strictness.STRICT);
     try {
       JsonElement root = read(in);
-      in.peek(); // throws where more text follows
+      requireNonNull(in.peek()); // throws where more text follows
       return new JsonNode("", root);
     } catch (IOException e) {
       throw new IllegalArgumentException("not valid JSON " + found(json, e), e);

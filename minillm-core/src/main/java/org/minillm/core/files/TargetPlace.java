@@ -194,7 +194,7 @@ public final class TargetPlace {
 
   FileSystemException cannotCreate(IOException cause) {
     return refusal(
-        path.getParent(),
+        requireNonNull(path.getParent()),
         String.format(
             "no file can be made here (%s), needed to write %s; name a target elsewhere",
             reason(cause), path.getFileName()),

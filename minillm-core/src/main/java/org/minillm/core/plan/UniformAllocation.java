@@ -205,7 +205,7 @@ public record UniformAllocation() implements Allocation {
       checkArgument(
           target.kinds().contains(group.id().kind()),
           "%s: the target's kinds are %s; a group of another kind would change the ratio's base",
-          group.id().toString(),
+          group.id(),
           target.kinds());
     }
     for (GroupKind kind : target.kinds()) {

@@ -117,7 +117,8 @@ public final class UnitSelection {
     for (ScoredGroup group : groups) {
       kept.put(
           group.id(),
-          new PruningPlan.KeptUnits(group.units(), keepHighest(group, counts.get(group.id()))));
+          new PruningPlan.KeptUnits(
+              group.units(), keepHighest(group, requireNonNull(counts.get(group.id())))));
     }
     return kept;
   }

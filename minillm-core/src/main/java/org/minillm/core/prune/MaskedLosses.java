@@ -1,5 +1,7 @@
 package org.minillm.core.prune;
 
+import static java.util.Objects.requireNonNull;
+
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.Lists;
 import com.google.common.primitives.ImmutableDoubleArray;
@@ -116,7 +118,7 @@ final class MaskedLosses implements CandidateLosses {
     PruningPlan plan = new PruningPlan(fingerprint, UnitSelection.kept(scored, all), Map.of());
     int first =
         scored.stream()
-            .filter(group -> all.get(group.id()) < group.units())
+            .filter(group -> requireNonNull(all.get(group.id())) < group.units())
             .mapToInt(group -> group.id().layer())
             .min()
             .orElse(layers());

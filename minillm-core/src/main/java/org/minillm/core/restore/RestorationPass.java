@@ -274,7 +274,7 @@ public final class RestorationPass implements Pass {
       try (NDManager scratch = layer.owner().newSubManager()) {
         ConsumerMoments observer = moments(layer, group, null, scratch);
         try (MomentSums sums =
-            group == Iterables.getLast(groups)
+            group.equals(Iterables.getLast(groups))
                 ? layer.advance(dense, WeightTransform.NONE, observer)
                 : layer.observe(dense, WeightTransform.NONE, observer)) {
           corrected(

@@ -201,7 +201,7 @@ public final class CausalLm implements AutoCloseable {
    * @return the product of its shape
    */
   public long elements(String tensor) {
-    return decoder.tensors().get(tensor).size();
+    return requireNonNull(decoder.tensors().get(tensor), tensor).size();
   }
 
   /**

@@ -47,7 +47,7 @@ public final class LanguageHead {
     requireNonNull(model, "model");
     this.model = model;
     this.tensor = model.decoder().headTensor();
-    Shape shape = model.decoder().tensors().get(tensor);
+    Shape shape = shape();
     this.vocabulary = Math.toIntExact(shape.get(0));
     long widest = Math.max(shape.get(1), ResidualStream.TOKENS_PER_BATCH);
     this.chunkRows = rows(CHUNK_BYTES, widest);
@@ -63,6 +63,10 @@ public final class LanguageHead {
   public static long workingBytes(long tokens) {
     long logits = tokens * (CHUNK_BYTES / ResidualStream.TOKENS_PER_BATCH);
     return CHUNK_BYTES + LOGITS_COPIES * logits;
+  }
+
+  private Shape shape() {
+    return requireNonNull(model.decoder().tensors().get(tensor));
   }
 
   private int rows(int bytes, long width) {
@@ -142,7 +146,7 @@ public final class LanguageHead {
    * @throws IOException if the head cannot be read
    */
   void keep(NDManager owner) throws IOException {
-    chunkRows = rows(KEPT_CHUNK_BYTES, model.decoder().tensors().get(tensor).get(1));
+    chunkRows = rows(KEPT_CHUNK_BYTES, shape().get(1));
     for (int from = 0; from < vocabulary; from += chunkRows) {
       kept.add(load(from, owner));
     }

@@ -1,5 +1,7 @@
 package org.minillm.core.runtime;
 
+import static java.util.Objects.requireNonNull;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
@@ -146,7 +148,7 @@ final class MicroBatches implements ArraySource, AutoCloseable {
   }
 
   private void write(int batch, NDArray hidden) throws IOException {
-    file.write(HostMemory.bytes(hidden), starts.get(batch));
+    requireNonNull(file).write(HostMemory.bytes(hidden), starts.get(batch));
     hidden.close();
   }
 
