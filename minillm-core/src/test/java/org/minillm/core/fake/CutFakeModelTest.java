@@ -9,16 +9,16 @@ import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.minillm.core.calibration.BlockEvidence;
-import org.minillm.core.calibration.Evidence;
-import org.minillm.core.model.CausalLm;
-import org.minillm.core.model.GroupKind;
-import org.minillm.core.model.LayerShape;
-import org.minillm.core.model.PruningGroup;
-import org.minillm.core.pruning.ImportanceCriterion;
-import org.minillm.core.pruning.Pruner;
-import org.minillm.core.pruning.PruningTarget;
-import org.minillm.core.pruning.StructuredPruner;
+import org.minillm.core.architecture.GroupKind;
+import org.minillm.core.architecture.LayerShape;
+import org.minillm.core.architecture.PruningGroup;
+import org.minillm.core.evidence.BlockEvidence;
+import org.minillm.core.evidence.Evidence;
+import org.minillm.core.plan.ImportanceCriterion;
+import org.minillm.core.plan.PruningTarget;
+import org.minillm.core.prune.Pruner;
+import org.minillm.core.prune.StructuredPruner;
+import org.minillm.core.runtime.CausalLm;
 
 /** The line from scores to a smaller checkpoint, of a model that a person can cut. */
 class CutFakeModelTest {
