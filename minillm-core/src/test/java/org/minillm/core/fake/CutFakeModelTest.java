@@ -19,6 +19,7 @@ import org.minillm.core.plan.PruningTarget;
 import org.minillm.core.prune.Pruner;
 import org.minillm.core.prune.StructuredPruner;
 import org.minillm.core.runtime.CausalLm;
+import org.minillm.core.tensor.Compute;
 
 /** The line from scores to a smaller checkpoint, of a model that a person can cut. */
 class CutFakeModelTest {
@@ -70,7 +71,7 @@ class CutFakeModelTest {
   }
 
   private static float[] tensor(CausalLm model, String name) throws IOException {
-    try (NDManager owner = NDManager.newBaseManager(CausalLm.ENGINE)) {
+    try (NDManager owner = Compute.cpu().newManager()) {
       return model.checkpoint().read(name, owner).toFloatArray();
     }
   }
