@@ -21,7 +21,7 @@ import picocli.CommandLine.Spec;
             + " parentheses.",
     footer = {
       "  minillm recipe",
-      "  minillm recipe 'fms@spsa:probes=4~search:among=uniform*(trapezoid:first=0.2)'"
+      "  minillm recipe 'fms@spsa:probes=4+least-squares:lambda=0.2~trapezoid:first=0.2'"
     })
 final class RecipeCommand implements Callable<Integer> {
 

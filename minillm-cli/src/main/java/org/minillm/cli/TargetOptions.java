@@ -34,8 +34,8 @@ final class TargetOptions {
       paramLabel = "NAME",
       description =
           "How the ratio is divided among the layers, with its settings after a colon where"
-              + " wanted: uniform, trapezoid, global:mix=0.3, or by measured losses: sensitivity,"
-              + " search, balanced. Default: trapezoid where something is restored, else uniform.")
+              + " wanted: uniform, trapezoid, global:mix=0.3."
+              + " Default: trapezoid where something is restored, else uniform.")
   @Nullable String allocation;
 
   @Option(

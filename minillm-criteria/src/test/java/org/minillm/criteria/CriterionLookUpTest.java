@@ -38,7 +38,7 @@ class CriterionLookUpTest {
     assertThatThrownBy(() -> Plugins.configured(ImportanceCriterion.class, "fsm"))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageStartingWith(
-            "no importance criterion \"fsm\"; there is combination, energy, flap, fms, gate,"
+            "no importance criterion \"fsm\"; there is energy, flap, fms, gate,"
                 + " gate-fisher, magnitude, obs, random, taylor, wanda; add the module");
   }
 

@@ -100,9 +100,7 @@ class PruningRecipeTest {
       strings = {
         "best",
         "paper",
-        "wanda:aggregation=max/random:seed=3@none+bias~global:mix=0.5^7x9",
-        "combination:of=(taylor:form=vector)*flap,by=rank_sum@gates:pairs=8",
-        "obs+least-squares~search:among=(balanced:of=(trapezoid:first=0.2))*uniform"
+        "wanda:aggregation=max/random:seed=3@none+bias~global:mix=0.5^7x9"
       })
   void aRecipeIsReadBackFromItsWordAndFromItsFile(String word, @TempDir Path folder)
       throws IOException {
