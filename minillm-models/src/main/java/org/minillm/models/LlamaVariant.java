@@ -16,12 +16,7 @@ import org.minillm.core.architecture.ModelConfig;
 /**
  * A family that is LLaMA but for a few things: rotary positions, RMS norms before the sublayers,
  * and a gated MLP, under LLaMA's names of tensors and of keys. Immutable; each method returns
- * another variant.
- *
- * <pre>{@code
- * LlamaVariant qwen3 = LlamaVariant.LLAMA.headNorms();
- * Decoder decoder = qwen3.decoder(config, tensors);
- * }</pre>
+ * another variant. {@link Qwen3Architecture} is one.
  */
 public final class LlamaVariant {
 
