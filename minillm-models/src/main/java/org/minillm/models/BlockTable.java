@@ -48,9 +48,9 @@ public final class BlockTable {
     this.queryNorm = builder.queryNorm;
     this.keyNorm = builder.keyNorm;
     this.output = builder.output;
-    this.mlpNorm = builder.mlpNorm;
+    this.mlpNorm = requireNonNull(builder.mlpNorm);
     this.producers = builder.producers;
-    this.down = builder.down;
+    this.down = requireNonNull(builder.down);
     this.placement = builder.placement;
     this.activation = builder.activation;
   }
