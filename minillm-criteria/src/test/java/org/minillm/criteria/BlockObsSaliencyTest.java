@@ -18,7 +18,6 @@ import org.minillm.core.architecture.PruningGroup;
 import org.minillm.core.architecture.TensorSlice;
 import org.minillm.core.evidence.TokenWeights;
 import org.minillm.core.tensor.Compute;
-import org.minillm.criteria.testing.HandMadeEvidence;
 
 /** {@link Obs} of units of several channels, such as heads. */
 class BlockObsSaliencyTest {

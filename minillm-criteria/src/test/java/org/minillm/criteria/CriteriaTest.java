@@ -17,7 +17,6 @@ import org.minillm.core.evidence.Evidence;
 import org.minillm.core.evidence.TokenWeights;
 import org.minillm.core.plan.ImportanceCriterion;
 import org.minillm.core.tensor.NotFiniteException;
-import org.minillm.criteria.testing.HandMadeEvidence;
 
 class CriteriaTest {
 

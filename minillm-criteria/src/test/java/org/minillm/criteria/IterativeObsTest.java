@@ -21,7 +21,6 @@ import org.minillm.core.architecture.PruningGroup;
 import org.minillm.core.architecture.TensorSlice;
 import org.minillm.core.evidence.TokenWeights;
 import org.minillm.core.tensor.Compute;
-import org.minillm.criteria.testing.HandMadeEvidence;
 
 /** {@link Obs} in rounds. */
 class IterativeObsTest {

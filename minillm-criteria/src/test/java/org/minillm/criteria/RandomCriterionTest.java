@@ -9,7 +9,6 @@ import org.minillm.core.architecture.GroupKind;
 import org.minillm.core.architecture.PruningGroup;
 import org.minillm.core.architecture.TensorSlice;
 import org.minillm.core.tensor.CounterRng;
-import org.minillm.criteria.testing.HandMadeEvidence;
 
 class RandomCriterionTest {
 

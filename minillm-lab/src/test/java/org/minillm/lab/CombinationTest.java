@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.common.collect.ImmutableList;
 import java.io.IOException;
+import java.lang.reflect.Proxy;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.Stream;
@@ -23,12 +24,21 @@ import org.minillm.criteria.Flap;
 import org.minillm.criteria.Obs;
 import org.minillm.criteria.RandomCriterion;
 import org.minillm.criteria.Taylor;
-import org.minillm.criteria.testing.HandMadeEvidence;
 
 class CombinationTest {
 
   /** Scores of size 10 after a few roundings of a double. */
   private static final Offset<Double> ROUNDING = Offset.offset(1e-13);
+
+  /** What is written down asks for nothing. */
+  private static final BlockEvidence NOTHING =
+      (BlockEvidence)
+          Proxy.newProxyInstance(
+              BlockEvidence.class.getClassLoader(),
+              new Class<?>[] {BlockEvidence.class},
+              (proxy, method, arguments) -> {
+                throw new AssertionError(method);
+              });
 
   /** Scores that a test writes down. */
   private record Written(double... scores) implements ImportanceCriterion {
@@ -60,9 +70,7 @@ class CombinationTest {
             new GroupId(0, GroupKind.MLP_CHANNELS),
             scores[0].length,
             ImmutableList.of(new TensorSlice("down", 1, 1, "down")));
-    try (HandMadeEvidence evidence = new HandMadeEvidence(1, combination)) {
-      return combination.score(group, evidence);
-    }
+    return combination.score(group, NOTHING);
   }
 
   private static ImportanceCriterion configured(String spec) {

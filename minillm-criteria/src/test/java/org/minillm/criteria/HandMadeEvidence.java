@@ -1,4 +1,4 @@
-package org.minillm.criteria.testing;
+package org.minillm.criteria;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
@@ -23,7 +23,7 @@ import org.minillm.core.tensor.Compute;
 import org.minillm.core.tensor.Kernels;
 
 /** A layer whose numbers a test writes down; like the real one it gives only what was asked for. */
-public final class HandMadeEvidence implements BlockEvidence, AutoCloseable {
+final class HandMadeEvidence implements BlockEvidence, AutoCloseable {
 
   private final NDManager manager = NDManager.newBaseManager();
   private final Map<String, NDArray> weights = new HashMap<>();
@@ -34,23 +34,23 @@ public final class HandMadeEvidence implements BlockEvidence, AutoCloseable {
   private final long tokens;
   private final Set<Evidence> collected;
 
-  public HandMadeEvidence(long tokens, ImportanceCriterion criterion) {
+  HandMadeEvidence(long tokens, ImportanceCriterion criterion) {
     this.tokens = tokens;
     this.collected = criterion.requires();
   }
 
-  public HandMadeEvidence weight(String tensor, Shape shape, float... values) {
+  HandMadeEvidence weight(String tensor, Shape shape, float... values) {
     weights.put(tensor, manager.create(values, shape));
     return this;
   }
 
-  public HandMadeEvidence gradient(String tensor, float... values) {
+  HandMadeEvidence gradient(String tensor, float... values) {
     gradients.put(tensor, manager.create(values, weights.get(tensor).getShape()));
     return this;
   }
 
   /** One token with these activations: they are the norms too. */
-  public HandMadeEvidence input(String point, float... activations) {
+  HandMadeEvidence input(String point, float... activations) {
     ChannelStatistics statistics = new ChannelStatistics(activations.length);
     statistics.accumulate(manager.create(activations));
     inputs.put(point, statistics);
@@ -58,7 +58,7 @@ public final class HandMadeEvidence implements BlockEvidence, AutoCloseable {
   }
 
   /** Several tokens with these activations, one token after the other. */
-  public HandMadeEvidence tokens(String point, int channels, float... activations) {
+  HandMadeEvidence tokens(String point, int channels, float... activations) {
     ChannelStatistics statistics = new ChannelStatistics(channels);
     statistics.accumulate(
         manager.create(activations, new Shape(activations.length / channels, channels)));
@@ -78,12 +78,12 @@ public final class HandMadeEvidence implements BlockEvidence, AutoCloseable {
   }
 
   /** The second moments at a tap point, whatever the token weights. */
-  public HandMadeEvidence moments(String point, int channels, double... values) {
+  HandMadeEvidence moments(String point, int channels, double... values) {
     moments.put(point, manager.create(values, new Shape(channels, channels)));
     return this;
   }
 
-  public HandMadeEvidence gates(double[] mean, double[] meanSquare) {
+  HandMadeEvidence gates(double[] mean, double[] meanSquare) {
     gates =
         new GateGradient(
             ImmutableDoubleArray.copyOf(mean), ImmutableDoubleArray.copyOf(meanSquare));
