@@ -11,7 +11,6 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
-import org.minillm.core.checkpoint.CheckpointWriter;
 import org.minillm.core.cut.CheckpointCutter;
 import org.minillm.core.cut.PruningReport;
 import org.minillm.core.evidence.CalibrationSet;
@@ -79,7 +78,7 @@ final class ApplyCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    CheckpointWriter.checkTarget(out, force, model);
+    form.export().checkTarget(out, force, model);
     json.check();
     PruningPlan read = PruningPlan.read(plan);
     Restoration restoration = restore.restoration(() -> madeWith(read));
@@ -133,7 +132,7 @@ final class ApplyCommand implements Callable<Integer> {
     facts.putAll(data.provenance());
     facts.put("model", lm.checkpoint().sha256OfSamples());
     facts.put("plan", Hashing.sha256().hashString(read.toJson(), UTF_8).toString());
-    facts.put("export", form.export().toString());
+    facts.putAll(form.export().provenance("export"));
     facts.put("threads", Integer.toString(EngineThreads.inForce()));
     facts.put("minillm", String.valueOf(Main.class.getPackage().getImplementationVersion()));
     return facts;

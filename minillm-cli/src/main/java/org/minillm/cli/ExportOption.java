@@ -1,5 +1,6 @@
 package org.minillm.cli;
 
+import org.minillm.core.cut.CutExport;
 import org.minillm.core.cut.Export;
 import picocli.CommandLine.Option;
 
@@ -12,9 +13,9 @@ final class ExportOption {
       defaultValue = "cut",
       converter = OptionTypes.ExportForm.class,
       description =
-          "${COMPLETION-CANDIDATES}: a smaller model; or the same function in the dense model's"
-              + " shapes with removed units zeroed, which whatever loads the dense model loads.")
-  private Export export = Export.CUT;
+          "cut: a smaller model. masked: the same function in the dense model's shapes with removed"
+              + " units zeroed, which whatever loads the dense model loads. Default: cut.")
+  private Export export = new CutExport();
 
   Export export() {
     return export;

@@ -3,6 +3,7 @@ package org.minillm.cli;
 import java.util.Arrays;
 import java.util.EnumSet;
 import org.minillm.core.cut.Export;
+import org.minillm.core.plugin.Plugins;
 import org.minillm.core.runtime.MemoryBudget;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
@@ -120,10 +121,15 @@ final class OptionTypes {
     }
   }
 
-  /** {@code cut} or {@code masked}. */
-  static final class ExportForm extends OneOf<Export> {
-    ExportForm() {
-      super(Export.class);
+  /** The name of a form, with its settings after a colon. */
+  static final class ExportForm implements ITypeConverter<Export> {
+    @Override
+    public Export convert(String value) {
+      try {
+        return Plugins.configured(Export.class, value);
+      } catch (IllegalArgumentException e) {
+        throw new TypeConversionException(e.getMessage());
+      }
     }
   }
 

@@ -8,7 +8,6 @@ import java.util.Locale;
 import java.util.Objects;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
-import org.minillm.core.checkpoint.CheckpointWriter;
 import org.minillm.core.cut.PruningReport;
 import org.minillm.core.evidence.CalibrationSet;
 import org.minillm.core.files.TargetFile;
@@ -121,7 +120,7 @@ final class PruneCommand implements Callable<Integer> {
     if (planOnly != null) {
       plan(planOnly).check();
     } else if (out != null) {
-      CheckpointWriter.checkTarget(out, force, model);
+      form.export().checkTarget(out, force, model);
     }
     json.check();
   }

@@ -21,7 +21,9 @@ import org.minillm.core.architecture.PruningGroup;
 import org.minillm.core.architecture.WeightTransform;
 import org.minillm.core.checkpoint.Checkpoint;
 import org.minillm.core.cut.CheckpointCutter;
+import org.minillm.core.cut.CutExport;
 import org.minillm.core.cut.Export;
+import org.minillm.core.cut.MaskedExport;
 import org.minillm.core.cut.PruningReport;
 import org.minillm.core.plan.CutTable;
 import org.minillm.core.plan.MaskedWeights;
@@ -96,8 +98,8 @@ class ExportTest {
               dense,
               new MaskedWeights(CutTable.of(plan, dense.groups(List.of(GroupKind.values())))));
 
-      try (CausalLm cut = CausalLm.open(write(dense, plan, Export.CUT));
-          CausalLm masked = CausalLm.open(write(dense, plan, Export.MASKED))) {
+      try (CausalLm cut = CausalLm.open(write(dense, plan, new CutExport()));
+          CausalLm masked = CausalLm.open(write(dense, plan, new MaskedExport()))) {
         // WHEN / THEN the cut model, with shapes of its own, computes what the masked ones do
         assertThat(cut.config().layers()).isEqualTo(plan.layerShapes(dense.config()));
         assertThat(masked.config()).isEqualTo(dense.config());
@@ -116,7 +118,7 @@ class ExportTest {
       PruningPlan plan = unevenPlan(dense);
 
       // WHEN
-      Path target = write(dense, plan, Export.MASKED);
+      Path target = write(dense, plan, new MaskedExport());
 
       // THEN
       try (Checkpoint checkpoint = Checkpoint.open(target)) {
@@ -147,8 +149,8 @@ class ExportTest {
       PruningPlan plan = unevenPlan(dense);
 
       // WHEN
-      PruningReport cut = PruningReport.of(dense, plan, Export.CUT);
-      PruningReport masked = PruningReport.of(dense, plan, Export.MASKED);
+      PruningReport cut = PruningReport.of(dense, plan, new CutExport());
+      PruningReport masked = PruningReport.of(dense, plan, new MaskedExport());
 
       // THEN
       assertThat(cut.stockLoaderObstacle())
@@ -170,7 +172,7 @@ class ExportTest {
               Map.of(),
               Map.of());
       Path once =
-          write(dense, nothing.withKept(heads, ImmutableIntArray.of(1, 4, 6, 7)), Export.CUT);
+          write(dense, nothing.withKept(heads, ImmutableIntArray.of(1, 4, 6, 7)), new CutExport());
 
       // WHEN the first and the third of those go
       Path twice = temp.resolve("twice");

@@ -29,7 +29,9 @@ import org.minillm.core.architecture.PruningGroup;
 import org.minillm.core.architecture.ValueProjection;
 import org.minillm.core.architecture.WeightTransform;
 import org.minillm.core.cut.CheckpointCutter;
+import org.minillm.core.cut.CutExport;
 import org.minillm.core.cut.Export;
+import org.minillm.core.cut.MaskedExport;
 import org.minillm.core.evidence.CalibrationSet;
 import org.minillm.core.plan.PruningPlan;
 import org.minillm.core.plan.PruningTarget;
@@ -162,7 +164,7 @@ class RestorationTest {
     // a model that is stored as float32, so that what is written is what was solved
     try (CausalLm dense = CausalLm.open(TestModels.folder("llama-gqa-bias", temp))) {
       CalibrationSet data = Passes.windows(dense);
-      Path cut = prune(dense, residual(), data, Export.CUT, "restored");
+      Path cut = prune(dense, residual(), data, new CutExport(), "restored");
       requireBestFit(dense, cut, plain(dense), kind, data);
     }
   }
@@ -225,7 +227,7 @@ class RestorationTest {
                       "0",
                       "noise",
                       "0"));
-      Path cut = prune(dense, onDenseInputs, data, Export.CUT, "restored");
+      Path cut = prune(dense, onDenseInputs, data, new CutExport(), "restored");
       Path plain = plain(dense);
       for (int layer = 0; layer < dense.config().layers().size(); layer++) {
         requireBestFitToItself(dense, cut, plain, group(dense, layer, kind), data);
@@ -354,7 +356,7 @@ class RestorationTest {
       // GIVEN a pruned model and the same, restored
       Restoration restoration = Plugins.configured(Restoration.class, settings, Map.of());
       Path plain = plain(dense);
-      Path restored = prune(dense, restoration, Export.CUT, "restored");
+      Path restored = prune(dense, restoration, new CutExport(), "restored");
 
       // WHEN both read the calibration text
       // THEN the restored one is less surprised
@@ -374,7 +376,7 @@ class RestorationTest {
   @Test
   void onlyTheConsumersChange() throws IOException {
     try (CausalLm dense = open();
-        CausalLm restored = CausalLm.open(prune(dense, residual(), Export.CUT, "restored"));
+        CausalLm restored = CausalLm.open(prune(dense, residual(), new CutExport(), "restored"));
         CausalLm plain = CausalLm.open(plain(dense));
         NDManager owner = NDManager.newBaseManager()) {
       // GIVEN the consumers
@@ -404,8 +406,8 @@ class RestorationTest {
     Restoration calm =
         Plugins.configured(Restoration.class, "least-squares:value-ridge=0,noise=0", Map.of());
     try (CausalLm dense = open();
-        CausalLm with = CausalLm.open(prune(dense, noisy, Export.CUT, "noisy"));
-        CausalLm without = CausalLm.open(prune(dense, calm, Export.CUT, "calm"));
+        CausalLm with = CausalLm.open(prune(dense, noisy, new CutExport(), "noisy"));
+        CausalLm without = CausalLm.open(prune(dense, calm, new CutExport(), "calm"));
         NDManager owner = NDManager.newBaseManager()) {
       for (PruningGroup group : dense.groups(Arrays.asList(GroupKind.values()))) {
         String consumer = group.consumer().tensor();
@@ -435,8 +437,8 @@ class RestorationTest {
   private void requireMaskedIsCut(Restoration restoration) throws IOException {
     try (CausalLm dense = open()) {
       // GIVEN both forms of one restored model, which lost channels and heads
-      Path cut = prune(dense, restoration, Export.CUT, "cut");
-      Path masked = prune(dense, restoration, Export.MASKED, "masked");
+      Path cut = prune(dense, restoration, new CutExport(), "cut");
+      Path masked = prune(dense, restoration, new MaskedExport(), "masked");
 
       // WHEN they read, THEN they are as surprised: float32 sums in another order
       assertThat(loss(masked)).isCloseTo(loss(cut), within(1e-5));
@@ -517,8 +519,8 @@ class RestorationTest {
     try (CausalLm all = open();
         CausalLm one = CausalLm.open(TestModels.folder("tiny-llama", temp), smallestBudget(all))) {
       // WHEN the same model is restored with memory for all blocks, and for one
-      Path fromMemory = prune(all, residual(), Export.CUT, "all");
-      Path fromFile = prune(one, residual(), Export.CUT, "one");
+      Path fromMemory = prune(all, residual(), new CutExport(), "all");
+      Path fromFile = prune(one, residual(), new CutExport(), "one");
       assertThat(one.residentLayers()).isZero();
 
       // THEN the weights are the same to the byte

@@ -1,5 +1,6 @@
 package org.minillm.core.cut;
 
+import static com.google.common.base.Preconditions.checkArgument;
 import static java.util.Objects.requireNonNull;
 
 import ai.djl.ndarray.NDArray;
@@ -22,8 +23,8 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.architecture.GroupId;
 import org.minillm.core.architecture.GroupKind;
+import org.minillm.core.architecture.LayerShape;
 import org.minillm.core.checkpoint.Checkpoint;
-import org.minillm.core.checkpoint.CheckpointWriter;
 import org.minillm.core.checkpoint.ScratchTensors;
 import org.minillm.core.checkpoint.TensorInfo;
 import org.minillm.core.checkpoint.TensorOutput;
@@ -73,7 +74,7 @@ public final class CheckpointCutter {
    * @throws IllegalArgumentException if the plan was made for another model
    */
   public CheckpointCutter(PassRunner runner, PruningPlan plan) throws IOException {
-    this(runner, plan, table(runner, plan), null, Export.CUT);
+    this(runner, plan, table(runner, plan), null, new CutExport());
   }
 
   private static CutTable table(PassRunner runner, PruningPlan plan) throws IOException {
@@ -148,9 +149,13 @@ public final class CheckpointCutter {
    * @param overwrite whether an existing target is replaced
    * @return what was removed
    * @throws IOException if the checkpoint cannot be read or the target cannot be written
+   * @throws IllegalArgumentException if the form cannot say what the plan leaves, see {@link
+   *     Export#obstacle}
    */
   public PruningReport write(Path target, boolean overwrite) throws IOException {
     requireNonNull(target, "target");
+    Optional<String> obstacle = export.obstacle(model, layers());
+    checkArgument(obstacle.isEmpty(), "export %s: %s", export.name(), obstacle.orElse(""));
     if (restoring == null) {
       model.requireBudget(memoryForecast());
     } else {
@@ -168,7 +173,7 @@ public final class CheckpointCutter {
   private PruningReport restoreAndWrite(Restoring restoring, Path target, boolean overwrite)
       throws IOException {
     // before the long work, and because the scratch file stands beside the target
-    CheckpointWriter.checkTarget(target, overwrite, model.checkpoint().folder());
+    export.checkTarget(target, overwrite, model.checkpoint().folder());
     // a plan that was edited meanwhile finds nothing of the old one
     String pass = "restore-" + Hashing.sha256().hashUnencodedChars(plan.toJson());
     Optional<Path> kept = runner.journal().file(pass);
@@ -207,7 +212,7 @@ public final class CheckpointCutter {
     @Override
     public void accept(String name, NDArray weight) throws IOException {
       Optional<CutTable.Cut> cut = table.cut(name);
-      if (cut.isEmpty() || export == Export.CUT) {
+      if (cut.isEmpty() || export.cuts()) {
         restored.put(written(name), HostMemory.floats(weight));
       } else {
         try (NDManager owner = weight.getManager().newSubManager()) {
@@ -219,7 +224,7 @@ public final class CheckpointCutter {
     /** A bias, or values of heads that all stay, are not cut. */
     private TensorInfo written(String name) throws IOException {
       TensorInfo dense = model.checkpoint().tensor(name);
-      return export == Export.CUT ? table.cut(name).map(cut -> cut.of(dense)).orElse(dense) : dense;
+      return export.cuts() ? table.cut(name).map(cut -> cut.of(dense)).orElse(dense) : dense;
     }
 
     @Override
@@ -244,29 +249,24 @@ public final class CheckpointCutter {
       outputs.add(
           model.decoder().tensors().containsKey(tensor.name()) ? output.requiringFinite() : output);
     }
-    CheckpointWriter writer =
-        new CheckpointWriter(target, overwrite)
-            .source(source.folder())
-            .config(
-                export == Export.CUT
-                    ? model.decoder().render(plan.layerShapes(model.config()))
-                    : source.config())
-            .tensors(outputs.build())
-            .companions(source.companions())
-            .texts(ImmutableMap.of(PLAN_FILE, plan.toJson()))
-            .facts(facts())
-            .onProgress(runner.listener()::stepsDone);
-    runner.listener().passStarted("write", writer.weightBytes());
-    writer.write();
-    runner.listener().passDone();
+    export.write(
+        new WrittenModel(
+            model, layers(), outputs.build(), ImmutableMap.of(PLAN_FILE, plan.toJson()), facts()),
+        target,
+        overwrite,
+        runner.listener());
     return PruningReport.of(model, plan, export);
+  }
+
+  private ImmutableList<LayerShape> layers() {
+    return export.cuts() ? plan.layerShapes(model.config()) : model.config().layers();
   }
 
   /** How the plan was made, and what was done with it. */
   private ImmutableSortedMap<String, String> facts() {
     Map<String, String> facts = new TreeMap<>(plan.provenance());
     facts.keySet().removeIf(name -> name.startsWith("restoration"));
-    facts.put("export", export.toString());
+    facts.putAll(export.provenance("export"));
     if (restoring == null) {
       facts.put("restoration", "none");
     } else {
@@ -286,7 +286,7 @@ public final class CheckpointCutter {
     }
     int axis = cut.get().axis();
     ImmutableIntArray kept = cut.get().kept();
-    return export == Export.CUT
+    return export.cuts()
         ? new TensorOutput(cut.get().of(tensor), source.select(tensor.name(), axis, kept))
         : new TensorOutput(tensor, source.zeroed(tensor.name(), axis, kept));
   }

@@ -70,10 +70,10 @@ public record PruningReport(
         model.parameters() - removed,
         prunable,
         model.checkpoint().tensors().values().stream().mapToLong(TensorInfo::bytes).sum(),
-        bytesAfter(model, export == Export.CUT ? CutTable.of(plan, groups) : CutTable.NOTHING),
+        bytesAfter(model, export.cuts() ? CutTable.of(plan, groups) : CutTable.NOTHING),
         model.macsPerToken(),
-        model.macsPerToken() - (export == Export.CUT ? removedMacs : 0),
-        export == Export.CUT
+        model.macsPerToken() - (export.cuts() ? removedMacs : 0),
+        export.cuts()
             ? model.decoder().stockLoaderObstacle(plan.layerShapes(model.config()))
             : model.decoder().stockLoaderObstacle(model.config().layers()));
   }

@@ -19,6 +19,7 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.architecture.GroupKind;
 import org.minillm.core.cut.CheckpointCutter;
+import org.minillm.core.cut.CutExport;
 import org.minillm.core.cut.Export;
 import org.minillm.core.cut.PruningReport;
 import org.minillm.core.evidence.CalibrationSet;
@@ -297,7 +298,7 @@ public final class StructuredPruner implements Pruner {
     if (data != null) {
       facts.putAll(data.provenance());
     }
-    facts.put("export", export.toString());
+    facts.putAll(export.provenance("export"));
     facts.put("threads", Integer.toString(EngineThreads.inForce()));
     facts.put("minillm", String.valueOf(getClass().getPackage().getImplementationVersion()));
     return ImmutableSortedMap.copyOf(facts);
@@ -327,7 +328,7 @@ public final class StructuredPruner implements Pruner {
     private @Nullable GradientEstimator gradientEstimator;
     private Allocation allocation = new UniformAllocation();
     private PassListener listener = PassListener.SILENT;
-    private Export export = Export.CUT;
+    private Export export = new CutExport();
     private @Nullable Restoration restoration;
     private boolean overwrite;
     private RunJournal runJournal = RunJournal.NONE;

@@ -1,0 +1,32 @@
+package org.minillm.core.cut;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+import org.minillm.core.checkpoint.CheckpointWriter;
+import org.minillm.core.runtime.PassListener;
+
+/** A Hugging Face folder in which removed units are gone: a smaller model. {@code cut}. */
+public final class CutExport implements Export {
+
+  /** For {@link java.util.ServiceLoader}. */
+  public CutExport() {}
+
+  @Override
+  public String name() {
+    return "cut";
+  }
+
+  @Override
+  public void checkTarget(Path target, boolean overwrite, @Nullable Path source)
+      throws IOException {
+    CheckpointWriter.checkTarget(target, overwrite, source);
+  }
+
+  @Override
+  public void write(WrittenModel model, Path target, boolean overwrite, PassListener listener)
+      throws IOException {
+    HuggingFaceFolder.write(
+        model, model.decoder().render(model.layers()), target, overwrite, listener);
+  }
+}
