@@ -20,6 +20,7 @@ import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.apiguardian.api.API;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -70,7 +71,13 @@ class HouseRulesTest {
             .resideOutsideOfPackage("org.minillm.cli..")
             .should()
             .dependOnClassesThat()
-            .resideInAnyPackage("org.minillm.cli..", "picocli..", "me.tongfei.."));
+            .resideInAnyPackage("org.minillm.cli..", "picocli..", "me.tongfei.."),
+        noClasses()
+            .that()
+            .resideOutsideOfPackage("org.minillm.core..")
+            .should()
+            .dependOnClassesThat()
+            .areAnnotatedWith(API.class));
   }
 
   @ParameterizedTest

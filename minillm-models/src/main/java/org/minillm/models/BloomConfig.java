@@ -46,15 +46,13 @@ record BloomConfig(
     int headDim = config.headDim(hiddenSize, headsKey(config));
     KeptHeads kept = KeptHeads.parse(config, headsKey(config));
     ModelConfig sizes =
-        new ModelConfig(
-            "bloom",
-            hiddenSize,
-            config.size("vocab_size"),
-            config.countOr("seq_length", 2048),
-            headDim,
-            1,
-            config.flagOr("tie_word_embeddings", true),
-            layers(config, hiddenSize, headDim, kept));
+        ModelConfig.builder("bloom", layers(config, hiddenSize, headDim, kept))
+            .hiddenSize(hiddenSize)
+            .vocabSize(config.size("vocab_size"))
+            .maxPositions(config.countOr("seq_length", 2048))
+            .headDim(headDim)
+            .tiedHead(config.flagOr("tie_word_embeddings", true))
+            .build();
     return new BloomConfig(
         json.deepCopy(),
         sizes,

@@ -52,15 +52,16 @@ record LlamaConfig(
       throw config.unsupported(HEAD_DIM, headDim, "an even number");
     }
     ModelConfig sizes =
-        new ModelConfig(
-            config.text("model_type").orElse("llama"),
-            hiddenSize,
-            config.size("vocab_size"),
-            config.countOr("max_position_embeddings", 2048),
-            headDim,
-            queryHeads / keyValueHeads,
-            config.flagOr("tie_word_embeddings", false),
-            layers(config, queryHeads / keyValueHeads, headDim));
+        ModelConfig.builder(
+                config.text("model_type").orElse("llama"),
+                layers(config, queryHeads / keyValueHeads, headDim))
+            .hiddenSize(hiddenSize)
+            .vocabSize(config.size("vocab_size"))
+            .maxPositions(config.countOr("max_position_embeddings", 2048))
+            .headDim(headDim)
+            .queryHeadsPerKeyValueHead(queryHeads / keyValueHeads)
+            .tiedHead(config.flagOr("tie_word_embeddings", false))
+            .build();
     return new LlamaConfig(
         json.deepCopy(),
         sizes,

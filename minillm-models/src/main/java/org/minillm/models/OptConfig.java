@@ -47,15 +47,13 @@ record OptConfig(
     int headDim = config.headDim(hiddenSize, HEADS);
     boolean normBefore = config.flagOr("do_layer_norm_before", true);
     ModelConfig sizes =
-        new ModelConfig(
-            "opt",
-            hiddenSize,
-            config.size("vocab_size"),
-            config.sizeOr("max_position_embeddings", 2048),
-            headDim,
-            1,
-            config.flagOr("tie_word_embeddings", true),
-            layers(config, headDim));
+        ModelConfig.builder("opt", layers(config, headDim))
+            .hiddenSize(hiddenSize)
+            .vocabSize(config.size("vocab_size"))
+            .maxPositions(config.sizeOr("max_position_embeddings", 2048))
+            .headDim(headDim)
+            .tiedHead(config.flagOr("tie_word_embeddings", true))
+            .build();
     return new OptConfig(
         json.deepCopy(),
         sizes,

@@ -7,9 +7,11 @@ import com.google.common.collect.Lists;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.List;
+import org.apiguardian.api.API;
 import org.minillm.core.files.TargetFile;
 
 /** Writes one safetensors file: the head first, then the tensors as they come. */
+@API(status = API.Status.INTERNAL)
 public final class SafetensorsWriter {
 
   private SafetensorsWriter() {}

@@ -13,12 +13,14 @@ import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import org.apiguardian.api.API;
 
 /**
  * Bytes that wait on the disk, in a file that goes when this is closed or the process dies, and
  * that has no name where the system allows it. It is read and written by position, not mapped: a
  * page that was written is the system's, and no part of what the process holds.
  */
+@API(status = API.Status.INTERNAL)
 public final class ScratchFile implements Closeable {
 
   private static final String FREE_ROOM = "free room on that disk";

@@ -18,12 +18,14 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.apiguardian.api.API;
 import org.minillm.core.files.JsonNode;
 
 /**
  * Tensors that were computed and wait on the disk until the writer asks for them, so that memory
  * holds one of them at a time.
  */
+@API(status = API.Status.INTERNAL)
 public final class ScratchTensors implements Closeable {
 
   private static final int BUFFER_BYTES = 1 << 20;

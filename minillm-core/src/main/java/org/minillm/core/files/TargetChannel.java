@@ -10,8 +10,10 @@ import java.nio.channels.WritableByteChannel;
 import java.nio.file.FileSystemException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import org.apiguardian.api.API;
 
 /** Takes the bytes of a target, and says which it is when it fails: the system's words do not. */
+@API(status = API.Status.INTERNAL)
 public final class TargetChannel implements WritableByteChannel {
 
   private static final String FULL = "; free room on that disk, or name a target on another";

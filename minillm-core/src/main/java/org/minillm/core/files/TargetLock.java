@@ -20,6 +20,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ThreadLocalRandom;
+import org.apiguardian.api.API;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,6 +28,7 @@ import org.jspecify.annotations.Nullable;
  * beside the target, and gives it back when the process dies: whoever holds it knows that partial
  * files beside the target are of the dead, whatever container or user they were of.
  */
+@API(status = API.Status.INTERNAL)
 public final class TargetLock implements Closeable {
 
   private static final String SUFFIX = ".minillm-lock";

@@ -8,8 +8,10 @@ import ai.djl.ndarray.types.Shape;
 import com.google.common.collect.ImmutableList;
 import java.io.IOException;
 import java.util.List;
+import org.apiguardian.api.API;
 
 /** Float32 arrays in a fixed order that need not all be in memory. */
+@API(status = API.Status.INTERNAL)
 public interface ArraySource {
 
   /**

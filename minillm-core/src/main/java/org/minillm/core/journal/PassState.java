@@ -5,6 +5,7 @@ import static java.util.Objects.requireNonNull;
 
 import com.google.gson.JsonElement;
 import java.util.List;
+import org.apiguardian.api.API;
 
 /**
  * How far a pass over the layers has come: enough to go on from there.
@@ -13,6 +14,7 @@ import java.util.List;
  * @param findings what the pass has found in them
  * @param streams what the next layer reads
  */
+@API(status = API.Status.INTERNAL)
 public record PassState(int layers, JsonElement findings, ArraySource streams) {
 
   // Checks that the layers can be counted.

@@ -12,10 +12,12 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.IntStream;
+import org.apiguardian.api.API;
 import org.minillm.core.architecture.GroupId;
 import org.minillm.core.tensor.NotFiniteException;
 
 /** Chooses which units stay once an allocation has said how many. */
+@API(status = API.Status.INTERNAL)
 public final class UnitSelection {
 
   private UnitSelection() {}

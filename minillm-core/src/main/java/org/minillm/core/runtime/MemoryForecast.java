@@ -20,22 +20,8 @@ import org.minillm.core.architecture.TensorSlice;
 /**
  * What a pass over a model needs in memory. Weights are float32 in memory whatever they are in the
  * file.
- *
- * @param largestBlockBytes float32 weights of the largest layer
- * @param allBlocksBytes float32 weights of all layers
- * @param headBytes float32 weights of the language head, for a pass that keeps it in memory where
- *     the budget has room for it and all layers; else 0
- * @param workingBytes what a pass holds beside resident layers: the block at work, its perturbed
- *     copy, activations and scores of one micro-batch, a chunk of the language head
- * @param streamBytes the residual streams of a text, which wait in a scratch file where the budget
- *     has no room for all of them
  */
-public record MemoryForecast(
-    long largestBlockBytes,
-    long allBlocksBytes,
-    long headBytes,
-    long workingBytes,
-    long streamBytes) {
+public final class MemoryForecast {
 
   /** The JVM, the engine's code and its thread pools, before any weight is read (measured). */
   static final long PROCESS_BYTES = 350L << 20;
@@ -49,6 +35,43 @@ public record MemoryForecast(
    * room for the three micro-batches that a pass over spilled streams holds.
    */
   private static final int ACTIVATIONS = 11;
+
+  /** Float32 weights of the largest layer. */
+  private final long largestBlockBytes;
+
+  /** Float32 weights of all layers. */
+  private final long allBlocksBytes;
+
+  /**
+   * Float32 weights of the language head, for a pass that keeps it in memory where the budget has
+   * room for it and all layers; else 0.
+   */
+  private final long headBytes;
+
+  /**
+   * What a pass holds beside resident layers: the block at work, its perturbed copy, activations
+   * and scores of one micro-batch, a chunk of the language head.
+   */
+  private final long workingBytes;
+
+  /**
+   * The residual streams of a text, which wait in a scratch file where the budget has no room for
+   * all of them.
+   */
+  private final long streamBytes;
+
+  MemoryForecast(
+      long largestBlockBytes,
+      long allBlocksBytes,
+      long headBytes,
+      long workingBytes,
+      long streamBytes) {
+    this.largestBlockBytes = largestBlockBytes;
+    this.allBlocksBytes = allBlocksBytes;
+    this.headBytes = headBytes;
+    this.workingBytes = workingBytes;
+    this.streamBytes = streamBytes;
+  }
 
   /**
    * Forecasts a pass over texts of one length.
@@ -110,6 +133,51 @@ public record MemoryForecast(
         Math.max(headBytes, other.headBytes),
         Math.max(workingBytes, other.workingBytes),
         Math.max(streamBytes, other.streamBytes));
+  }
+
+  /**
+   * Returns the weights of the largest layer.
+   *
+   * @return bytes of float32
+   */
+  public long largestBlockBytes() {
+    return largestBlockBytes;
+  }
+
+  /**
+   * Returns the weights of all layers.
+   *
+   * @return bytes of float32
+   */
+  public long allBlocksBytes() {
+    return allBlocksBytes;
+  }
+
+  /**
+   * Returns the weights of a language head that stays in memory where there is room.
+   *
+   * @return bytes of float32; 0 where none does
+   */
+  public long headBytes() {
+    return headBytes;
+  }
+
+  /**
+   * Returns what a pass holds beside resident layers.
+   *
+   * @return bytes
+   */
+  public long workingBytes() {
+    return workingBytes;
+  }
+
+  /**
+   * Returns what the residual streams take, in memory or in a scratch file.
+   *
+   * @return bytes
+   */
+  public long streamBytes() {
+    return streamBytes;
   }
 
   /** Numbers that a token is in a block: in its MLP, and in the stream or in attention. */

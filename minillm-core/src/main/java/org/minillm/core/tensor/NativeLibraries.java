@@ -2,11 +2,14 @@ package org.minillm.core.tensor;
 
 import static java.util.Objects.requireNonNull;
 
+import org.apiguardian.api.API;
+
 /**
  * Starts native code from any thread. DJL looks for engines and for the files of native libraries
  * with the context class loader of the thread that needs them first; on a thread of a pool that
  * loader may see nothing of them. They stand where this class comes from.
  */
+@API(status = API.Status.INTERNAL)
 public final class NativeLibraries {
 
   static final ClassLoader OWN = NativeLibraries.class.getClassLoader();

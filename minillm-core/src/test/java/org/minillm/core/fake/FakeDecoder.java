@@ -43,7 +43,12 @@ final class FakeDecoder implements Decoder {
 
   FakeDecoder(ImmutableList<LayerShape> layers) {
     this.config =
-        new ModelConfig(FakeArchitecture.NAME, HIDDEN, VOCABULARY, LONGEST, 1, 1, false, layers);
+        ModelConfig.builder(FakeArchitecture.NAME, layers)
+            .hiddenSize(HIDDEN)
+            .vocabSize(VOCABULARY)
+            .maxPositions(LONGEST)
+            .headDim(1)
+            .build();
   }
 
   private static String up(int layer) {

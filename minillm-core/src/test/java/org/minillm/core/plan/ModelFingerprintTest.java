@@ -27,7 +27,14 @@ class ModelFingerprintTest {
   void takesTheSizesOfAConfig() {
     // GIVEN
     ModelConfig config =
-        new ModelConfig("llama", 576, 49152, 8192, 64, 3, true, ImmutableList.of(FULL, FULL));
+        ModelConfig.builder("llama", ImmutableList.of(FULL, FULL))
+            .hiddenSize(576)
+            .vocabSize(49152)
+            .maxPositions(8192)
+            .headDim(64)
+            .queryHeadsPerKeyValueHead(3)
+            .tiedHead(true)
+            .build();
 
     // WHEN
     ModelFingerprint fingerprint = ModelFingerprint.of(config, "ab12");

@@ -30,7 +30,14 @@ class PruningPlanTest {
 
   private static final LayerShape SHAPE = new LayerShape(2, 4);
   private static final ModelConfig CONFIG =
-      new ModelConfig("llama", 8, 100, 64, 2, 2, true, ImmutableList.of(SHAPE, SHAPE));
+      ModelConfig.builder("llama", ImmutableList.of(SHAPE, SHAPE))
+          .hiddenSize(8)
+          .vocabSize(100)
+          .maxPositions(64)
+          .headDim(2)
+          .queryHeadsPerKeyValueHead(2)
+          .tiedHead(true)
+          .build();
   private static final ModelFingerprint MODEL = ModelFingerprint.of(CONFIG, "ab12");
   private static final GroupId CHANNELS_0 = new GroupId(0, GroupKind.MLP_CHANNELS);
   private static final GroupId CHANNELS_1 = new GroupId(1, GroupKind.MLP_CHANNELS);
@@ -199,7 +206,15 @@ class PruningPlanTest {
   @Test
   void refusesToTellTheShapesOfAnotherModel() {
     // GIVEN
-    ModelConfig other = new ModelConfig("llama", 8, 100, 64, 2, 2, true, ImmutableList.of(SHAPE));
+    ModelConfig other =
+        ModelConfig.builder("llama", ImmutableList.of(SHAPE))
+            .hiddenSize(8)
+            .vocabSize(100)
+            .maxPositions(64)
+            .headDim(2)
+            .queryHeadsPerKeyValueHead(2)
+            .tiedHead(true)
+            .build();
 
     // WHEN THEN
     assertThatIllegalArgumentException()
