@@ -5,6 +5,7 @@ import static java.util.Objects.requireNonNull;
 
 import com.google.common.collect.ImmutableList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** The sizes that every decoder-only model has, whatever its family. */
 public final class ModelConfig {
@@ -119,6 +120,33 @@ public final class ModelConfig {
    */
   public boolean tiedHead() {
     return tiedHead;
+  }
+
+  private List<Object> fields() {
+    return List.of(
+        modelType,
+        layers,
+        hiddenSize,
+        vocabSize,
+        maxPositions,
+        headDim,
+        queryHeadsPerKeyValueHead,
+        tiedHead);
+  }
+
+  @Override
+  public boolean equals(@Nullable Object other) {
+    return other instanceof ModelConfig config && fields().equals(config.fields());
+  }
+
+  @Override
+  public int hashCode() {
+    return fields().hashCode();
+  }
+
+  @Override
+  public String toString() {
+    return fields().toString();
   }
 
   /** Gathers the sizes of a {@link ModelConfig}. */

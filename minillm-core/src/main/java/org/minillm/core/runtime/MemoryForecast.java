@@ -13,6 +13,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.minillm.core.architecture.Decoder;
 import org.minillm.core.architecture.ModelConfig;
 import org.minillm.core.architecture.TensorSlice;
@@ -384,5 +385,24 @@ public final class MemoryForecast {
     MemoryBudget part = budget.sharedBy(forecasts.size());
     return PROCESS_BYTES
         + forecasts.stream().mapToLong(each -> each.peakBytes(part) - PROCESS_BYTES).sum();
+  }
+
+  private List<Long> fields() {
+    return List.of(largestBlockBytes, allBlocksBytes, headBytes, workingBytes, streamBytes);
+  }
+
+  @Override
+  public boolean equals(@Nullable Object other) {
+    return other instanceof MemoryForecast forecast && fields().equals(forecast.fields());
+  }
+
+  @Override
+  public int hashCode() {
+    return fields().hashCode();
+  }
+
+  @Override
+  public String toString() {
+    return fields().toString();
   }
 }
