@@ -25,8 +25,9 @@ import java.util.stream.Stream;
 import org.minillm.core.files.MalformedFileException;
 
 /**
- * A Hugging Face model folder, open for reading: config.json and safetensors weights, in one file
- * or in shards. Everything that the format prescribes is checked when the folder is opened.
+ * A Hugging Face model folder, open for reading: config.json and weights, as safetensors or else as
+ * PyTorch's, in one file or in shards. Everything that the format prescribes is checked when the
+ * folder is opened.
  *
  * <p>Files are not mapped into memory: Java 17 cannot unmap, a mapping would count as resident
  * until the garbage collector came by, and a file that is cut while it is mapped kills the process.
@@ -53,12 +54,12 @@ public final class Checkpoint implements Closeable {
 
   private final Path folder;
   private final JsonObject config;
-  private final ImmutableList<SafetensorsFile> files;
+  private final ImmutableList<WeightFile> files;
   private final ImmutableMap<String, StoredTensor> stored;
   private final ImmutableMap<String, TensorInfo> tensors;
   private final TransferBuffers buffers = new TransferBuffers();
 
-  private Checkpoint(Path folder, JsonObject config, ImmutableList<SafetensorsFile> files) {
+  private Checkpoint(Path folder, JsonObject config, ImmutableList<WeightFile> files) {
     this.folder = folder;
     this.config = config;
     this.files = files;
@@ -75,7 +76,8 @@ public final class Checkpoint implements Closeable {
   /**
    * Opens a folder and checks its headers; no weight is read yet.
    *
-   * @param folder holds config.json and model.safetensors, or shards and their index
+   * @param folder holds config.json and model.safetensors or pytorch_model.bin, or shards and their
+   *     index
    * @return the open checkpoint
    * @throws MalformedFileException if a file is missing or not what its format prescribes
    * @throws IOException if the folder or a file cannot be read
@@ -158,7 +160,7 @@ public final class Checkpoint implements Closeable {
    * @return bytes
    */
   public long bytes() {
-    return files.stream().mapToLong(SafetensorsFile::size).sum();
+    return files.stream().mapToLong(WeightFile::size).sum();
   }
 
   /**
@@ -314,7 +316,7 @@ public final class Checkpoint implements Closeable {
 
   @Override
   public void close() throws IOException {
-    for (SafetensorsFile file : files) {
+    for (WeightFile file : files) {
       file.close();
     }
   }
@@ -347,7 +349,7 @@ public final class Checkpoint implements Closeable {
           String.format(
               "%s: %s is %s, expected F32, F16, BF16 or F64; a quantised model cannot be pruned:"
                   + " start from the one it was made of",
-              tensor.file().path(), name, type));
+              tensor.file(), name, type));
     }
   }
 
@@ -369,7 +371,7 @@ public final class Checkpoint implements Closeable {
             String.format(
                 "%s: %s%s is NaN or infinite, expected finite weights; the file is damaged, or was"
                     + " so when it was made: download or convert the model again",
-                tensor.file().path(), name, tensor.info().place(found.getAsLong())));
+                tensor.file(), name, tensor.info().place(found.getAsLong())));
       }
     }
   }

@@ -22,21 +22,45 @@ final class WeightFiles {
   static final String SINGLE = "model.safetensors";
   static final String INDEX = "model.safetensors.index.json";
 
+  /** Read where there are no safetensors, the first that is there. */
+  private static final ImmutableList<String> PYTORCH =
+      ImmutableList.of(
+          "pytorch_model.bin", "pytorch_model.pt", "pytorch_model.pth", "model.pt", "model.pth");
+
+  private static final String PYTORCH_INDEX = "pytorch_model.bin.index.json";
+
   /** What a message quotes of a name. */
   private static final int MAX_NAME = 200;
 
   private WeightFiles() {}
 
-  static ImmutableList<SafetensorsFile> open(Path folder) throws IOException {
+  /** Opens one file of weights. */
+  private interface Opener {
+    WeightFile open(Path file) throws IOException;
+  }
+
+  static ImmutableList<WeightFile> open(Path folder) throws IOException {
     if (Files.isRegularFile(folder.resolve(SINGLE))) {
       return ImmutableList.of(SafetensorsFile.open(folder.resolve(SINGLE)));
     }
-    Path index = folder.resolve(INDEX);
-    if (!Files.isRegularFile(index)) {
-      throw noWeights(folder);
+    if (Files.isRegularFile(folder.resolve(INDEX))) {
+      return shards(folder, folder.resolve(INDEX), SafetensorsFile::open);
     }
+    for (String name : PYTORCH) {
+      if (Files.isRegularFile(folder.resolve(name))) {
+        return ImmutableList.of(PytorchFile.open(folder.resolve(name)));
+      }
+    }
+    if (Files.isRegularFile(folder.resolve(PYTORCH_INDEX))) {
+      return shards(folder, folder.resolve(PYTORCH_INDEX), PytorchFile::open);
+    }
+    throw noWeights(folder);
+  }
+
+  private static ImmutableList<WeightFile> shards(Path folder, Path index, Opener opener)
+      throws IOException {
     Map<String, String> weightMap = weightMap(index);
-    List<SafetensorsFile> files = new ArrayList<>();
+    List<WeightFile> files = new ArrayList<>();
     try {
       for (String shard : new TreeSet<>(weightMap.values())) {
         Path path = folder.resolve(shard);
@@ -44,11 +68,11 @@ final class WeightFiles {
           throw new MalformedCheckpointException(
               index + ": names " + shortened(shard) + ", which is not in the folder: download it");
         }
-        files.add(SafetensorsFile.open(path));
+        files.add(opener.open(path));
       }
       checkAgainst(weightMap, files, index);
     } catch (IOException | RuntimeException e) {
-      for (SafetensorsFile file : files) {
+      for (WeightFile file : files) {
         file.close();
       }
       throw e;
@@ -57,19 +81,18 @@ final class WeightFiles {
   }
 
   private static MalformedCheckpointException noWeights(Path folder) throws IOException {
-    try (DirectoryStream<Path> pickled =
-        Files.newDirectoryStream(folder, "{pytorch_model*,consolidated*,model*}.{bin,pt,pth}")) {
-      for (Path file : pickled) {
+    try (DirectoryStream<Path> others =
+        Files.newDirectoryStream(folder, "{consolidated*,*.pt,*.pth,*.bin}")) {
+      for (Path file : others) {
         return new MalformedCheckpointException(
             String.format(
-                "%s: no %s, only %s; pickled weights are not read: convert them, in Python with"
-                    + " AutoModelForCausalLM.from_pretrained(…).save_pretrained(…,"
-                    + " safe_serialization=True)",
-                folder, SINGLE, file.getFileName()));
+                "%s: no %s and no %s, only %s; weights in another layout are not read: convert them,"
+                    + " in Python with AutoModelForCausalLM.from_pretrained(…).save_pretrained(…)",
+                folder, SINGLE, PYTORCH.get(0), file.getFileName()));
       }
     }
     return new MalformedCheckpointException(
-        folder + ": no weights, expected " + SINGLE + " or " + INDEX);
+        folder + ": no weights, expected " + SINGLE + ", " + PYTORCH.get(0) + " or their index");
   }
 
   private static Map<String, String> weightMap(Path index) throws IOException {
@@ -105,10 +128,10 @@ final class WeightFiles {
   }
 
   private static void checkAgainst(
-      Map<String, String> weightMap, List<SafetensorsFile> files, Path index)
+      Map<String, String> weightMap, List<WeightFile> files, Path index)
       throws MalformedCheckpointException {
     Map<String, String> found = new HashMap<>();
-    for (SafetensorsFile file : files) {
+    for (WeightFile file : files) {
       String shard = file.path().getFileName().toString();
       for (StoredTensor tensor : file.tensors()) {
         String other = found.put(tensor.info().name(), shard);

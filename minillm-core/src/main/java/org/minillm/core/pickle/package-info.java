@@ -1,0 +1,5 @@
+/** Reads Python's pickle format without running any of it. */
+@NullMarked
+package org.minillm.core.pickle;
+
+import org.jspecify.annotations.NullMarked;
