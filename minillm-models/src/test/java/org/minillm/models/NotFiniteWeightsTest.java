@@ -52,7 +52,7 @@ class NotFiniteWeightsTest {
     assertThatThrownBy(work)
         .isInstanceOf(MalformedCheckpointException.class)
         .hasMessageStartingWith(
-            model.checkpoint().folder().resolve("model.safetensors") + ": " + tensor + "[2, 3] is")
+            model.checkpoint().path().resolve("model.safetensors") + ": " + tensor + "[2, 3] is")
         .hasMessageContaining("expected finite weights");
   }
 

@@ -56,7 +56,7 @@ class UnreadTensorsTest {
       assertThatThrownBy(() -> plan(model))
           .isInstanceOf(MalformedCheckpointException.class)
           .hasMessageContainingAll(
-              model.checkpoint().folder().toString(), "1 tensor of layers", name, "attention_bias");
+              model.checkpoint().path().toString(), "1 tensor of layers", name, "attention_bias");
     }
   }
 

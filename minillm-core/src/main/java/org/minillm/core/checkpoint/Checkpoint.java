@@ -20,14 +20,13 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.OptionalLong;
-import java.util.regex.Pattern;
-import java.util.stream.Stream;
 import org.minillm.core.files.MalformedFileException;
+import org.minillm.core.plugin.Plugins;
 
 /**
- * A Hugging Face model folder, open for reading: config.json and weights, as safetensors or else as
- * PyTorch's, in one file or in shards. Everything that the format prescribes is checked when the
- * folder is opened.
+ * A model, open for reading: a Hugging Face folder with config.json and weights, as safetensors or
+ * else as PyTorch's, in one file or in shards; or a file that is a whole model, such as GGUF.
+ * Everything that the format prescribes is checked when the folder is opened.
  *
  * <p>Files are not mapped into memory: Java 17 cannot unmap, a mapping would count as resident
  * until the garbage collector came by, and a file that is cut while it is mapped kills the process.
@@ -47,25 +46,17 @@ public final class Checkpoint implements Closeable {
   /** Of a tensor's start and end, in the digest that tells checkpoints apart. */
   private static final int SAMPLE_BYTES = 4096;
 
-  private static final Pattern COMPANION =
-      Pattern.compile(
-          "tokenizer.*|vocab.*|merges\\.txt|special_tokens_map\\.json|added_tokens\\.json"
-              + "|generation_config\\.json|chat_template.*|.*\\.model|LICENSE.*|NOTICE.*");
-
-  private final Path folder;
-  private final JsonObject config;
-  private final ImmutableList<WeightFile> files;
+  private final Path path;
+  private final CheckpointContents contents;
   private final ImmutableMap<String, StoredTensor> stored;
   private final ImmutableMap<String, TensorInfo> tensors;
   private final TransferBuffers buffers = new TransferBuffers();
 
-  private Checkpoint(Path folder, JsonObject config, ImmutableList<WeightFile> files) {
-    this.folder = folder;
-    this.config = config;
-    this.files = files;
+  private Checkpoint(Path path, CheckpointContents contents) {
+    this.path = path;
+    this.contents = contents;
     this.stored =
-        files.stream()
-            .flatMap(file -> file.tensors().stream())
+        contents.tensors().stream()
             .collect(ImmutableMap.toImmutableMap(tensor -> tensor.info().name(), t -> t));
     this.tensors =
         stored.values().stream()
@@ -74,45 +65,45 @@ public final class Checkpoint implements Closeable {
   }
 
   /**
-   * Opens a folder and checks its headers; no weight is read yet.
+   * Opens a model and checks its headers; no weight is read yet.
    *
-   * @param folder holds config.json and model.safetensors or pytorch_model.bin, or shards and their
-   *     index
+   * @param path a folder that holds config.json and model.safetensors or pytorch_model.bin, or
+   *     shards and their index; or a file of which some {@link CheckpointFormat} knows the form
    * @return the open checkpoint
    * @throws MalformedFileException if a file is missing or not what its format prescribes
    * @throws IOException if the folder or a file cannot be read
    */
-  public static Checkpoint open(Path folder) throws IOException {
-    requireNonNull(folder, "folder");
-    if (!Files.exists(folder)) {
+  public static Checkpoint open(Path path) throws IOException {
+    requireNonNull(path, "path");
+    if (!Files.exists(path)) {
       throw new NoSuchFileException(
-          folder.toString(), null, "no such folder, expected a Hugging Face model folder");
+          path.toString(), null, "no such folder, expected a Hugging Face model folder");
     }
-    if (!Files.isDirectory(folder)) {
-      throw new FileSystemException(
-          folder.toString(), null, "not a folder, expected the one that holds config.json");
+    return new Checkpoint(path, Files.isDirectory(path) ? FolderContents.open(path) : opened(path));
+  }
+
+  private static CheckpointContents opened(Path file) throws IOException {
+    if (Files.isRegularFile(file)) {
+      for (CheckpointFormat format : Plugins.all(CheckpointFormat.class).values()) {
+        if (format.recognises(file)) {
+          return format.open(file);
+        }
+      }
     }
-    Path config = folder.resolve(CONFIG);
-    if (!Files.isRegularFile(config)) {
-      throw new MalformedCheckpointException(
-          folder
-              + ": no "
-              + CONFIG
-              + (Files.isRegularFile(folder.resolve("adapter_config.json"))
-                  ? ", only the adapter of another model: merge it, in Python with"
-                      + " model.merge_and_unload().save_pretrained(…)"
-                  : ", expected a Hugging Face model folder"));
-    }
-    return new Checkpoint(folder, JsonFiles.read(config), WeightFiles.open(folder));
+    throw new FileSystemException(
+        file.toString(),
+        null,
+        "not a folder, and no file that is a whole model; expected the folder that holds"
+            + " config.json");
   }
 
   /**
-   * Returns the folder.
+   * Returns where the model is.
    *
    * @return as given to {@link #open}
    */
-  public Path folder() {
-    return folder;
+  public Path path() {
+    return path;
   }
 
   /**
@@ -121,7 +112,7 @@ public final class Checkpoint implements Closeable {
    * @return a copy, the caller's to change; numbers keep their literals
    */
   public JsonObject config() {
-    return config.deepCopy();
+    return contents.config().deepCopy();
   }
 
   /**
@@ -160,7 +151,7 @@ public final class Checkpoint implements Closeable {
    * @return bytes
    */
   public long bytes() {
-    return files.stream().mapToLong(WeightFile::size).sum();
+    return contents.bytes();
   }
 
   /**
@@ -280,16 +271,21 @@ public final class Checkpoint implements Closeable {
    * Lists the files that belong to the model but hold no weights: the tokenizer's, generation
    * defaults, the licence. They are copied as they are.
    *
-   * @return plain files directly in the folder, sorted by name
+   * @return plain files directly in the folder, sorted by name; none of a model that is one file
    * @throws IOException if the folder cannot be listed
    */
   public ImmutableList<Path> companions() throws IOException {
-    try (Stream<Path> list = Files.list(folder)) {
-      return list.filter(path -> COMPANION.matcher(path.getFileName().toString()).matches())
-          .filter(Files::isRegularFile)
-          .sorted()
-          .collect(ImmutableList.toImmutableList());
-    }
+    return Files.isDirectory(path) ? FolderContents.companions(path) : ImmutableList.of();
+  }
+
+  /**
+   * Returns further texts of the model that are no files of its folder: those that stand in a file
+   * with everything else.
+   *
+   * @return by the names that they would have in a folder, such as tokenizer.json
+   */
+  public ImmutableMap<String, String> texts() {
+    return contents.texts();
   }
 
   /**
@@ -316,15 +312,13 @@ public final class Checkpoint implements Closeable {
 
   @Override
   public void close() throws IOException {
-    for (WeightFile file : files) {
-      file.close();
-    }
+    contents.files().close();
   }
 
   private StoredTensor stored(String name) throws MalformedCheckpointException {
     StoredTensor tensor = stored.get(name);
     if (tensor == null) {
-      throw new MalformedCheckpointException(folder + ": no tensor " + name);
+      throw new MalformedCheckpointException(path + ": no tensor " + name);
     }
     return tensor;
   }

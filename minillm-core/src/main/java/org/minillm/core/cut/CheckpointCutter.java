@@ -173,7 +173,7 @@ public final class CheckpointCutter {
   private PruningReport restoreAndWrite(Restoring restoring, Path target, boolean overwrite)
       throws IOException {
     // before the long work, and because the scratch file stands beside the target
-    export.checkTarget(target, overwrite, model.checkpoint().folder());
+    export.checkTarget(target, overwrite, model.checkpoint().path());
     // a plan that was edited meanwhile finds nothing of the old one
     String pass = "restore-" + Hashing.sha256().hashUnencodedChars(plan.toJson());
     Optional<Path> kept = runner.journal().file(pass);

@@ -1,5 +1,6 @@
 package org.minillm.core.cut;
 
+import com.google.common.collect.ImmutableMap;
 import com.google.gson.JsonObject;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -18,11 +19,15 @@ final class HuggingFaceFolder {
     Checkpoint source = model.source().checkpoint();
     CheckpointWriter writer =
         new CheckpointWriter(target, overwrite)
-            .source(source.folder())
+            .source(source.path())
             .config(config)
             .tensors(model.tensors())
             .companions(source.companions())
-            .texts(model.texts())
+            .texts(
+                ImmutableMap.<String, String>builder()
+                    .putAll(source.texts())
+                    .putAll(model.texts())
+                    .buildOrThrow())
             .facts(model.facts())
             .onProgress(listener::stepsDone);
     listener.passStarted("write", writer.weightBytes());

@@ -62,7 +62,7 @@ public final class LogitsFile {
     requireNonNull(file, "file");
     requireNonNull(listener, "listener");
     TargetFile target =
-        new TargetFile(file, overwrite).apartFrom(List.of(model.checkpoint().folder()));
+        new TargetFile(file, overwrite).apartFrom(List.of(model.checkpoint().path()));
     target.check();
     model.reserve(memoryForecast(model, ids));
     try (ForwardPass pass = new ForwardPass(model)) {

@@ -130,7 +130,7 @@ public final class CausalLm implements AutoCloseable {
   }
 
   private static Decoder decoder(Checkpoint checkpoint) throws MalformedCheckpointException {
-    Path file = checkpoint.folder().resolve("config.json");
+    Path file = checkpoint.path().resolve("config.json");
     try {
       JsonObject config = checkpoint.config();
       String family = JsonNode.shortened(new JsonNode("", config).get(MODEL_TYPE).text(), MAX_NAME);
@@ -238,7 +238,7 @@ public final class CausalLm implements AutoCloseable {
    */
   public Tokenizer tokenizer() throws IOException {
     requireOpen();
-    return Tokenizer.open(checkpoint.folder(), config().vocabSize(), layers.budget());
+    return Tokenizer.open(checkpoint.path(), config().vocabSize(), layers.budget());
   }
 
   /**
@@ -296,7 +296,7 @@ public final class CausalLm implements AutoCloseable {
             place ->
                 new NotFiniteException(
                     "%s: %s; all weights are finite, but numbers overflow float32 %s: the weights are too large, or not of this config.json"
-                        .formatted(checkpoint.folder(), symptom.getMessage(), place)))
+                        .formatted(checkpoint.path(), symptom.getMessage(), place)))
         .orElse(symptom);
   }
 
@@ -444,7 +444,7 @@ public final class CausalLm implements AutoCloseable {
       LOG.warn(
           "{}: {} tokens in a row, but the model was made for {} (max_position_embeddings); what it"
               + " computes of those beyond says little",
-          checkpoint.folder(),
+          checkpoint.path(),
           tokens,
           config().maxPositions());
     }
@@ -461,7 +461,7 @@ public final class CausalLm implements AutoCloseable {
   }
 
   private void requireOpen() {
-    checkState(!closed, "the model of %s is closed; open it again", checkpoint.folder());
+    checkState(!closed, "the model of %s is closed; open it again", checkpoint.path());
   }
 
   /** Frees the native memory and closes the files. Closing again does nothing. */

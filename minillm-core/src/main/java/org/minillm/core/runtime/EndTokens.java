@@ -18,7 +18,7 @@ final class EndTokens {
   private EndTokens() {}
 
   static ImmutableSet<Integer> of(Checkpoint checkpoint) throws IOException {
-    Path generation = checkpoint.folder().resolve("generation_config.json");
+    Path generation = checkpoint.path().resolve("generation_config.json");
     Optional<ImmutableSet<Integer>> ids =
         Files.isRegularFile(generation)
             ? JsonNode.read(generation, EndTokens::of)
@@ -27,7 +27,7 @@ final class EndTokens {
       return ids.or(() -> of(new JsonNode("", checkpoint.config()))).orElse(ImmutableSet.of());
     } catch (IllegalArgumentException e) {
       throw new MalformedCheckpointException(
-          checkpoint.folder().resolve("config.json") + ": " + e.getMessage(), e);
+          checkpoint.path().resolve("config.json") + ": " + e.getMessage(), e);
     }
   }
 

@@ -69,7 +69,7 @@ final class LayerStore {
 
   /** Refuses a pass with which the budget cannot be kept, whatever leaves. */
   void requireBudget(MemoryForecast pass) {
-    pass.shortfall(budget, checkpoint.folder().toString())
+    pass.shortfall(budget, checkpoint.path().toString())
         .ifPresent(
             shortfall -> {
               throw new IllegalArgumentException(

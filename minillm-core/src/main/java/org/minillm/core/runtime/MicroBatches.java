@@ -50,7 +50,7 @@ final class MicroBatches implements ArraySource, AutoCloseable {
   static MicroBatches of(CausalLm model) throws IOException {
     return new MicroBatches(
         model.newManager(),
-        model.spillsStreams() ? ScratchFile.near(model.checkpoint().folder()) : null);
+        model.spillsStreams() ? ScratchFile.near(model.checkpoint().path()) : null);
   }
 
   /** Works with one micro-batch. */

@@ -80,7 +80,7 @@ final class TensorMatch {
   }
 
   private MalformedCheckpointException refusal(String what) {
-    return new MalformedCheckpointException(checkpoint.folder() + ": " + what);
+    return new MalformedCheckpointException(checkpoint.path() + ": " + what);
   }
 
   private Stream<String> stored() {

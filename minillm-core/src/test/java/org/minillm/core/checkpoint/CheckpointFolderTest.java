@@ -114,7 +114,7 @@ class CheckpointFolderTest {
       assertThat(checkpoint.contains("b")).isTrue();
       assertThat(checkpoint.contains("c")).isFalse();
       assertThat(checkpoint.bytes()).isEqualTo(2 * (8 + A.length() + 1));
-      assertThat(checkpoint.folder()).isEqualTo(folder.path);
+      assertThat(checkpoint.path()).isEqualTo(folder.path);
     }
   }
 

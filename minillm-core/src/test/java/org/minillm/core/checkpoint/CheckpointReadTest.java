@@ -202,7 +202,7 @@ class CheckpointReadTest {
     try (Checkpoint checkpoint = matrix("F32", 1, 1, ModelFolder.floats(0))) {
       assertThatExceptionOfType(MalformedCheckpointException.class)
           .isThrownBy(() -> checkpoint.tensor("v"))
-          .withMessage(checkpoint.folder() + ": no tensor v");
+          .withMessage(checkpoint.path() + ": no tensor v");
     }
   }
 
@@ -239,7 +239,7 @@ class CheckpointReadTest {
   void aFileThatIsCutWhileOpenIsAnException() throws IOException {
     try (Checkpoint checkpoint = matrix("F32", 2, 1, ModelFolder.floats(0, 1))) {
       // GIVEN
-      Path file = checkpoint.folder().resolve("model.safetensors");
+      Path file = checkpoint.path().resolve("model.safetensors");
       try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
         channel.truncate(channel.size() - 1);
       }
