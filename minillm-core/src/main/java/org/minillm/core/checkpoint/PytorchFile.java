@@ -40,17 +40,20 @@ final class PytorchFile implements WeightFile {
   private PytorchFile(PositionedFile file) throws IOException {
     this.file = file;
     requireZip();
-    try (ZipFile zip = ZipFile.builder().setPath(file.path()).get()) {
+    try (ZipFile zip = zip()) {
       this.tensors = tensors(zip);
-    } catch (IllegalArgumentException | ArithmeticException e) {
+    }
+  }
+
+  /** The library tells a broken zip by exceptions of several kinds. */
+  private ZipFile zip() throws IOException {
+    try {
+      return ZipFile.builder().setPath(file.path()).get();
+    } catch (IOException | IllegalArgumentException | ArithmeticException e) {
+      String why = e.getCause() == null ? e.getMessage() : e.getCause().getMessage();
       throw new MalformedCheckpointException(
-          file.path() + ": a broken zip (" + e.getMessage() + "); download it again", e);
-    } catch (java.util.zip.ZipException e) {
-      throw new MalformedCheckpointException(
-          file.path()
-              + ": a broken zip ("
-              + e.getMessage()
-              + "); it is cut or damaged: download it again",
+          "%s: a broken zip (%s); it is cut or damaged: download it again"
+              .formatted(file.path(), why),
           e);
     }
   }
@@ -98,6 +101,7 @@ final class PytorchFile implements WeightFile {
 
   /** The folder of the zip that holds everything, such as {@code archive}. */
   private String root(ZipFile zip) throws IOException {
+    String pickle = null;
     for (Enumeration<ZipArchiveEntry> all = zip.getEntries(); all.hasMoreElements(); ) {
       String name = all.nextElement().getName();
       if (name.endsWith("/constants.pkl")) {
@@ -106,10 +110,13 @@ final class PytorchFile implements WeightFile {
                 + " was made of");
       }
       if (name.endsWith(PICKLE)) {
-        return name.substring(0, name.length() - PICKLE.length());
+        pickle = name;
       }
     }
-    throw refusal("a zip without data.pkl, expected a file of torch.save");
+    if (pickle == null) {
+      throw refusal("a zip without data.pkl, expected a file of torch.save");
+    }
+    return pickle.substring(0, pickle.length() - PICKLE.length());
   }
 
   private void requireLittleEndian(ZipFile zip, String root) throws IOException {

@@ -67,11 +67,11 @@ class CheckpointFolderTest {
     // WHEN / THEN
     assertThatExceptionOfType(MalformedCheckpointException.class)
         .isThrownBy(() -> Checkpoint.open(folder.path))
-        .withMessageContaining("no weights, expected model.safetensors or");
+        .withMessageContaining("no weights, expected model.safetensors, pytorch_model.bin or");
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"pytorch_model.bin", "pytorch_model-00001-of-00002.bin"})
+  @ValueSource(strings = {"consolidated.00.pth", "pytorch_model-00001-of-00002.bin"})
   void pickledWeightsAreToBeConverted(String file) {
     // GIVEN
     ModelFolder folder = ModelFolder.in(temp).text(file, "");
