@@ -1,7 +1,6 @@
 package org.minillm.cli;
 
 import com.google.common.collect.ImmutableList;
-import com.google.common.collect.ImmutableSet;
 import com.google.common.io.MoreFiles;
 import com.google.common.io.RecursiveDeleteOption;
 import java.io.IOException;
@@ -12,6 +11,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.concurrent.Callable;
+import org.minillm.core.architecture.GroupKind;
 import org.minillm.core.plan.PruningTarget;
 import org.minillm.core.prune.PruningRecipe;
 import org.minillm.core.runtime.CausalLm;
@@ -88,7 +88,7 @@ final class BenchPassesCommand implements Callable<Integer> {
       PassBenchmark benchmark =
           new PassBenchmark(
               model, calibration.read(model, PruningRecipe.best()), temporary.resolve("pruned"));
-      PruningTarget target = new PruningTarget(0.2, groups.kinds(), 1, 1, ImmutableSet.of());
+      PruningTarget target = PruningTarget.of(0.2, groups.kinds().toArray(GroupKind[]::new));
       chosen.forEach(method -> benchmark.add(method, target));
       memory.announce(List.of(calibration.memoryForecast(), benchmark.memoryForecast()), folder);
       report(benchmark, measure(benchmark));

@@ -1,7 +1,6 @@
 package org.minillm.cli;
 
 import com.google.common.collect.ImmutableList;
-import com.google.common.collect.ImmutableSet;
 import com.google.common.hash.HashCode;
 import com.google.common.hash.Hashing;
 import com.google.common.io.MoreFiles;
@@ -15,6 +14,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.minillm.core.architecture.GroupKind;
 import org.minillm.core.evaluation.EvaluationSuite;
 import org.minillm.core.evaluation.MultipleChoice;
 import org.minillm.core.evaluation.Perplexity;
@@ -75,7 +75,7 @@ final class QualityBenchmark {
   record Cell(PruningMethod method, double ratio, PrunedGroups groups) {
 
     PruningTarget target() {
-      return new PruningTarget(ratio, groups.kinds(), 1, 1, ImmutableSet.of());
+      return PruningTarget.of(ratio, groups.kinds().toArray(GroupKind[]::new));
     }
 
     @Override

@@ -41,11 +41,13 @@ final class TargetOptions {
   @Option(
       names = "--multiple-of",
       paramLabel = "N",
-      defaultValue = "1",
+      showDefaultValue = Help.Visibility.NEVER,
       converter = OptionTypes.Count.class,
       description =
-          "Keep a multiple of N channels in each layer; hardware and quantisers like 32 or 256.")
-  int multipleOf;
+          "Keep a multiple of N channels in each layer: quantisers leave rows of other lengths than"
+              + " a multiple of 32 as large as they are. Default: 256 or 32 where the layers are wide"
+              + " enough, else 1.")
+  int multipleOf = PruningTarget.AS_THE_WIDTH_ALLOWS;
 
   @Option(
       names = "--minimum-units",

@@ -18,6 +18,7 @@ import java.util.Optional;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.architecture.GroupKind;
+import org.minillm.core.architecture.LayerShape;
 import org.minillm.core.cut.CheckpointCutter;
 import org.minillm.core.cut.CutExport;
 import org.minillm.core.cut.Export;
@@ -197,7 +198,9 @@ public final class StructuredPruner implements Pruner {
             : null;
     Allocated allocated =
         allocation.allocate(
-            scores.comparing(), target, losses == null ? CandidateLosses.NONE : losses);
+            scores.comparing(),
+            bounded(runner.model()),
+            losses == null ? CandidateLosses.NONE : losses);
     UnitSelection.requireCounts(allocation.name(), scores.choosing(), allocated.unitsToKeep());
 
     Map<String, String> facts = settings(runner.model());
@@ -215,6 +218,12 @@ public final class StructuredPruner implements Pruner {
         ModelFingerprint.of(runner.model()),
         UnitSelection.kept(scores.choosing(), allocated.unitsToKeep()),
         facts);
+  }
+
+  /** The target for the layers that there are. */
+  private PruningTarget bounded(CausalLm model) {
+    return target.forWidth(
+        model.config().layers().stream().mapToInt(LayerShape::intermediateSize).min().orElse(0));
   }
 
   private ImportanceCriterion criterion(GroupKind kind) {
@@ -257,7 +266,7 @@ public final class StructuredPruner implements Pruner {
     facts.putAll(allocation.provenance("allocation"));
     facts.put("score_backend", model.compute().kernels().name());
     facts.put("target.ratio", Double.toString(target.ratio()));
-    facts.put("target.multiple_of", Integer.toString(target.multipleOf()));
+    facts.put("target.multiple_of", Integer.toString(bounded(model).multipleOf()));
     facts.put("target.minimum_units", Integer.toString(target.minimumUnits()));
     facts.put("target.keep_layers", target.keepLayers().toString());
     return facts;
