@@ -62,7 +62,7 @@ final class ApplyCommand implements Callable<Integer> {
       names = "--out",
       required = true,
       paramLabel = "DIR",
-      description = "Folder to write the pruned model to.")
+      description = "Folder to write the pruned model to, or file where --export has one.")
   private Path out;
 
   @Option(names = "--force", description = "Replace what is at DIR.")
@@ -84,10 +84,10 @@ final class ApplyCommand implements Callable<Integer> {
     Restoration restoration = restore.restoration(() -> madeWith(read));
     RunCost cost = RunCost.start();
     try (CausalLm lm = CausalLm.open(model, memory.budget())) {
+      form.requireSayable(lm, read.layerShapes(lm.config()));
       PruningReport report =
           restoration == null ? write(lm, read) : writeRestored(lm, read, restoration);
-      UnreadTensors.words(lm)
-          .ifPresent(words -> spec.commandLine().getOut().println("note: copied, " + words));
+      form.printUnread(lm, spec.commandLine().getOut());
       report(new CutSummary(read, report), cost);
     }
     return ExitCode.OK;

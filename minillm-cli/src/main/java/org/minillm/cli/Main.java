@@ -91,6 +91,7 @@ public final class Main implements Runnable {
         .addSubcommand(new InspectCommand())
         .addSubcommand(new PruneCommand())
         .addSubcommand(new ApplyCommand())
+        .addSubcommand(new ConvertCommand())
         .addSubcommand(new RecipeCommand())
         .addSubcommand(new EvaluateCommand())
         .addSubcommand(new CompareCommand())

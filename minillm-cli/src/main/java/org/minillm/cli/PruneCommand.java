@@ -55,7 +55,9 @@ final class PruneCommand implements Callable<Integer> {
   @Option(
       names = "--out",
       paramLabel = "DIR",
-      description = "Folder to write the pruned model to. Required, unless --plan-only is given.")
+      description =
+          "Folder to write the pruned model to, or file where --export has one. Required,"
+              + " unless --plan-only is given.")
   private @Nullable Path out;
 
   @Option(
@@ -134,6 +136,7 @@ final class PruneCommand implements Callable<Integer> {
     RunCost cost = RunCost.start();
     try (CliProgress progress = CliProgress.on(spec.commandLine().getErr());
         CausalLm lm = CausalLm.open(model, memory.budget(), compute)) {
+      form.requireSayable(lm, ExpectedShapes.of(lm, target.asTarget(), recipe.allocation()));
       StructuredPruner pruner = builder.listener(progress).build();
       CalibrationSet data = pruner.readsText() ? calibration.read(lm, recipe) : null;
       long forecast =
@@ -141,8 +144,7 @@ final class PruneCommand implements Callable<Integer> {
               List.of(calibration.memoryForecast(), pruner.memoryForecast(lm, data)), model);
       PruningPlan plan = pruner.plan(lm, data);
       write(pruner, lm, plan, data);
-      UnreadTensors.words(lm)
-          .ifPresent(words -> spec.commandLine().getOut().println("note: copied, " + words));
+      form.printUnread(lm, spec.commandLine().getOut());
       return report(
           new CutSummary(plan, PruningReport.of(lm, plan, form.export())), recipe, cost, forecast);
     }
@@ -172,6 +174,10 @@ final class PruneCommand implements Callable<Integer> {
     }
     if (speed && (out == null || planOnly != null)) {
       throw usage("--speed measures the pruned model: give --out=DIR, and no --plan-only");
+    }
+    if (speed && !form.export().opens()) {
+      throw usage(
+          "--speed measures a model that MiniLLM opens: give no --export " + form.export().name());
     }
   }
 

@@ -16,6 +16,7 @@ class UsageTest {
         "inspect",
         "prune",
         "apply",
+        "convert",
         "evaluate",
         "compare",
         "generate",
@@ -51,6 +52,7 @@ class UsageTest {
             "inspect",
             "prune",
             "apply",
+            "convert",
             "evaluate",
             "compare",
             "generate",
@@ -143,6 +145,7 @@ class UsageTest {
           prune M --calibration c                            | --out=DIR
           apply M --out d                                    | --plan=FILE
           apply M --plan p                                   | --out=DIR
+          convert M --export gguf                            | --out=PATH
           evaluate M                                         | --perplexity=FILE
           compare M                                          | PRUNED
           compare M N                                        | --perplexity=FILE

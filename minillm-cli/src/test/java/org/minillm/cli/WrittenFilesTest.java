@@ -53,6 +53,8 @@ class WrittenFilesTest {
         "prune MODEL --force --plan-only MODEL/config.json",
         "prune MODEL --plan-only TEMP/plan.json --json TEMP/plan.json",
         "apply MODEL --plan IDS --out TEMP/out --json IDS",
+        "convert MODEL --export gguf --force --out MODEL/model.safetensors",
+        "convert MODEL --out MODEL/model",
         "logits MODEL --ids IDS --force --out MODEL/model.safetensors",
         "logits MODEL --ids IDS --force --out IDS",
       })
@@ -74,6 +76,8 @@ class WrittenFilesTest {
   @ValueSource(
       strings = {
         "prune MODEL --criterion magnitude --restore none --plan-only TEMP/theirs",
+        "convert MODEL --export gguf --out TEMP/theirs",
+        "prune MODEL --criterion magnitude --restore none --export gguf --out TEMP/theirs",
         "logits MODEL --ids IDS --out TEMP/theirs",
       })
   void plansAndWeightsReplaceAFileOnlyByForce(String line) throws IOException {
@@ -105,6 +109,7 @@ class WrittenFilesTest {
         "prune MODEL --out TEMP/out --json PLACE",
         "prune MODEL --force --plan-only PLACE",
         "logits MODEL --ids IDS --force --out PLACE",
+        "convert MODEL --export gguf --force --out PLACE",
         "apply MODEL --plan IDS --out TEMP/out --json PLACE",
       })
   void aTargetThatCannotBeWrittenIsRefusedBeforeTheWork(String line) throws IOException {

@@ -5,7 +5,7 @@ import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 
 /** Rounds float32 to what a file holds: to nearest, ties to even, as IEEE 754 asks for. */
-final class Narrowing {
+public final class Narrowing {
 
   private Narrowing() {}
 
@@ -16,7 +16,7 @@ final class Narrowing {
    * @param source the numbers
    * @return their bytes, little-endian, ready to be read
    */
-  static ByteBuffer narrow(TensorType type, FloatBuffer source) {
+  public static ByteBuffer narrow(TensorType type, FloatBuffer source) {
     ByteBuffer target =
         ByteBuffer.allocate(Math.multiplyExact(source.remaining(), type.bytes()))
             .order(ByteOrder.LITTLE_ENDIAN);
@@ -33,7 +33,13 @@ final class Narrowing {
     return target.flip();
   }
 
-  static short bfloat16(float value) {
+  /**
+   * Rounds a number to the upper half of a float32.
+   *
+   * @param value any
+   * @return its 16 bits
+   */
+  public static short bfloat16(float value) {
     int bits = Float.floatToRawIntBits(value);
     if (Float.isNaN(value)) {
       return (short) (bits >>> 16 | 0x40);
@@ -41,7 +47,13 @@ final class Narrowing {
     return (short) (bits + 0x7fff + (bits >>> 16 & 1) >>> 16);
   }
 
-  static short half(float value) {
+  /**
+   * Rounds a number to IEEE binary16.
+   *
+   * @param value any
+   * @return its 16 bits; those of an infinity from 65520 on
+   */
+  public static short half(float value) {
     int sign = Float.floatToRawIntBits(value) >>> 16 & 0x8000;
     float size = Math.abs(value);
     if (Float.isNaN(value)) {

@@ -10,7 +10,7 @@ import java.nio.ShortBuffer;
  * Widens stored numbers to float32. Exact for F16 and BF16, subnormals, infinities and the payloads
  * of NaN included; F64 is rounded to nearest. Works on bit patterns, so that no NaN is changed.
  */
-final class Widening {
+public final class Widening {
 
   // Small enough for both arrays to stay in the first cache; loops over arrays are vectorised,
   // loops
@@ -26,7 +26,7 @@ final class Widening {
    * @param source whole elements, little-endian
    * @param target receives the bits of one float32 an element
    */
-  static void widen(TensorType type, ByteBuffer source, IntBuffer target) {
+  public static void widen(TensorType type, ByteBuffer source, IntBuffer target) {
     ByteBuffer elements = source.slice().order(ByteOrder.LITTLE_ENDIAN);
     switch (type) {
       case F32 -> target.put(elements.asIntBuffer());

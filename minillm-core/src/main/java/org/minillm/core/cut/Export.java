@@ -2,10 +2,12 @@ package org.minillm.core.cut;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.architecture.LayerShape;
+import org.minillm.core.checkpoint.TensorInfo;
 import org.minillm.core.files.TargetExistsException;
 import org.minillm.core.plugin.ConfigurablePlugin;
 import org.minillm.core.runtime.CausalLm;
@@ -25,6 +27,27 @@ public interface Export extends ConfigurablePlugin<Export> {
    */
   default boolean cuts() {
     return true;
+  }
+
+  /**
+   * Tells whether what is written is a folder that opens as a model, in MiniLLM as in others.
+   *
+   * @return false where it is a file for other tools
+   */
+  default boolean opens() {
+    return true;
+  }
+
+  /**
+   * Adds up what the weights take in this form.
+   *
+   * @param model the dense model
+   * @param layers the shapes that are to be written, one a layer
+   * @param tensors all tensors of the checkpoint, in the sizes that {@link #cuts} asks for
+   * @return bytes
+   */
+  default long bytes(CausalLm model, List<LayerShape> layers, Collection<TensorInfo> tensors) {
+    return tensors.stream().mapToLong(TensorInfo::bytes).sum();
   }
 
   /**

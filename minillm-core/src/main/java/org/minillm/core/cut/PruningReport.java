@@ -6,6 +6,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import org.minillm.core.architecture.GroupKind;
+import org.minillm.core.architecture.LayerShape;
 import org.minillm.core.architecture.PruningGroup;
 import org.minillm.core.checkpoint.TensorInfo;
 import org.minillm.core.plan.CutTable;
@@ -19,11 +20,11 @@ import org.minillm.core.runtime.CausalLm;
  * @param parametersAfter of the whole model, zeros of removed units not counted
  * @param prunableParameters of the groups that the plan names
  * @param bytesBefore of the weights, as they are stored
- * @param bytesAfter of the weights, as they are stored
+ * @param bytesAfter of the weights, in the form in which they are written
  * @param macsBefore a token, see {@link CausalLm#macsPerToken()}
  * @param macsAfter a token
  * @param stockLoaderObstacle why Hugging Face transformers cannot load the result, in plain words;
- *     empty where it can
+ *     empty where it can, and where the form is for other tools
  */
 public record PruningReport(
     long parametersBefore,
@@ -70,19 +71,27 @@ public record PruningReport(
         model.parameters() - removed,
         prunable,
         model.checkpoint().tensors().values().stream().mapToLong(TensorInfo::bytes).sum(),
-        bytesAfter(model, export.cuts() ? CutTable.of(plan, groups) : CutTable.NOTHING),
+        bytesAfter(model, plan, export, groups),
         model.macsPerToken(),
         model.macsPerToken() - (export.cuts() ? removedMacs : 0),
-        export.cuts()
-            ? model.decoder().stockLoaderObstacle(plan.layerShapes(model.config()))
-            : model.decoder().stockLoaderObstacle(model.config().layers()));
+        export.opens()
+            ? model.decoder().stockLoaderObstacle(layers(model, plan, export))
+            : Optional.empty());
   }
 
-  private static long bytesAfter(CausalLm model, CutTable table) {
-    return model.checkpoint().tensors().values().stream()
-        .mapToLong(
-            tensor -> table.cut(tensor.name()).map(cut -> cut.of(tensor)).orElse(tensor).bytes())
-        .sum();
+  private static List<LayerShape> layers(CausalLm model, PruningPlan plan, Export export) {
+    return export.cuts() ? plan.layerShapes(model.config()) : model.config().layers();
+  }
+
+  private static long bytesAfter(
+      CausalLm model, PruningPlan plan, Export export, List<PruningGroup> groups) {
+    CutTable table = export.cuts() ? CutTable.of(plan, groups) : CutTable.NOTHING;
+    return export.bytes(
+        model,
+        layers(model, plan, export),
+        model.checkpoint().tensors().values().stream()
+            .map(tensor -> table.cut(tensor.name()).map(cut -> cut.of(tensor)).orElse(tensor))
+            .toList());
   }
 
   /**
