@@ -47,6 +47,10 @@ record AddedToken(
     return new AddedToken(content, singleWord, lstrip, rstrip, normalized, true);
   }
 
+  AddedToken normalized(boolean other) {
+    return new AddedToken(content, singleWord, lstrip, rstrip, other, special);
+  }
+
   void write(int id, JsonWriter out) throws IOException {
     out.beginObject();
     out.name("id").value(id);

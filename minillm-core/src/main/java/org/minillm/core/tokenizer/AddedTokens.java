@@ -2,19 +2,32 @@ package org.minillm.core.tokenizer;
 
 import com.google.gson.stream.JsonWriter;
 import java.io.IOException;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.Set;
 import java.util.TreeMap;
 
 /**
  * The added tokens of a tokenizer, numbered as the tokenizers library numbers them: one that the
- * vocabulary has keeps its id, another one gets the next. The last that was said of a token holds.
+ * vocabulary has keeps its id, another one gets the next.
+ *
+ * <p>Of what is said of a token again the last holds, but for {@code normalized}: there the library
+ * goes on to look for what it was told first, and does not say so in the tokenizer.json that it
+ * writes. Tokens are what it finds, not what it writes.
  */
 final class AddedTokens {
 
   private final Map<String, Integer> vocabulary;
   private final TreeMap<Integer, AddedToken> byId = new TreeMap<>();
-  private final Map<String, Integer> ids = new TreeMap<>();
+  private final Map<String, Integer> ids = new HashMap<>();
+
+  /** Those that are special, as they were first. */
+  private final Set<String> special = new HashSet<>();
+
+  /** Those that are looked for in the text as it is. */
+  private final Set<String> asWritten = new HashSet<>();
 
   /**
    * Makes an empty one.
@@ -31,7 +44,11 @@ final class AddedTokens {
     }
     int id = id(token.content()).orElseGet(this::next);
     ids.put(token.content(), id);
-    byId.put(id, token);
+    boolean counts = !token.special() || special.add(token.content());
+    if (counts && !token.normalized()) {
+      asWritten.add(token.content());
+    }
+    byId.put(id, token.normalized(!asWritten.contains(token.content())));
   }
 
   private int next() {
