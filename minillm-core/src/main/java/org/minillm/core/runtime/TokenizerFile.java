@@ -215,7 +215,10 @@ final class TokenizerFile {
 
   private static void requirePrefixes(JsonNode model) {
     JsonNode prefix = model.find("continuing_subword_prefix").orElse(null);
-    if (prefix == null || prefix.isNull() || model.find("merges").isEmpty()) {
+    if (prefix == null
+        || prefix.isNull()
+        || prefix.text().isEmpty()
+        || model.find("merges").isEmpty()) {
       return;
     }
     for (JsonNode merge : model.get("merges").items()) {
