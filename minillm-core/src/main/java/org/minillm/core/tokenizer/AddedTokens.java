@@ -4,6 +4,7 @@ import com.google.gson.stream.JsonWriter;
 import java.io.IOException;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Set;
@@ -23,7 +24,7 @@ final class AddedTokens {
   private final TreeMap<Integer, AddedToken> byId = new TreeMap<>();
   private final Map<String, Integer> ids = new HashMap<>();
 
-  /** Those that are special, as they were first. */
+  /** Those that are special: what is said of them again does not count. */
   private final Set<String> special = new HashSet<>();
 
   /** Those that are looked for in the text as it is. */
@@ -38,17 +39,31 @@ final class AddedTokens {
     this.vocabulary = vocabulary;
   }
 
-  void add(AddedToken token) {
-    if (token.content().isEmpty()) {
-      return;
+  /**
+   * Adds tokens at once: one that was there before just as it is now is passed over, even where
+   * another of them changes it.
+   */
+  void addAll(List<AddedToken> tokens) {
+    Set<AddedToken> before = new HashSet<>(byId.values());
+    for (AddedToken token : tokens) {
+      if (token.special() && special.add(token.content()) && !token.normalized()) {
+        asWritten.add(token.content());
+      }
     }
+    for (AddedToken token : tokens) {
+      if (!token.content().isEmpty() && !before.contains(token)) {
+        add(token);
+      }
+    }
+  }
+
+  private void add(AddedToken token) {
     int id = id(token.content()).orElseGet(this::next);
     ids.put(token.content(), id);
-    boolean counts = !token.special() || special.add(token.content());
-    if (counts && !token.normalized()) {
+    byId.put(id, token);
+    if (!special.contains(token.content()) && !token.normalized()) {
       asWritten.add(token.content());
     }
-    byId.put(id, token.normalized(!asWritten.contains(token.content())));
   }
 
   private int next() {
@@ -70,7 +85,8 @@ final class AddedTokens {
   void write(JsonWriter out) throws IOException {
     out.beginArray();
     for (Map.Entry<Integer, AddedToken> token : byId.entrySet()) {
-      token.getValue().write(token.getKey(), out);
+      boolean normalized = !asWritten.contains(token.getValue().content());
+      token.getValue().normalized(normalized).write(token.getKey(), out);
     }
     out.endArray();
   }

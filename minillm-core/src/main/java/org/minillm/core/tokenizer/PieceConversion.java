@@ -97,14 +97,20 @@ final class PieceConversion {
       addExtraIds(special);
     }
     AddedTokens added = new AddedTokens(ids);
+    added.addAll(marks());
+    special.addTo(added);
+    return isLlama ? llama(special, added) : t5(special, added);
+  }
+
+  private List<AddedToken> marks() {
+    List<AddedToken> marks = new ArrayList<>();
     for (Piece piece : model.pieces()) {
       if (piece.kind() == Kind.CONTROL || piece.kind() == Kind.USER_DEFINED) {
         boolean isSpecial = piece.kind() == Kind.CONTROL;
-        added.add(new AddedToken(piece.text(), false, false, false, false, isSpecial));
+        marks.add(new AddedToken(piece.text(), false, false, false, false, isSpecial));
       }
     }
-    special.addTo(added);
-    return isLlama ? llama(special, added) : t5(special, added);
+    return marks;
   }
 
   private boolean addText(String text) {

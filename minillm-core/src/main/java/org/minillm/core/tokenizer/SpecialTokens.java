@@ -227,31 +227,38 @@ final class SpecialTokens {
    */
   void addTo(AddedTokens added) throws MalformedFileException {
     Set<String> special = contents();
-    for (Map.Entry<Integer, AddedToken> entry : numbered.entrySet()) {
-      AddedToken token = entry.getValue();
-      added.add(special.contains(token.content()) ? token.asSpecial() : token);
-      OptionalInt id = added.id(token.content());
-      if (id.isPresent() && id.getAsInt() != entry.getKey()) {
-        throw new MalformedFileException(
-            ("%s: the token \"%s\" has the id %d there, but would get the id %d of the vocabulary or"
-                    + " behind it; the files do not belong together: copy all of them of the model"
-                    + " again, or tokenizer.json")
-                .formatted(
-                    numberedFile,
-                    JsonNode.shortened(token.content()),
-                    entry.getKey(),
-                    id.getAsInt()));
-      }
+    List<AddedToken> tokens = new ArrayList<>();
+    Set<String> texts = new HashSet<>();
+    for (AddedToken token : numbered.values()) {
+      tokens.add(special.contains(token.content()) ? token.asSpecial() : token);
+      texts.add(token.content());
     }
     Set<String> seen = new HashSet<>();
     for (Said said : inOrder()) {
       if (seen.add(said.content())) {
         AddedToken token = said.token();
         if (token != null) {
-          added.add(token.asSpecial());
-        } else if (!added.contains(said.content())) {
-          added.add(AddedToken.of(said.content(), true));
+          tokens.add(token.asSpecial());
+        } else if (!added.contains(said.content()) && !texts.contains(said.content())) {
+          tokens.add(AddedToken.of(said.content(), true));
         }
+      }
+    }
+    added.addAll(tokens);
+    requireNumbers(added);
+  }
+
+  private void requireNumbers(AddedTokens added) throws MalformedFileException {
+    for (Map.Entry<Integer, AddedToken> entry : numbered.entrySet()) {
+      String content = entry.getValue().content();
+      OptionalInt id = added.id(content);
+      if (id.isPresent() && id.getAsInt() != entry.getKey()) {
+        throw new MalformedFileException(
+            ("%s: the token \"%s\" has the id %d there, but would get the id %d, in the vocabulary or"
+                    + " behind it; the files do not belong together: copy all of them of the model"
+                    + " again, or tokenizer.json")
+                .formatted(
+                    numberedFile, JsonNode.shortened(content), entry.getKey(), id.getAsInt()));
       }
     }
   }
