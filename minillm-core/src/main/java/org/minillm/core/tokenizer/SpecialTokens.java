@@ -54,8 +54,18 @@ final class SpecialTokens {
    */
   record Defaults(ImmutableMap<String, String> tokens, boolean normalized) {}
 
-  /** A text where nothing but the text was said. */
-  private record Said(String content, @Nullable AddedToken token) {}
+  /**
+   * What is said of a token.
+   *
+   * @param token null where nothing but the text is said
+   * @param inConfig true for an object of tokenizer_config.json, whose text transformers does not
+   *     see when it asks whether a token of added_tokens.json is special
+   */
+  private record Said(String content, @Nullable AddedToken token, boolean inConfig) {
+    private Said with(@Nullable AddedToken other) {
+      return new Said(content, other, inConfig);
+    }
+  }
 
   private final Path numberedFile;
   private final TreeMap<Integer, AddedToken> numbered = new TreeMap<>();
@@ -106,7 +116,10 @@ final class SpecialTokens {
       JsonNode.read(
           folder.resolve(ADDED_FILE),
           root -> {
-            Set<String> special = contents();
+            Set<String> special = new HashSet<>();
+            inOrder().stream()
+                .filter(said -> !said.inConfig())
+                .forEach(said -> special.add(said.content()));
             for (String content : root.keys()) {
               int id = id(root.get(content), root.get(content).integer());
               number(root, id, AddedToken.of(content, special.contains(content)));
@@ -135,10 +148,10 @@ final class SpecialTokens {
 
   private static Said said(JsonNode node, boolean special) {
     if (!node.isObject()) {
-      return new Said(node.text(), null);
+      return new Said(node.text(), null, false);
     }
     AddedToken token = AddedToken.read(node, special);
-    return new Said(token.content(), token);
+    return new Said(token.content(), token, !special);
   }
 
   private void readDecoder(JsonNode decoder) {
@@ -169,18 +182,16 @@ final class SpecialTokens {
     }
     roles.replaceAll(
         (role, said) ->
-            said.map(
-                each ->
-                    new Said(each.content(), known.getOrDefault(each.content(), each.token()))));
+            said.map(each -> each.with(known.getOrDefault(each.content(), each.token()))));
     defaults
         .tokens()
-        .forEach((role, text) -> roles.putIfAbsent(role, Optional.of(new Said(text, null))));
+        .forEach((role, text) -> roles.putIfAbsent(role, Optional.of(new Said(text, null, false))));
     roles.replaceAll(
         (role, said) ->
             said.map(
                 each ->
                     each.token() == null && ROLES_OF_THE_CLASS.contains(role)
-                        ? new Said(each.content(), ofTheClass(each.content(), defaults))
+                        ? each.with(ofTheClass(each.content(), defaults))
                         : each));
   }
 
@@ -217,7 +228,7 @@ final class SpecialTokens {
 
   /** Adds special tokens without a role that the class brings. */
   void addAdditional(List<String> contents) {
-    contents.forEach(content -> additional.add(new Said(content, null)));
+    contents.forEach(content -> additional.add(new Said(content, null, false)));
   }
 
   /**
