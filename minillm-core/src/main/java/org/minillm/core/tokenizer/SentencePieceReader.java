@@ -136,7 +136,7 @@ final class SentencePieceReader {
           "its trainer_spec.model_type is %d, expected 1 (unigram) or 2 (BPE)"
               .formatted(algorithm));
     }
-    if (unknownId >= ids.size()) {
+    if (unknownId < 0 || unknownId >= ids.size()) {
       throw new IllegalArgumentException(
           "its trainer_spec.unk_id is %d, of %d pieces".formatted(unknownId, ids.size()));
     }
