@@ -134,7 +134,7 @@ public final class GgufExport implements Export {
     ImmutableList<GgufTensor> tensors = tensors(form, model, written.tensors());
     GgufWriter writer = new GgufWriter(metadata(form, written, tensors), tensors);
     listener.passStarted("write", writer.dataBytes());
-    target(target, overwrite, model.checkpoint().folder())
+    target(target, overwrite, model.checkpoint().path())
         .write(out -> writer.writeTo(out, listener::stepsDone));
     listener.passDone();
     warnOfOddRows(tensors);
@@ -166,7 +166,7 @@ public final class GgufExport implements Export {
     ImmutableMap.Builder<String, GgufValue> keys = ImmutableMap.builder();
     keys.put("general.architecture", GgufValue.text(form.architecture()));
     keys.put("general.type", GgufValue.text("model"));
-    Path folder = model.checkpoint().folder().toAbsolutePath().normalize().getFileName();
+    Path folder = model.checkpoint().path().toAbsolutePath().normalize().getFileName();
     keys.put("general.name", GgufValue.text(String.valueOf(folder)));
     keys.put("general.quantization_version", GgufValue.uint32(2));
     keys.put("general.file_type", GgufValue.uint32(types.fileType(tensors)));

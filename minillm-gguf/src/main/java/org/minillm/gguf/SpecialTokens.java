@@ -35,7 +35,7 @@ record SpecialTokens(
    *     take another one for it
    */
   static SpecialTokens read(Checkpoint checkpoint, TokenizerJson tokenizer) throws IOException {
-    Path file = checkpoint.folder().resolve("tokenizer_config.json");
+    Path file = checkpoint.path().resolve("tokenizer_config.json");
     JsonNode config = new JsonNode("", checkpoint.config());
     SpecialTokens read =
         Files.isRegularFile(file)
@@ -47,7 +47,7 @@ record SpecialTokens(
               + ": no eos_token, expected the token that ends a text; without one llama.cpp takes"
               + " token 11 for it");
     }
-    Path template = checkpoint.folder().resolve("chat_template.jinja");
+    Path template = checkpoint.path().resolve("chat_template.jinja");
     return Files.isRegularFile(template)
         ? new SpecialTokens(
             read.ids, read.addsStart, read.addsEnd, Optional.of(TextFile.read(template)))

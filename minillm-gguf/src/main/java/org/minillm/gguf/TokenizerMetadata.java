@@ -43,7 +43,7 @@ final class TokenizerMetadata {
    */
   static ImmutableMap<String, GgufValue> read(Checkpoint checkpoint, int vocabSize)
       throws IOException {
-    Path folder = checkpoint.folder();
+    Path folder = checkpoint.path();
     TokenizerMetadata made = new TokenizerMetadata(TokenizerJson.read(folder, vocabSize));
     try {
       if (made.tokenizer.modelFlag("byte_fallback")) {

@@ -9,18 +9,19 @@ import ai.djl.huggingface.tokenizers.jni.LibUtils;
 import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
 import java.io.IOException;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import org.minillm.core.files.JsonNode;
 import org.minillm.core.files.MalformedFileException;
 import org.minillm.core.files.TextFile;
 import org.minillm.core.tensor.NativeLibraries;
+import org.minillm.core.tokenizer.TokenizerText;
 
 /**
- * The model's own tokenizer, read from tokenizer.json. Adds no special tokens and truncates
- * nothing: what is measured is the text. Owns native memory: close it, when no thread works with it
- * any more. A closed one is of no use, which is an {@link IllegalStateException}.
+ * The model's own tokenizer, read from tokenizer.json or an older form ({@link TokenizerText}).
+ * Adds no special tokens and truncates nothing: what is measured is the text. Owns native memory:
+ * close it, when no thread works with it any more. A closed one is of no use, which is an {@link
+ * IllegalStateException}.
  *
  * <p>The library is called without DJL's classes around it, which ask it for much besides the ids
  * of the tokens: several objects a token, a hundred times the memory of the text.
@@ -66,11 +67,9 @@ public final class Tokenizer implements AutoCloseable {
 
   /** Opens the tokenizer of a model with so many rows in its embedding. */
   static Tokenizer open(Path folder, int vocabSize, MemoryBudget budget) throws IOException {
-    Path file = folder.resolve("tokenizer.json");
-    if (!Files.exists(file)) {
-      throw new NoSuchFileException(file.toString(), null, missing(folder));
-    }
-    String json = TokenizerFile.read(file);
+    TokenizerText text = TokenizerText.of(folder);
+    Path file = text.file();
+    String json = TokenizerFile.used(text);
     try {
       return new Tokenizer(file, vocabSize, budget, LIBRARY.createTokenizerFromString(json));
     } catch (RuntimeException e) {
@@ -81,6 +80,22 @@ public final class Tokenizer implements AutoCloseable {
     }
   }
 
+  /**
+   * Gives the tokenizer of a folder as the text of a tokenizer.json: that of the file, or what
+   * {@link #open} makes of an older form. It is checked as far as the library must not get a
+   * damaged one.
+   *
+   * @param folder of a model in Hugging Face's form
+   * @return a whole tokenizer.json
+   * @throws IOException if the folder has no tokenizer, or one that is damaged or of no known kind
+   */
+  public static String json(Path folder) throws IOException {
+    requireNonNull(folder, "folder");
+    TokenizerText text = TokenizerText.of(folder);
+    TokenizerFile.used(text);
+    return text.json();
+  }
+
   private static String reason(RuntimeException refusal) {
     return JsonNode.shortened(String.valueOf(refusal.getMessage()), MAX_REASON)
         // the position is of the part that is used, not of the file
@@ -88,19 +103,6 @@ public final class Tokenizer implements AutoCloseable {
         .replaceFirst(
             "data did not match any variant of untagged enum (\\w+?)(Untagged)?$",
             "its $1 is of no form that is known");
-  }
-
-  private static String missing(Path folder) {
-    String other =
-        Files.exists(folder.resolve("tokenizer.model"))
-            ? "tokenizer.model"
-            : Files.exists(folder.resolve("vocab.json")) ? "vocab.json and merges.txt" : null;
-    return other == null
-        ? "no such file; copy tokenizer.json of the model into the folder"
-        : "no such file, and the older form that the folder has (%s) is not read; make it in Python:"
-                .formatted(other)
-            + " AutoTokenizer.from_pretrained('%s').save_pretrained('%s')"
-                .formatted(folder, folder);
   }
 
   /**

@@ -8,8 +8,6 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
-import java.io.IOException;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -19,7 +17,7 @@ import java.util.regex.PatternSyntaxException;
 import java.util.stream.IntStream;
 import org.minillm.core.files.JsonNode;
 import org.minillm.core.files.MalformedFileException;
-import org.minillm.core.files.TextFile;
+import org.minillm.core.tokenizer.TokenizerText;
 
 /**
  * The part of tokenizer.json that turns a text into tokens and back, checked before the tokenizers
@@ -61,17 +59,16 @@ final class TokenizerFile {
   }
 
   /**
-   * Reads a file.
+   * Checks the text of a file.
    *
    * @return what the library is to get
-   * @throws IOException if there is no such file, or something else in it; the message says what
+   * @throws MalformedFileException if it is no tokenizer; the message says what is wrong
    */
-  static String read(Path file) throws IOException {
-    String text = TextFile.read(file);
+  static String used(TokenizerText tokenizer) throws MalformedFileException {
     try {
-      return used(text, JsonNode.parse(text));
+      return used(tokenizer.json(), JsonNode.parse(tokenizer.json()));
     } catch (IllegalArgumentException e) {
-      throw new MalformedFileException(file + ": " + e.getMessage(), e);
+      throw new MalformedFileException(tokenizer.file() + ": " + e.getMessage(), e);
     }
   }
 
@@ -218,7 +215,10 @@ final class TokenizerFile {
 
   private static void requirePrefixes(JsonNode model) {
     JsonNode prefix = model.find("continuing_subword_prefix").orElse(null);
-    if (prefix == null || prefix.isNull() || model.find("merges").isEmpty()) {
+    if (prefix == null
+        || prefix.isNull()
+        || prefix.text().isEmpty()
+        || model.find("merges").isEmpty()) {
       return;
     }
     for (JsonNode merge : model.get("merges").items()) {
