@@ -2,8 +2,12 @@ package org.minillm.gguf;
 
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableMap;
+import com.google.gson.JsonPrimitive;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.minillm.core.files.JsonNode;
 
 /**
@@ -25,6 +29,9 @@ final class PreTokenizer {
   private static final String QWEN2 = CONTRACTIONS + "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}" + TAIL;
   private static final String GPT2_PATTERN =
       "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+  static final String BYTE_LEVEL_DECODER =
+      "{\"type\":\"ByteLevel\",\"add_prefix_space\":true,\"trim_offsets\":true,\"use_regex\":true}";
+
   private static final String TEKKEN =
       "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+"
           + "|[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*"
@@ -48,6 +55,11 @@ final class PreTokenizer {
   private static final ImmutableMap<ImmutableList<String>, String> WHOLE =
       ImmutableMap.of(
           ImmutableList.of(LLAMA3, BYTES), "llama-bpe", ImmutableList.of(TEKKEN, BYTES), "tekken");
+
+  /** Names that llama.cpp treats alike. */
+  private static final ImmutableMap<String, String> SAME =
+      ImmutableMap.of(
+          "llama3", "llama-bpe", "llama-v3", "llama-bpe", "mistral-bpe", "tekken", "gpt2", "gpt-2");
 
   private PreTokenizer() {}
 
@@ -73,6 +85,45 @@ final class PreTokenizer {
               + " setting \"template\"");
     }
     return name;
+  }
+
+  /**
+   * Writes the rules that a name stands for.
+   *
+   * @param name {@code tokenizer.ggml.pre} of a file
+   * @return the JSON of a pre-tokenizer; empty where the name is not known
+   */
+  static Optional<String> json(String name) {
+    return Stream.of(MERGING, WHOLE)
+        .flatMap(names -> names.entrySet().stream())
+        .filter(known -> known.getValue().equals(SAME.getOrDefault(name, name)))
+        .findFirst()
+        .map(known -> json(known.getKey()));
+  }
+
+  /** Tells whether tokens that are whole need no merges. */
+  static boolean ignoresMerges(String name) {
+    return WHOLE.containsValue(SAME.getOrDefault(name, name));
+  }
+
+  private static String json(List<String> rules) {
+    return rules.stream()
+        .map(
+            rule ->
+                switch (rule) {
+                  case BYTES -> byteLevel(false);
+                  case GPT2 -> byteLevel(true);
+                  case DIGITS -> "{\"type\":\"Digits\",\"individual_digits\":true}";
+                  default ->
+                      "{\"type\":\"Split\",\"pattern\":{\"Regex\":%s},\"behavior\":\"Isolated\",\"invert\":false}"
+                          .formatted(new JsonPrimitive(rule));
+                })
+        .collect(Collectors.joining(",", "{\"type\":\"Sequence\",\"pretokenizers\":[", "]}"));
+  }
+
+  private static String byteLevel(boolean splits) {
+    return "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":%s}"
+        .formatted(splits);
   }
 
   private static void add(JsonNode node, List<String> rules) {

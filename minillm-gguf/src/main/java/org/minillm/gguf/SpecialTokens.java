@@ -37,10 +37,13 @@ record SpecialTokens(
   static SpecialTokens read(Checkpoint checkpoint, TokenizerJson tokenizer) throws IOException {
     Path file = checkpoint.path().resolve("tokenizer_config.json");
     JsonNode config = new JsonNode("", checkpoint.config());
+    String text = checkpoint.texts().get("tokenizer_config.json");
     SpecialTokens read =
-        Files.isRegularFile(file)
-            ? JsonNode.read(file, json -> of(json, config, tokenizer))
-            : of(JsonNode.parse("{}"), config, tokenizer);
+        text != null
+            ? of(JsonNode.parse(text), config, tokenizer)
+            : Files.isRegularFile(file)
+                ? JsonNode.read(file, json -> of(json, config, tokenizer))
+                : of(JsonNode.parse("{}"), config, tokenizer);
     if (!read.ids.containsKey("eos")) {
       throw new MalformedFileException(
           file

@@ -3,15 +3,16 @@ package org.minillm.gguf;
 import com.google.common.collect.ImmutableList;
 import com.google.gson.JsonElement;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
+import java.nio.file.NoSuchFileException;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.minillm.core.checkpoint.Checkpoint;
 import org.minillm.core.files.JsonNode;
 import org.minillm.core.files.MalformedFileException;
+import org.minillm.core.runtime.Tokenizer;
 
 /**
  * A tokenizer.json of byte pairs.
@@ -37,20 +38,28 @@ record TokenizerJson(
   }
 
   /**
-   * Reads the tokenizer of a folder.
+   * Reads the tokenizer of a checkpoint.
    *
    * @param vocabSize rows of the embedding: no id may be larger
    * @throws MalformedFileException if there is none, or it is not one of byte pairs
    */
-  static TokenizerJson read(Path folder, int vocabSize) throws IOException {
-    Path file = folder.resolve("tokenizer.json");
-    if (!Files.isRegularFile(file)) {
+  static TokenizerJson read(Checkpoint checkpoint, int vocabSize) throws IOException {
+    String json;
+    try {
+      json = Tokenizer.json(checkpoint);
+    } catch (NoSuchFileException e) {
       throw new MalformedFileException(
-          folder
+          checkpoint.path()
               + ": no tokenizer.json, expected one beside the weights, or a GGUF file of the"
-              + " dense model as the setting \"template\"");
+              + " dense model as the setting \"template\"",
+          e);
     }
-    return JsonNode.read(file, root -> parse(root, vocabSize));
+    try {
+      return parse(JsonNode.parse(json), vocabSize);
+    } catch (IllegalArgumentException e) {
+      throw new MalformedFileException(
+          checkpoint.path().resolve("tokenizer.json") + ": " + e.getMessage(), e);
+    }
   }
 
   private static TokenizerJson parse(JsonNode root, int vocabSize) {

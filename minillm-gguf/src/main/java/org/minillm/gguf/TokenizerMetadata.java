@@ -44,7 +44,7 @@ final class TokenizerMetadata {
   static ImmutableMap<String, GgufValue> read(Checkpoint checkpoint, int vocabSize)
       throws IOException {
     Path folder = checkpoint.path();
-    TokenizerMetadata made = new TokenizerMetadata(TokenizerJson.read(folder, vocabSize));
+    TokenizerMetadata made = new TokenizerMetadata(TokenizerJson.read(checkpoint, vocabSize));
     try {
       if (made.tokenizer.modelFlag("byte_fallback")) {
         made.pieces();

@@ -23,7 +23,7 @@ final class TokenizerTemplate {
    */
   static ImmutableMap<String, GgufValue> read(Path file, int vocabSize) throws IOException {
     ImmutableMap<String, GgufValue> keys =
-        GgufMetadataReader.read(file).entrySet().stream()
+        GgufHeaderReader.read(file).metadata().entrySet().stream()
             .filter(entry -> entry.getKey().startsWith(PREFIX))
             .collect(ImmutableMap.toImmutableMap(Map.Entry::getKey, Map.Entry::getValue));
     GgufValue tokens = keys.get("tokenizer.ggml.tokens");

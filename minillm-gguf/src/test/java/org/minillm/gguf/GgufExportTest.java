@@ -192,7 +192,7 @@ class GgufExportTest {
     Files.writeString(config, json.toString());
     try (CausalLm model = CausalLm.open(folder)) {
       Path file = Models.convert(model, new GgufExport(), temp.resolve("m.gguf"));
-      assertThat(GgufMetadataReader.read(file))
+      assertThat(GgufHeaderReader.read(file).metadata())
           .containsEntry("llama.context_length", GgufValue.uint32(48));
     }
   }

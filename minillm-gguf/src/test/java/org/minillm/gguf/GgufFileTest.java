@@ -59,7 +59,7 @@ class GgufFileTest {
   @Test
   void metadataReadsBack() throws IOException {
     Path path = Files.write(temp.resolve("a.gguf"), file());
-    assertThat(GgufMetadataReader.read(path)).containsExactlyEntriesOf(METADATA);
+    assertThat(GgufHeaderReader.read(path).metadata()).containsExactlyEntriesOf(METADATA);
   }
 
   @Test
@@ -96,7 +96,7 @@ class GgufFileTest {
     byte[] whole = file();
     for (int length = 0; length < whole.length - 32; length++) {
       Path path = Files.write(temp.resolve("cut.gguf"), java.util.Arrays.copyOf(whole, length));
-      assertThatThrownBy(() -> GgufMetadataReader.read(path))
+      assertThatThrownBy(() -> GgufHeaderReader.read(path).metadata())
           .as("%s bytes", length)
           .isInstanceOf(MalformedFileException.class)
           .hasMessageContaining("cut.gguf");
@@ -114,7 +114,7 @@ class GgufFileTest {
       }
       Path path = Files.write(temp.resolve("damaged.gguf"), damaged);
       try {
-        GgufMetadataReader.read(path);
+        GgufHeaderReader.read(path).metadata();
       } catch (MalformedFileException e) {
         assertThat(e).hasMessageContaining("damaged.gguf");
       }
@@ -124,7 +124,7 @@ class GgufFileTest {
   @Test
   void aFileOfAnotherKindIsRefused() throws IOException {
     Path path = Files.writeString(temp.resolve("model.gguf"), "version https://git-lfs.github.com");
-    assertThatThrownBy(() -> GgufMetadataReader.read(path))
+    assertThatThrownBy(() -> GgufHeaderReader.read(path).metadata())
         .isInstanceOf(MalformedFileException.class)
         .hasMessageContaining("is no GGUF file");
   }

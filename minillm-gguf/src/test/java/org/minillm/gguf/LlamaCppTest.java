@@ -218,7 +218,7 @@ class LlamaCppTest {
       Path copied = Models.convert(model, copying, temp.resolve("copied.gguf"));
 
       // THEN
-      assertThat(GgufMetadataReader.read(copied))
+      assertThat(GgufHeaderReader.read(copied).metadata())
           .containsAllEntriesOf(TokenizerTemplate.read(made, model.config().vocabSize()));
       try (LlamaCpp theirs = LlamaCpp.open(copied)) {
         assertThat(theirs.continued(PROMPT, 10)).isEqualTo(Models.continued(model, PROMPT, 10));

@@ -233,12 +233,12 @@ public final class CausalLm implements AutoCloseable {
   /**
    * Returns the model's tokenizer.
    *
-   * @return opened on tokenizer.json of the folder; to be closed
-   * @throws IOException if the folder has none
+   * @return to be closed
+   * @throws IOException if there is none, or none that is known
    */
   public Tokenizer tokenizer() throws IOException {
     requireOpen();
-    return Tokenizer.open(checkpoint.path(), config().vocabSize(), layers.budget());
+    return Tokenizer.open(checkpoint, config().vocabSize(), layers.budget());
   }
 
   /**

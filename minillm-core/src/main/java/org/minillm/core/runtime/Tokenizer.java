@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import org.minillm.core.checkpoint.Checkpoint;
 import org.minillm.core.files.JsonNode;
 import org.minillm.core.files.MalformedFileException;
 import org.minillm.core.files.TextFile;
@@ -66,8 +67,18 @@ public final class Tokenizer implements AutoCloseable {
   }
 
   /** Opens the tokenizer of a model with so many rows in its embedding. */
+  static Tokenizer open(Checkpoint checkpoint, int vocabSize, MemoryBudget budget)
+      throws IOException {
+    return open(text(checkpoint), vocabSize, budget);
+  }
+
+  /** Opens the tokenizer of a folder. */
   static Tokenizer open(Path folder, int vocabSize, MemoryBudget budget) throws IOException {
-    TokenizerText text = TokenizerText.of(folder);
+    return open(TokenizerText.of(folder), vocabSize, budget);
+  }
+
+  private static Tokenizer open(TokenizerText text, int vocabSize, MemoryBudget budget)
+      throws IOException {
     Path file = text.file();
     String json = TokenizerFile.used(text);
     try {
@@ -81,19 +92,34 @@ public final class Tokenizer implements AutoCloseable {
   }
 
   /**
-   * Gives the tokenizer of a folder as the text of a tokenizer.json: that of the file, or what
-   * {@link #open} makes of an older form. It is checked as far as the library must not get a
-   * damaged one.
+   * Gives the tokenizer of a model as the text of a tokenizer.json: that of the file, or what is
+   * made of another form. It is checked as far as the library must not get a damaged one.
    *
-   * @param folder of a model in Hugging Face's form
+   * @param checkpoint of the model
    * @return a whole tokenizer.json
-   * @throws IOException if the folder has no tokenizer, or one that is damaged or of no known kind
+   * @throws IOException if the model has no tokenizer, or one that is damaged or of no known kind
    */
-  public static String json(Path folder) throws IOException {
-    requireNonNull(folder, "folder");
-    TokenizerText text = TokenizerText.of(folder);
+  public static String json(Checkpoint checkpoint) throws IOException {
+    requireNonNull(checkpoint, "checkpoint");
+    return json(text(checkpoint));
+  }
+
+  static String json(TokenizerText text) throws IOException {
     TokenizerFile.used(text);
     return text.json();
+  }
+
+  private static TokenizerText text(Checkpoint checkpoint) throws IOException {
+    Path path = checkpoint.path();
+    String json = checkpoint.texts().get(TokenizerText.FILE);
+    if (json != null) {
+      return new TokenizerText(path, json);
+    }
+    if (!Files.isDirectory(path)) {
+      throw new MalformedFileException(
+          path + ": no tokenizer in it, or none that is read; start from the model's folder");
+    }
+    return TokenizerText.of(path);
   }
 
   private static String reason(RuntimeException refusal) {

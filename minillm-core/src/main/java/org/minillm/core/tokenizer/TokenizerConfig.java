@@ -37,6 +37,11 @@ final class TokenizerConfig {
     return new TokenizerConfig(folder, object(folder, FILE), object(folder, MODEL_CONFIG));
   }
 
+  /** What is said where there is no folder, but a file with everything. */
+  static TokenizerConfig of(Path file, JsonObject config) {
+    return new TokenizerConfig(file, new JsonNode("", config), new JsonNode("", new JsonObject()));
+  }
+
   private static JsonNode object(Path folder, String name) throws IOException {
     Path file = folder.resolve(name);
     return Files.exists(file)

@@ -2,6 +2,7 @@ package org.minillm.core.tokenizer;
 
 import static java.util.Objects.requireNonNull;
 
+import com.google.gson.JsonObject;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -77,5 +78,25 @@ public record TokenizerText(Path file, String json) {
               .formatted(tokenizerClass));
     }
     return new TokenizerText(vocabulary, tokenizerClass.convert(folder, config));
+  }
+
+  /**
+   * Makes the tokenizer of a model of SentencePiece that stands in a file with everything else.
+   *
+   * @param file which file, for messages
+   * @param model pieces and scores
+   * @param config what tokenizer_config.json would say
+   * @return its text, by the rules of LLaMA
+   * @throws IOException if the model contradicts itself
+   */
+  public static TokenizerText of(Path file, SentencePieceModel model, JsonObject config)
+      throws IOException {
+    requireNonNull(file, "file");
+    requireNonNull(model, "model");
+    requireNonNull(config, "config");
+    return new TokenizerText(
+        file,
+        new PieceConversion(TokenizerClass.LLAMA, file, model, TokenizerConfig.of(file, config))
+            .json());
   }
 }

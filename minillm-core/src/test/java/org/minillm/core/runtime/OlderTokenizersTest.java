@@ -17,6 +17,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.minillm.core.tokenizer.TokenizerText;
 
 /**
  * Folders without tokenizer.json give the ids that transformers gives: goldens of
@@ -95,7 +96,7 @@ class OlderTokenizersTest {
     // GIVEN the text that an older form becomes, and a folder that has nothing else
     folderOf("vicuna");
     Path other = Files.createDirectory(folder.resolve("other"));
-    Files.writeString(other.resolve("tokenizer.json"), Tokenizer.json(folder));
+    Files.writeString(other.resolve("tokenizer.json"), Tokenizer.json(TokenizerText.of(folder)));
 
     // WHEN / THEN
     String text = texts().get(0);
@@ -103,14 +104,15 @@ class OlderTokenizersTest {
         Tokenizer second = Tokenizer.open(other, VOCABULARY, MemoryBudget.ofThisMachine())) {
       assertThat(second.encode(text)).isEqualTo(first.encode(text));
     }
-    assertThat(Tokenizer.json(other)).isEqualTo(Tokenizer.json(folder));
+    assertThat(Tokenizer.json(TokenizerText.of(other)))
+        .isEqualTo(Tokenizer.json(TokenizerText.of(folder)));
   }
 
   @Test
   void tokenizerJsonGoesBeforeTheOlderForms() throws IOException {
     folderOf("opt");
     Files.copy(SOURCES.resolveSibling("llama.json"), folder.resolve("tokenizer.json"));
-    assertThat(Tokenizer.json(folder))
+    assertThat(Tokenizer.json(TokenizerText.of(folder)))
         .isEqualTo(Files.readString(SOURCES.resolveSibling("llama.json")));
   }
 
