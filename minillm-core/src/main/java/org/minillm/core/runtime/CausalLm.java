@@ -233,8 +233,8 @@ public final class CausalLm implements AutoCloseable {
   /**
    * Returns the model's tokenizer.
    *
-   * @return opened on tokenizer.json of the folder; to be closed
-   * @throws IOException if the folder has none
+   * @return opened on tokenizer.json of the folder, or on an older form of it; to be closed
+   * @throws IOException if the folder has none, or one that is damaged or of a kind not known
    */
   public Tokenizer tokenizer() throws IOException {
     requireOpen();
