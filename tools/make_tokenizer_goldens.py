@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Trains small tokenizers, saves their older forms, and stores the ids that stock transformers makes of them.
 
-    python tools/make_tokenizer_goldens.py /work/shared/data/wikitext2.valid.txt \\
+    python tools/make_tokenizer_goldens.py wikitext2.valid.txt \\
         minillm-core/src/test/resources/tokenizers/slow
 
 writes bpe.model, unigram.model and mapped.model (SentencePiece), vocab.json and merges.txt (byte-level BPE), and
@@ -13,10 +13,11 @@ transformers makes of the ids again. --goldens-only keeps the tokenizers that ar
 instead compares ids that another program made of a real model's folder: ids.json is {"texts": [...], "ids": [[...]]}.
 
 Needs transformers 4, tokenizers, sentencepiece and protobuf, and no torch; made with transformers 4.57.1,
-tokenizers 0.22.1 and sentencepiece 0.2.1.
+tokenizers 0.22.2 and sentencepiece 0.2.3.
 """
 
 import argparse
+import contextlib
 import json
 import pathlib
 import random
@@ -89,27 +90,29 @@ def train(text, out):
     from tokenizers import ByteLevelBPETokenizer
 
     english = text.read_text(encoding="utf-8")[:400_000]
-    with tempfile.TemporaryDirectory() as temp:
-        corpus = pathlib.Path(temp, "corpus.txt")
+    out = out.resolve()
+    # models remember the name of their text: a plain one
+    with tempfile.TemporaryDirectory() as temp, contextlib.chdir(temp):
+        corpus = pathlib.Path("corpus.txt")
         corpus.write_text(english + "\n" + "\n".join(SCRIPTS * 12) + "\n", encoding="utf-8")
         common = dict(input=str(corpus), minloglevel=2, num_threads=1, character_coverage=0.9995,
                       max_sentence_length=100_000)
         plain = dict(normalization_rule_name="identity", remove_extra_whitespaces=False, byte_fallback=True,
                      split_digits=True, allow_whitespace_only_pieces=True)
         sentencepiece.SentencePieceTrainer.train(
-            model_prefix=f"{temp}/bpe", model_type="bpe", vocab_size=2000, user_defined_symbols="[INST],<<SYS>>",
+            model_prefix="bpe", model_type="bpe", vocab_size=2000, user_defined_symbols="[INST],<<SYS>>",
             control_symbols="<|tool|>", **common, **plain)
         sentencepiece.SentencePieceTrainer.train(
-            model_prefix=f"{temp}/unigram", model_type="unigram", vocab_size=1800, **common, **plain)
-        rules = pathlib.Path(temp, "rules.tsv")
+            model_prefix="unigram", model_type="unigram", vocab_size=1800, **common, **plain)
+        rules = pathlib.Path("rules.tsv")
         rules.write_text(
             "".join(f"{ord(c):X}\t{' '.join(f'{ord(r):X}' for r in to)}\n" for c, to in MAPPED.items())
             + "65 301\tE9\n41 30A\tC5\n", encoding="utf-8")
         sentencepiece.SentencePieceTrainer.train(
-            model_prefix=f"{temp}/mapped", model_type="unigram", vocab_size=1200, pad_id=0, eos_id=1, unk_id=2,
+            model_prefix="mapped", model_type="unigram", vocab_size=1200, pad_id=0, eos_id=1, unk_id=2,
             bos_id=-1, normalization_rule_tsv=str(rules), **common)
         for name in ("bpe", "unigram", "mapped"):
-            shutil.copy(f"{temp}/{name}.model", out / f"{name}.model")
+            shutil.copy(f"{name}.model", out / f"{name}.model")
         byte_level = ByteLevelBPETokenizer()
         byte_level.train([str(corpus)], vocab_size=2000, special_tokens=["<s>", "<pad>", "</s>", "<unk>"])
         byte_level.save_model(str(out))

@@ -78,7 +78,7 @@ public final class Main implements Runnable {
         .header("Makes large language models smaller: structured pruning, forward passes only.")
         .description(
             "MODEL is a checkpoint folder in Hugging Face's form: config.json, *.safetensors and"
-                + " tokenizer.json.")
+                + " tokenizer.json, or an older form of the tokenizer.")
         .footer(
             "  minillm demo",
             "  minillm prune MODEL --calibration text.txt --ratio 0.2 --out SMALLER",

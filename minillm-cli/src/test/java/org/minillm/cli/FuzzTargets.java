@@ -20,6 +20,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicReference;
 import org.minillm.core.architecture.GroupKind;
 import org.minillm.core.checkpoint.Checkpoint;
@@ -115,6 +116,7 @@ final class FuzzTargets {
       case "index" -> targets.index();
       case "header" -> targets.header();
       case "tokenizer" -> targets.tokenizer();
+      case "older-tokenizer" -> targets.olderTokenizer();
       default -> throw new IllegalArgumentException("no kind of file: " + kind);
     };
   }
@@ -419,6 +421,39 @@ final class FuzzTargets {
             tokenizer.decode(tokenizer.encode("ab c"));
           } catch (IllegalArgumentException e) {
             throw refusal(e, any);
+          }
+        });
+  }
+
+  private FuzzTarget olderTokenizer() throws IOException {
+    List<FuzzTarget.Seed> seeds = new ArrayList<>();
+    Map<Path, CausalLm> models = new HashMap<>();
+    for (String kind :
+        List.of("GPT2Tokenizer", "Qwen2Tokenizer", "LlamaTokenizer", "T5Tokenizer", "older")) {
+      Path model = synthetic("older-tokenizer/" + kind, OTHER_FAMILIES.get(1));
+      List<Path> files =
+          switch (kind) {
+            case "older" -> OlderTokenizerFiles.olderByteLevel(model);
+            case "LlamaTokenizer", "T5Tokenizer" -> OlderTokenizerFiles.pieces(model, kind);
+            default -> OlderTokenizerFiles.byteLevel(model, kind);
+          };
+      for (Path file : files) {
+        seeds.add(seed(file));
+      }
+      CausalLm open = CausalLm.open(model, BUDGET);
+      open.tokenizer().close(); // it is a good one
+      models.put(model, open);
+    }
+    return new FuzzTarget(
+        "older-tokenizer",
+        seeds,
+        FuzzTarget.Form.WHOLE,
+        file -> {
+          CausalLm model = Objects.requireNonNull(models.get(file.getParent()));
+          try (Tokenizer tokenizer = model.tokenizer()) {
+            tokenizer.decode(tokenizer.encode("ab c <s>  <pad> ª[x]\n"));
+          } catch (IllegalArgumentException e) {
+            throw refusal(e, file);
           }
         });
   }

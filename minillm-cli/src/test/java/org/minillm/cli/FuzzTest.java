@@ -2,11 +2,12 @@ package org.minillm.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import org.junit.jupiter.api.Test;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -51,8 +52,9 @@ class FuzzTest {
     }
   }
 
-  @Test
-  void damagedTokenizerIsRefusedBeforeNativeCodeEndsTheProcess() throws Exception {
+  @ParameterizedTest
+  @ValueSource(strings = {"tokenizer", "older-tokenizer"})
+  void damagedTokenizerIsRefusedBeforeNativeCodeEndsTheProcess(String kind) throws Exception {
     // GIVEN a process of its own
     Path out = temp.resolve("out.txt");
     Process process =
@@ -65,7 +67,7 @@ class FuzzTest {
                 System.getProperty("java.class.path"),
                 FuzzRun.class.getName(),
                 temp.toString(),
-                "tokenizer",
+                kind,
                 Long.toString(SEED),
                 Long.toString(FIRST),
                 Long.toString(INPUTS),
@@ -77,13 +79,19 @@ class FuzzTest {
     int exitCode = process.waitFor();
     if (exitCode != 0) { // what it was reading
       Files.createDirectories(FINDINGS);
-      Files.copy(
-          temp.resolve("tokenizer/model/tokenizer.json"),
-          FINDINGS.resolve("tokenizer-" + SEED + "-last"),
-          StandardCopyOption.REPLACE_EXISTING);
+      keepFiles(temp.resolve(kind), kind + "-" + SEED + "-last-");
     }
     // THEN
     assertThat(exitCode).as("exit code").isZero();
     assertThat(out).isEmptyFile();
+  }
+
+  private static void keepFiles(Path folder, String prefix) throws IOException {
+    try (Stream<Path> files = Files.walk(folder)) {
+      for (Path file : files.filter(Files::isRegularFile).toList()) {
+        String name = folder.relativize(file).toString().replace(File.separatorChar, '-');
+        Files.copy(file, FINDINGS.resolve(prefix + name), StandardCopyOption.REPLACE_EXISTING);
+      }
+    }
   }
 }

@@ -233,8 +233,8 @@ public final class CausalLm implements AutoCloseable {
   /**
    * Returns the model's tokenizer.
    *
-   * @return to be closed
-   * @throws IOException if there is none, or none that is known
+   * @return opened on tokenizer.json of the folder, or on an older form of it; to be closed
+   * @throws IOException if the folder has none, or one that is damaged or of a kind not known
    */
   public Tokenizer tokenizer() throws IOException {
     requireOpen();

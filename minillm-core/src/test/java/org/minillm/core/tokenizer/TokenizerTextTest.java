@@ -133,6 +133,30 @@ class TokenizerTextTest {
   }
 
   @Test
+  void aSettingThatIsNullIsNotSaid() throws IOException {
+    write("config.json", LLAMA);
+    Files.write(folder.resolve("tokenizer.model"), ModelBytes.sound().with(2, 0));
+    String without = TokenizerText.of(folder).json();
+    write("tokenizer_config.json", "{\"add_prefix_space\":null,\"legacy\":null}");
+    assertThat(TokenizerText.of(folder).json()).isEqualTo(without).contains("Prepend");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "LlamaTokenizerFast, tokenizer.model",
+    "T5TokenizerFast, spiece.model",
+    "Qwen2Tokenizer, vocab.json"
+  })
+  void theClassIsThatOfTheTokenizerBeforeThatOfTheModel(String name, String file)
+      throws IOException {
+    writeByteLevel();
+    Files.write(folder.resolve("tokenizer.model"), ModelBytes.sound().with(2, 0));
+    Files.write(folder.resolve("spiece.model"), ModelBytes.sound().with(2, 0));
+    write("tokenizer_config.json", "{\"tokenizer_class\":\"" + name + "\"}");
+    assertThat(TokenizerText.of(folder).file()).isEqualTo(folder.resolve(file));
+  }
+
+  @Test
   void aMissingHalfIsNamed() throws IOException {
     writeByteLevel();
     Files.delete(folder.resolve("merges.txt"));
