@@ -84,7 +84,6 @@ final class ApplyCommand implements Callable<Integer> {
     Restoration restoration = restore.restoration(() -> madeWith(read));
     RunCost cost = RunCost.start();
     try (CausalLm lm = CausalLm.open(model, memory.budget())) {
-      form.requireSayable(lm, read.layerShapes(lm.config()));
       PruningReport report =
           restoration == null ? write(lm, read) : writeRestored(lm, read, restoration);
       form.printUnread(lm, spec.commandLine().getOut());

@@ -191,14 +191,14 @@ public final class GgufExport implements Export {
         tensors.stream().filter(tensor -> tensor.type() == GgufType.F16).toList();
     if (!odd.isEmpty()) {
       LOG.warn(
-          "{} of {} tensors stay F16, {} bytes: their rows are no multiple of 32 numbers, which {}"
-              + " asks for. A model pruned to widths in multiples of 32 is smaller: {}",
+          "{} of {} tensors stay F16, {} bytes ({}): their rows are no multiple of 32 numbers, as"
+              + " {} wants them. Pruned to widths in multiples of 32 the model takes less",
           odd.size(),
           tensors.size(),
           odd.stream().mapToLong(GgufTensor::bytes).sum(),
-          types.name(),
-          odd.stream().limit(3).map(GgufTensor::name).collect(Collectors.joining(", "))
-              + (odd.size() > 3 ? ", …" : ""));
+          odd.stream().limit(2).map(GgufTensor::name).collect(Collectors.joining(", "))
+              + (odd.size() > 2 ? ", …" : ""),
+          types.name());
     }
   }
 }

@@ -26,7 +26,7 @@ class LlamaCppTest {
   private static final int TOKENS = 40;
 
   /** Of states of length 1: both compute in float32, and add in another order. */
-  private static final float STATES = 1e-5f;
+  private static final float STATES = 2e-6f;
 
   @TempDir Path temp;
 
@@ -83,7 +83,9 @@ class LlamaCppTest {
   }
 
   @ParameterizedTest
-  @EnumSource(Cut.class)
+  @EnumSource(
+      value = Cut.class,
+      names = {"CHANNELS_AND_HEADS", "UNEVEN"})
   void statesOfAPrunedLlamaAreOurs(Cut cut) throws IOException {
     try (CausalLm dense = CausalLm.open(Models.tinyLlama(temp))) {
       // GIVEN

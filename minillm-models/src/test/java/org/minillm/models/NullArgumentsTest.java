@@ -22,6 +22,7 @@ import java.lang.reflect.Modifier;
 import java.lang.reflect.Parameter;
 import java.lang.reflect.Proxy;
 import java.lang.reflect.RecordComponent;
+import java.nio.Buffer;
 import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -145,6 +146,9 @@ class NullArgumentsTest {
     Object known = SAMPLES.get(type);
     if (known != null) {
       return known;
+    }
+    if (Buffer.class.isAssignableFrom(type)) {
+      return type.getMethod("allocate", int.class).invoke(null, 0);
     }
     if (type.isArray()) {
       return Array.newInstance(type.getComponentType(), 0);

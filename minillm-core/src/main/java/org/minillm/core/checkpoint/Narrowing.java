@@ -1,5 +1,7 @@
 package org.minillm.core.checkpoint;
 
+import static java.util.Objects.requireNonNull;
+
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
@@ -17,6 +19,8 @@ public final class Narrowing {
    * @return their bytes, little-endian, ready to be read
    */
   public static ByteBuffer narrow(TensorType type, FloatBuffer source) {
+    requireNonNull(type, "type");
+    requireNonNull(source, "source");
     ByteBuffer target =
         ByteBuffer.allocate(Math.multiplyExact(source.remaining(), type.bytes()))
             .order(ByteOrder.LITTLE_ENDIAN);

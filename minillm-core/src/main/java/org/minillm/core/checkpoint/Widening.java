@@ -1,5 +1,7 @@
 package org.minillm.core.checkpoint;
 
+import static java.util.Objects.requireNonNull;
+
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.DoubleBuffer;
@@ -27,6 +29,9 @@ public final class Widening {
    * @param target receives the bits of one float32 an element
    */
   public static void widen(TensorType type, ByteBuffer source, IntBuffer target) {
+    requireNonNull(type, "type");
+    requireNonNull(source, "source");
+    requireNonNull(target, "target");
     ByteBuffer elements = source.slice().order(ByteOrder.LITTLE_ENDIAN);
     switch (type) {
       case F32 -> target.put(elements.asIntBuffer());
