@@ -7,6 +7,7 @@ import java.util.Optional;
 import org.minillm.core.architecture.LayerShape;
 import org.minillm.core.cut.CutExport;
 import org.minillm.core.cut.Export;
+import org.minillm.core.plugin.Plugins;
 import org.minillm.core.runtime.CausalLm;
 import picocli.CommandLine.Option;
 
@@ -23,6 +24,11 @@ final class ExportOption {
               + " units zeroed, which whatever loads the dense model loads. gguf: a file for"
               + " llama.cpp; settings follow a colon, such as gguf:type=q8_0. Default: cut.")
   private Export export = new CutExport();
+
+  /** Chooses a form that the user has not. */
+  void choose(String name) {
+    export = Plugins.named(Export.class, name);
+  }
 
   Export export() {
     return export;

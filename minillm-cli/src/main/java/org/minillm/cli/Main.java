@@ -77,8 +77,9 @@ public final class Main implements Runnable {
     root.usageMessage()
         .header("Makes large language models smaller: structured pruning, forward passes only.")
         .description(
-            "MODEL is a checkpoint folder in Hugging Face's form: config.json, *.safetensors and"
-                + " tokenizer.json, or an older form of the tokenizer.")
+            "MODEL is a checkpoint folder in Hugging Face's form: config.json, *.safetensors or"
+                + " pytorch_model.bin, and tokenizer.json or an older form of the tokenizer; or a"
+                + " GGUF file.")
         .footer(
             "  minillm demo",
             "  minillm prune MODEL --calibration text.txt --ratio 0.2 --out SMALLER",
@@ -89,6 +90,7 @@ public final class Main implements Runnable {
     return new CommandLine(root)
         .addSubcommand(new DemoCommand())
         .addSubcommand(new InspectCommand())
+        .addSubcommand(new CheckCommand())
         .addSubcommand(new PruneCommand())
         .addSubcommand(new ApplyCommand())
         .addSubcommand(new ConvertCommand())

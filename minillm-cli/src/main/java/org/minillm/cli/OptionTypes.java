@@ -121,6 +121,13 @@ final class OptionTypes {
     }
   }
 
+  /** A program that loads models. */
+  static final class ToolName extends OneOf<Tool> {
+    ToolName() {
+      super(Tool.class);
+    }
+  }
+
   /** The name of a form, with its settings after a colon. */
   static final class ExportForm implements ITypeConverter<Export> {
     @Override

@@ -3,11 +3,15 @@ package org.minillm.cli;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
+import org.minillm.core.architecture.LayerShape;
 import org.minillm.core.cut.PruningReport;
 import org.minillm.core.evidence.CalibrationSet;
 import org.minillm.core.files.TargetFile;
@@ -76,6 +80,16 @@ final class PruneCommand implements Callable<Integer> {
               + " turns, as 'minillm bench speed' does. Both are in memory together.")
   private boolean speed;
 
+  @Option(
+      names = "--for",
+      paramLabel = "TOOL",
+      converter = OptionTypes.ToolName.class,
+      description =
+          "Make a result that this program loads: transformers4, transformers5, peft, llama.cpp,"
+              + " vllm, onnx or jlama. Chooses the form and, where it wants equal layers, the uniform"
+              + " allocation.")
+  private @Nullable Tool tool;
+
   @Mixin private CalibrationOptions calibration;
   @Mixin private RestoreOption restore;
   @Mixin private ExportOption form;
@@ -93,6 +107,7 @@ final class PruneCommand implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     requireTarget();
+    suitTool();
     PruningRecipe recipe = new RecipeChoice(spec, measure).recipe(restore, target.allocation);
     StructuredPruner.Builder builder =
         recipe.pruner(target.asTarget()).export(form.export()).overwrite(force);
@@ -105,6 +120,40 @@ final class PruneCommand implements Callable<Integer> {
     }
     json.write(report);
     return ExitCode.OK;
+  }
+
+  /** Takes what a program wants into what was not chosen. */
+  private void suitTool() {
+    if (tool == null) {
+      return;
+    }
+    if (tool.needsEqualLayers() && target.allocation == null) {
+      target.allocation = "uniform";
+    }
+    if (!spec.commandLine().getParseResult().hasMatchedOption("--export")) {
+      form.choose(tool.form());
+    }
+  }
+
+  /** Says before the work where its result will load. */
+  private void announceTools(CausalLm lm, List<LayerShape> expected) throws IOException {
+    if (tool != null) {
+      Optional<String> obstacle = tool.obstacle(lm, expected);
+      if (obstacle.isPresent()) {
+        throw new IllegalArgumentException("--for " + tool + ": " + obstacle.get());
+      }
+    }
+    List<String> loads = new ArrayList<>();
+    for (Tool each : List.of(Tool.TRANSFORMERS_4, Tool.TRANSFORMERS_5, Tool.LLAMA_CPP)) {
+      if (each.obstacle(lm, expected).isEmpty()) {
+        loads.add(each + (each.form().equals("gguf") ? " (as gguf)" : ""));
+      }
+    }
+    spec.commandLine()
+        .getErr()
+        .println(
+            "the result will load in MiniLLM"
+                + loads.stream().map(word -> ", " + word).collect(Collectors.joining()));
   }
 
   /** What is written into a stream has no place beside it. */
@@ -136,7 +185,9 @@ final class PruneCommand implements Callable<Integer> {
     RunCost cost = RunCost.start();
     try (CliProgress progress = CliProgress.on(spec.commandLine().getErr());
         CausalLm lm = CausalLm.open(model, memory.budget(), compute)) {
-      form.requireSayable(lm, ExpectedShapes.of(lm, target.asTarget(), recipe.allocation()));
+      List<LayerShape> expected = ExpectedShapes.of(lm, target.asTarget(), recipe.allocation());
+      form.requireSayable(lm, expected);
+      announceTools(lm, expected);
       StructuredPruner pruner = builder.listener(progress).build();
       CalibrationSet data = pruner.readsText() ? calibration.read(lm, recipe) : null;
       long forecast =
