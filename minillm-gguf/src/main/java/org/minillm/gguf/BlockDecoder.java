@@ -28,10 +28,22 @@ final class BlockDecoder {
       case F32 -> out[at] = in.getFloat(start);
       case F16 -> out[at] = half(in, start);
       case BF16 -> out[at] = Float.intBitsToFloat(in.getShort(start) << 16);
-      case Q4_0 -> nibbles(in, start + 2, half(in, start), -8 * half(in, start), out, at);
-      case Q4_1 -> nibbles(in, start + 4, half(in, start), half(in, start + 2), out, at);
-      case Q5_0 -> fives(in, start + 2, half(in, start), 16, 0, out, at);
-      case Q5_1 -> fives(in, start + 4, half(in, start), 0, half(in, start + 2), out, at);
+      case Q4_0 -> {
+        nibbles(in, start + 2, out, at);
+        scale(half(in, start), 8, out, at);
+      }
+      case Q4_1 -> {
+        nibbles(in, start + 4, out, at);
+        scale(half(in, start), half(in, start + 2), out, at);
+      }
+      case Q5_0 -> {
+        fives(in, start + 2, out, at);
+        scale(half(in, start), 16, out, at);
+      }
+      case Q5_1 -> {
+        fives(in, start + 4, out, at);
+        scale(half(in, start), half(in, start + 2), out, at);
+      }
       case Q8_0 -> bytes(in, start, out, at);
       case Q2_K -> q2(in, start, out, at);
       case Q3_K -> q3(in, start, out, at);
@@ -60,25 +72,33 @@ final class BlockDecoder {
   }
 
   /** 32 numbers of 4 bits: the lower halves of 16 bytes, then the upper ones. */
-  private static void nibbles(
-      ByteBuffer in, int from, float scale, float least, float[] out, int at) {
+  private static void nibbles(ByteBuffer in, int from, float[] out, int at) {
     for (int i = 0; i < 16; i++) {
       int pair = unsigned(in, from + i);
-      out[at + i] = (pair & LOW) * scale + least;
-      out[at + 16 + i] = (pair >>> 4) * scale + least;
+      out[at + i] = pair & LOW;
+      out[at + 16 + i] = pair >>> 4;
     }
   }
 
   /** 32 numbers of 5 bits: the fifth ones of all stand before the others. */
-  private static void fives(
-      ByteBuffer in, int from, float scale, int middle, float least, float[] out, int at) {
+  private static void fives(ByteBuffer in, int from, float[] out, int at) {
     int fifth = in.getInt(from);
-    for (int i = 0; i < 16; i++) {
-      int pair = unsigned(in, from + 4 + i);
-      int low = pair & LOW | (fifth >>> i & 1) << 4;
-      int high = pair >>> 4 | (fifth >>> i + 16 & 1) << 4;
-      out[at + i] = (low - middle) * scale + least;
-      out[at + 16 + i] = (high - middle) * scale + least;
+    nibbles(in, from + 4, out, at);
+    for (int i = 0; i < 32; i++) {
+      out[at + i] += (fifth >>> i & 1) << 4;
+    }
+  }
+
+  /** A zero has the sign of the scale: nothing is added to it. */
+  private static void scale(float scale, int middle, float[] out, int at) {
+    for (int i = at; i < at + 32; i++) {
+      out[i] = (out[i] - middle) * scale;
+    }
+  }
+
+  private static void scale(float scale, float least, float[] out, int at) {
+    for (int i = at; i < at + 32; i++) {
+      out[i] = out[i] * scale + least;
     }
   }
 

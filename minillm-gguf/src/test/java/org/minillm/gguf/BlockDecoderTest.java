@@ -77,4 +77,27 @@ class BlockDecoderTest {
     assertThat(numbers[0]).isEqualTo(-32f);
     assertThat(numbers[31]).isEqualTo(30f);
   }
+
+  /** As ggml computes it: real files are compared to the bit. */
+  @ParameterizedTest
+  @CsvSource({"Q4_0,18", "Q5_0,22"})
+  void aZeroHasTheSignOfTheScale(GgufType type, int blockBytes) {
+    // GIVEN a scale of -1, and numbers in the middle of their range
+    ByteBuffer block = ByteBuffer.allocate(blockBytes).order(ByteOrder.LITTLE_ENDIAN);
+    block.putShort((short) 0xbc00);
+    if (type == GgufType.Q5_0) {
+      block.putInt(-1);
+    }
+    byte middle = type == GgufType.Q5_0 ? 0 : (byte) 0x88;
+    while (block.hasRemaining()) {
+      block.put(middle);
+    }
+    float[] numbers = new float[32];
+
+    // WHEN
+    BlockDecoder.decode(type, block.flip(), numbers, 0);
+
+    // THEN
+    assertThat(numbers).containsOnly(-0f);
+  }
 }

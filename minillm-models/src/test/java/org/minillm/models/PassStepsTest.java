@@ -34,20 +34,20 @@ class PassStepsTest {
       delimiter = '|',
       textBlock =
           """
-          magnitude  |          |                                        | uniform     | CUT    | score write
-          obs        |          |                                        | global      | CUT    | score write
-          fms        | spsa     |                                        | uniform     | MASKED | spsa score write
-          gate       | gates    | bias                                   | trapezoid   | MASKED | gates score restore write
-          gate       | backprop |                                        | uniform     | CUT    | backprop score write
-          wanda      |          | least-squares:inputs=dense,target=own  | sensitivity | CUT    | score losses restore write
-          obs        |          | least-squares:value-ridge=0.003,noise=12    | uniform     | CUT    | score restore write
+          magnitude  |          |                                        | uniform     | cut    | score write
+          obs        |          |                                        | global      | cut    | score write
+          fms        | spsa     |                                        | uniform     | masked | spsa score write
+          gate       | gates    | bias                                   | trapezoid   | masked | gates score restore write
+          gate       | backprop |                                        | uniform     | cut    | backprop score write
+          wanda      |          | least-squares:inputs=dense,target=own  | sensitivity | cut    | score losses restore write
+          obs        |          | least-squares:value-ridge=0.003,noise=12    | uniform     | cut    | score restore write
           """)
   void everyPassDoesWhatItAnnounced(
       String criterion,
       String gradient,
       String restoration,
       String allocation,
-      Export export,
+      String export,
       String passes)
       throws IOException {
     // GIVEN
@@ -59,7 +59,7 @@ class PassStepsTest {
             .gradientEstimator(gradient == null ? null : plugin(GradientEstimator.class, gradient))
             .restoration(restoration == null ? null : plugin(Restoration.class, restoration))
             .allocation(plugin(Allocation.class, allocation))
-            .export(export)
+            .export(plugin(Export.class, export))
             .listener(steps)
             .build();
 

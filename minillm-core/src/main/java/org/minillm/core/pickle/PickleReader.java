@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.minillm.core.files.JsonNode;
 import org.minillm.core.files.MalformedFileException;
 
@@ -56,12 +57,12 @@ public final class PickleReader {
    * @return what it holds
    * @throws MalformedFileException if it is cut or wrong, or names anything else
    */
-  public static Object read(byte[] bytes, String name, ImmutableSet<String> known)
+  public static Object read(byte[] bytes, String name, Set<String> known)
       throws MalformedFileException {
     requireNonNull(bytes, "bytes");
     requireNonNull(name, "name");
     requireNonNull(known, "known");
-    return new PickleReader(new PickleInput(bytes, name), known).read();
+    return new PickleReader(new PickleInput(bytes, name), ImmutableSet.copyOf(known)).read();
   }
 
   private Object read() throws MalformedFileException {
