@@ -46,6 +46,7 @@ class NullArgumentsTest {
           .put(int.class, 1)
           .put(long.class, 1L)
           .put(double.class, 0.5)
+          .put(float.class, 0.5f)
           .put(String.class, "text")
           .put(Class.class, Object.class)
           .put(List.class, List.of())
@@ -174,6 +175,10 @@ class NullArgumentsTest {
     Class<?> unsafe = Class.forName("sun.misc.Unsafe");
     Field instance = unsafe.getDeclaredField("theUnsafe");
     instance.setAccessible(true);
-    return unsafe.getMethod("allocateInstance", Class.class).invoke(instance.get(null), type);
+    try {
+      return unsafe.getMethod("allocateInstance", Class.class).invoke(instance.get(null), type);
+    } catch (InvocationTargetException e) {
+      throw new IllegalStateException("no sample of " + type + ": add one", e);
+    }
   }
 }
