@@ -24,6 +24,14 @@ record CutSummary(PruningPlan plan, PruningReport report) {
         100 * report.modelRatio());
     printChoice(out);
     report
+        .logitsDifference()
+        .ifPresent(
+            difference ->
+                out.printf(
+                    Locale.ROOT,
+                    "opened again and checked: logits are the masked model's, within %.1e%n",
+                    difference));
+    report
         .stockLoaderObstacle()
         .ifPresent(
             why -> {
@@ -54,6 +62,7 @@ record CutSummary(PruningPlan plan, PruningReport report) {
         .put("bytes_after", report.bytesAfter())
         .put("macs_per_token_before", report.macsBefore())
         .put("macs_per_token_after", report.macsAfter())
+        .put("logits_difference", report.logitsDifference().orElse(Double.NaN))
         .put("stock_loaders", report.stockLoaderObstacle().isEmpty())
         .put("stock_loader_obstacle", report.stockLoaderObstacle().orElse(""))
         .put("criterion", fact("criterion"))

@@ -51,6 +51,7 @@ final class ExportOption {
   void printUnread(CausalLm model, PrintWriter out) {
     UnreadTensors.words(model)
         .ifPresent(
-            words -> out.println("note: " + (export.opens() ? "copied, " : "left out, ") + words));
+            words ->
+                out.println("note: " + (export.keepsUnread() ? "copied, " : "left out, ") + words));
   }
 }

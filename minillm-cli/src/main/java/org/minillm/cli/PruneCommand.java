@@ -194,10 +194,9 @@ final class PruneCommand implements Callable<Integer> {
           memory.announce(
               List.of(calibration.memoryForecast(), pruner.memoryForecast(lm, data)), model);
       PruningPlan plan = pruner.plan(lm, data);
-      write(pruner, lm, plan, data);
+      PruningReport written = write(pruner, lm, plan, data);
       form.printUnread(lm, spec.commandLine().getOut());
-      return report(
-          new CutSummary(plan, PruningReport.of(lm, plan, form.export())), recipe, cost, forecast);
+      return report(new CutSummary(plan, written), recipe, cost, forecast);
     }
   }
 
@@ -236,15 +235,15 @@ final class PruneCommand implements Callable<Integer> {
     return new ParameterException(spec.commandLine(), message);
   }
 
-  private void write(
+  private PruningReport write(
       StructuredPruner pruner, CausalLm lm, PruningPlan plan, @Nullable CalibrationSet data)
       throws IOException {
-    if (planOnly != null) {
-      plan(planOnly).write(plan.toJson());
-      pruner.forget();
-    } else if (out != null) {
-      pruner.apply(lm, plan, data, out);
+    if (out != null && planOnly == null) {
+      return pruner.apply(lm, plan, data, out);
     }
+    plan(Objects.requireNonNull(planOnly)).write(plan.toJson());
+    pruner.forget();
+    return PruningReport.of(lm, plan, form.export());
   }
 
   private JsonReport report(CutSummary summary, PruningRecipe recipe, RunCost cost, long forecast) {

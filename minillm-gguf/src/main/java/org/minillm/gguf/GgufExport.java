@@ -88,7 +88,12 @@ public final class GgufExport implements Export {
   }
 
   @Override
-  public boolean opens() {
+  public boolean keepsUnread() {
+    return false;
+  }
+
+  @Override
+  public boolean isFolder() {
     return false;
   }
 

@@ -255,7 +255,16 @@ public final class CheckpointCutter {
         target,
         overwrite,
         runner.listener());
-    return PruningReport.of(model, plan, export);
+    PruningReport report = PruningReport.of(model, plan, export);
+    return export.opens()
+        ? report.withLogitsDifference(
+            new WrittenCheck(
+                    model,
+                    table,
+                    restored,
+                    Optional.ofNullable(restoring).map(with -> with.data().windows().get(0)))
+                .largestDifference(target))
+        : report;
   }
 
   private ImmutableList<LayerShape> layers() {

@@ -30,11 +30,30 @@ public interface Export extends ConfigurablePlugin<Export> {
   }
 
   /**
-   * Tells whether what is written is a folder that opens as a model, in MiniLLM as in others.
+   * Tells whether MiniLLM opens what is written: it then does, and compares it with the masked
+   * model.
    *
-   * @return false where it is a file for other tools
+   * @return false where it is for other tools alone
    */
   default boolean opens() {
+    return true;
+  }
+
+  /**
+   * Tells whether tensors that the model does not compute with are written, too.
+   *
+   * @return false where they are left out
+   */
+  default boolean keepsUnread() {
+    return true;
+  }
+
+  /**
+   * Tells whether what is written is a folder for Hugging Face's tools.
+   *
+   * @return false where it is for other tools
+   */
+  default boolean isFolder() {
     return true;
   }
 

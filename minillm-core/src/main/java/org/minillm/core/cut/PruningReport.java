@@ -5,6 +5,7 @@ import static java.util.Objects.requireNonNull;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import org.minillm.core.architecture.GroupKind;
 import org.minillm.core.architecture.LayerShape;
 import org.minillm.core.architecture.PruningGroup;
@@ -25,6 +26,8 @@ import org.minillm.core.runtime.CausalLm;
  * @param macsAfter a token
  * @param stockLoaderObstacle why Hugging Face transformers cannot load the result, in plain words;
  *     empty where it can, and where the form is for other tools
+ * @param logitsDifference how far, at most, a logit of what was written and opened again is from
+ *     that of the masked model; empty where nothing was written, or nothing that can be opened
  */
 public record PruningReport(
     long parametersBefore,
@@ -34,11 +37,13 @@ public record PruningReport(
     long bytesAfter,
     long macsBefore,
     long macsAfter,
-    Optional<String> stockLoaderObstacle) {
+    Optional<String> stockLoaderObstacle,
+    OptionalDouble logitsDifference) {
 
   // Refuses nulls.
   public PruningReport {
     requireNonNull(stockLoaderObstacle, "stockLoaderObstacle");
+    requireNonNull(logitsDifference, "logitsDifference");
   }
 
   /**
@@ -74,9 +79,24 @@ public record PruningReport(
         bytesAfter(model, plan, export, groups),
         model.macsPerToken(),
         model.macsPerToken() - (export.cuts() ? removedMacs : 0),
-        export.opens()
+        export.isFolder()
             ? model.decoder().stockLoaderObstacle(layers(model, plan, export))
-            : Optional.empty());
+            : Optional.empty(),
+        OptionalDouble.empty());
+  }
+
+  /** The same report, with what came of opening what was written. */
+  PruningReport withLogitsDifference(double difference) {
+    return new PruningReport(
+        parametersBefore,
+        parametersAfter,
+        prunableParameters,
+        bytesBefore,
+        bytesAfter,
+        macsBefore,
+        macsAfter,
+        stockLoaderObstacle,
+        OptionalDouble.of(difference));
   }
 
   private static List<LayerShape> layers(CausalLm model, PruningPlan plan, Export export) {

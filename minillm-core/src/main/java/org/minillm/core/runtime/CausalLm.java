@@ -327,6 +327,24 @@ public final class CausalLm implements AutoCloseable {
   }
 
   /**
+   * Returns the memory budget.
+   *
+   * @return what the model was opened with
+   */
+  public MemoryBudget budget() {
+    return layers.budget();
+  }
+
+  /**
+   * Gives back the memory of all layers, for work with another model; a pass reads them again. Not
+   * while one of them is in use.
+   */
+  public void forgetLayers() {
+    requireOpen();
+    layers.forget();
+  }
+
+  /**
    * Checks that the memory budget of this model can be kept.
    *
    * @param pass what is to be done

@@ -96,6 +96,12 @@ final class LayerStore {
     return keepsHead;
   }
 
+  void forget() {
+    free();
+    resident.clear();
+    NativeHeap.trim();
+  }
+
   void free() {
     resident.values().forEach(LayerWeights::free);
   }
