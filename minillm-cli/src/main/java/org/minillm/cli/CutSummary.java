@@ -29,7 +29,7 @@ record CutSummary(PruningPlan plan, PruningReport report) {
             difference ->
                 out.printf(
                     Locale.ROOT,
-                    "opened again and checked: logits are the masked model's, within %.1e%n",
+                    "opened again: its logits are those of the masked model, within %.1e%n",
                     difference));
     report
         .stockLoaderObstacle()
