@@ -1,8 +1,13 @@
 package org.minillm.cli;
 
+import com.google.common.base.Joiner;
 import java.io.PrintWriter;
+import java.util.Arrays;
 import java.util.Locale;
+import java.util.Map;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.minillm.core.architecture.StockLoader;
 import org.minillm.core.cut.PruningReport;
 import org.minillm.core.plan.PruningPlan;
 
@@ -23,13 +28,31 @@ record CutSummary(PruningPlan plan, PruningReport report) {
         100 * report.prunableRatio(),
         100 * report.modelRatio());
     printChoice(out);
-    report
-        .stockLoaderObstacle()
-        .ifPresent(
-            why -> {
-              out.println("MiniLLM loads the result, Hugging Face transformers does not: " + why);
-              out.println("for a model that transformers loads: --export masked");
-            });
+    printLoaders(out);
+  }
+
+  /** Where stock loaders refuse the result, and which form they take. */
+  private void printLoaders(PrintWriter out) {
+    Map<StockLoader, String> obstacles = report.stockLoaderObstacles();
+    if (obstacles.isEmpty()) {
+      return;
+    }
+    String loads =
+        Stream.concat(
+                Stream.of("MiniLLM"),
+                Arrays.stream(StockLoader.values())
+                    .filter(loader -> !obstacles.containsKey(loader))
+                    .map(StockLoader::toString))
+            .collect(Collectors.joining(" and "));
+    String refuses =
+        obstacles.size() == StockLoader.values().length
+            ? "Hugging Face transformers"
+            : Joiner.on(" and ").join(obstacles.keySet());
+    String why = obstacles.values().iterator().next();
+    out.printf(Locale.ROOT, "loads in %s, not in %s: %s%n", loads, refuses, why);
+    out.println(
+        "for a model that transformers loads: --export hf-code, with trust_remote_code=True"
+            + " (--export masked needs no code, and saves no byte)");
   }
 
   /** What a search has tried, and what it took. */
@@ -56,9 +79,15 @@ record CutSummary(PruningPlan plan, PruningReport report) {
         .put("macs_per_token_after", report.macsAfter())
         .put("stock_loaders", report.stockLoaderObstacle().isEmpty())
         .put("stock_loader_obstacle", report.stockLoaderObstacle().orElse(""))
+        .put("loads_transformers_4", loads(StockLoader.TRANSFORMERS_4))
+        .put("loads_transformers_5", loads(StockLoader.TRANSFORMERS_5))
         .put("criterion", fact("criterion"))
         .put("gradient", fact("gradient"))
         .put("forward_passes", Long.parseLong(fact("forward_passes", "0")));
+  }
+
+  private boolean loads(StockLoader loader) {
+    return !report.stockLoaderObstacles().containsKey(loader);
   }
 
   private String fact(String name) {

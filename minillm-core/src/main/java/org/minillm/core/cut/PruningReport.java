@@ -2,11 +2,14 @@ package org.minillm.core.cut;
 
 import static java.util.Objects.requireNonNull;
 
+import com.google.common.collect.ImmutableMap;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import org.minillm.core.architecture.GroupKind;
+import org.minillm.core.architecture.LayerShape;
 import org.minillm.core.architecture.PruningGroup;
+import org.minillm.core.architecture.StockLoader;
 import org.minillm.core.checkpoint.TensorInfo;
 import org.minillm.core.plan.CutTable;
 import org.minillm.core.plan.PruningPlan;
@@ -22,8 +25,8 @@ import org.minillm.core.runtime.CausalLm;
  * @param bytesAfter of the weights, as they are stored
  * @param macsBefore a token, see {@link CausalLm#macsPerToken()}
  * @param macsAfter a token
- * @param stockLoaderObstacle why Hugging Face transformers cannot load the result, in plain words;
- *     empty where it can
+ * @param stockLoaderObstacles why releases of Hugging Face transformers cannot load the result, in
+ *     plain words; without those that can
  */
 public record PruningReport(
     long parametersBefore,
@@ -33,11 +36,11 @@ public record PruningReport(
     long bytesAfter,
     long macsBefore,
     long macsAfter,
-    Optional<String> stockLoaderObstacle) {
+    ImmutableMap<StockLoader, String> stockLoaderObstacles) {
 
   // Refuses nulls.
   public PruningReport {
-    requireNonNull(stockLoaderObstacle, "stockLoaderObstacle");
+    requireNonNull(stockLoaderObstacles, "stockLoaderObstacles");
   }
 
   /**
@@ -73,9 +76,21 @@ public record PruningReport(
         bytesAfter(model, export.cuts() ? CutTable.of(plan, groups) : CutTable.NOTHING),
         model.macsPerToken(),
         model.macsPerToken() - (export.cuts() ? removedMacs : 0),
-        export.cuts()
-            ? model.decoder().stockLoaderObstacle(plan.layerShapes(model.config()))
-            : model.decoder().stockLoaderObstacle(model.config().layers()));
+        stockLoaderObstacles(
+            model,
+            export,
+            export.cuts() ? plan.layerShapes(model.config()) : model.config().layers()));
+  }
+
+  private static ImmutableMap<StockLoader, String> stockLoaderObstacles(
+      CausalLm model, Export export, List<LayerShape> layers) {
+    ImmutableMap.Builder<StockLoader, String> obstacles = ImmutableMap.builder();
+    for (StockLoader loader : StockLoader.values()) {
+      export
+          .stockLoaderObstacle(loader, model, layers)
+          .ifPresent(why -> obstacles.put(loader, why));
+    }
+    return obstacles.buildOrThrow();
   }
 
   private static long bytesAfter(CausalLm model, CutTable table) {
@@ -101,6 +116,15 @@ public record PruningReport(
    */
   public double modelRatio() {
     return (double) removed() / parametersBefore;
+  }
+
+  /**
+   * Returns why not every release of Hugging Face transformers can load the result.
+   *
+   * @return the first reason; empty where all can
+   */
+  public Optional<String> stockLoaderObstacle() {
+    return stockLoaderObstacles.values().stream().findFirst();
   }
 
   private long removed() {
