@@ -87,7 +87,7 @@ final class ApplyCommand implements Callable<Integer> {
       PruningReport report =
           restoration == null ? write(lm, read) : writeRestored(lm, read, restoration);
       form.printUnread(lm, spec.commandLine().getOut());
-      report(new CutSummary(read, report), cost);
+      report(new CutSummary(read, report, form.export()), cost);
     }
     return ExitCode.OK;
   }

@@ -84,13 +84,14 @@ final class CheckCommand implements Callable<Integer> {
 
   private boolean printTools(
       CausalLm lm, List<LayerShape> layers, PrintWriter out, JsonReport report) throws IOException {
-    TextTable table = new TextTable("program", "loads", "form");
+    TextTable table = new TextTable("program", "loads", "--export");
     List<String> reasons = new ArrayList<>();
     boolean all = true;
     for (Tool tool : tools.isEmpty() ? List.of(Tool.values()) : tools) {
+      Optional<String> form = tool.form(lm, layers);
       Optional<String> obstacle = tool.obstacle(lm, layers);
       all &= obstacle.isEmpty();
-      table.row(tool.toString(), obstacle.isEmpty() ? "yes" : "no", tool.form());
+      table.row(tool.toString(), form.isPresent() ? "yes" : "no", form.orElse("-"));
       obstacle.ifPresent(why -> reasons.add(tool + ": " + why));
       String key = "loads_" + tool.toString().replace('.', '_');
       report.put(key, obstacle.isEmpty()).put(key + "_obstacle", obstacle.orElse(""));

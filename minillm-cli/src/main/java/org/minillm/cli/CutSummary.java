@@ -1,13 +1,19 @@
 package org.minillm.cli;
 
+import com.google.common.base.Joiner;
 import java.io.PrintWriter;
+import java.util.Arrays;
 import java.util.Locale;
+import java.util.Map;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.minillm.core.architecture.StockLoader;
+import org.minillm.core.cut.Export;
 import org.minillm.core.cut.PruningReport;
 import org.minillm.core.plan.PruningPlan;
 
 /** What a plan removes, for a person and for scripts. */
-record CutSummary(PruningPlan plan, PruningReport report) {
+record CutSummary(PruningPlan plan, PruningReport report, Export export) {
 
   private static final String LOSS = "allocation.loss.";
 
@@ -31,13 +37,31 @@ record CutSummary(PruningPlan plan, PruningReport report) {
                     Locale.ROOT,
                     "opened again: its logits are those of the masked model, within %.1e%n",
                     difference));
-    report
-        .stockLoaderObstacle()
-        .ifPresent(
-            why -> {
-              out.println("MiniLLM loads the result, Hugging Face transformers does not: " + why);
-              out.println("for a model that transformers loads: --export masked");
-            });
+    printLoaders(out);
+  }
+
+  /** Where stock loaders refuse the result, and which form they take. */
+  private void printLoaders(PrintWriter out) {
+    Map<StockLoader, String> obstacles = report.stockLoaderObstacles();
+    if (obstacles.isEmpty() || !export.isFolder()) {
+      return;
+    }
+    String loads =
+        Stream.concat(
+                Stream.of("MiniLLM"),
+                Arrays.stream(StockLoader.values())
+                    .filter(loader -> !obstacles.containsKey(loader))
+                    .map(StockLoader::toString))
+            .collect(Collectors.joining(" and "));
+    String refuses =
+        obstacles.size() == StockLoader.values().length
+            ? "Hugging Face transformers"
+            : Joiner.on(" and ").join(obstacles.keySet());
+    String why = obstacles.values().iterator().next();
+    out.printf(Locale.ROOT, "loads in %s, not in %s: %s%n", loads, refuses, why);
+    out.println(
+        "for a model that transformers loads: --export hf-code, with trust_remote_code=True"
+            + " (--export masked needs no code, and saves no byte); for llama.cpp: --export gguf");
   }
 
   /** What a search has tried, and what it took. */
@@ -63,11 +87,17 @@ record CutSummary(PruningPlan plan, PruningReport report) {
         .put("macs_per_token_before", report.macsBefore())
         .put("macs_per_token_after", report.macsAfter())
         .put("logits_difference", report.logitsDifference().orElse(Double.NaN))
-        .put("stock_loaders", report.stockLoaderObstacle().isEmpty())
+        .put("stock_loaders", export.isFolder() && report.stockLoaderObstacle().isEmpty())
         .put("stock_loader_obstacle", report.stockLoaderObstacle().orElse(""))
+        .put("loads_transformers_4", loads(StockLoader.TRANSFORMERS_4))
+        .put("loads_transformers_5", loads(StockLoader.TRANSFORMERS_5))
         .put("criterion", fact("criterion"))
         .put("gradient", fact("gradient"))
         .put("forward_passes", Long.parseLong(fact("forward_passes", "0")));
+  }
+
+  private boolean loads(StockLoader loader) {
+    return export.isFolder() && !report.stockLoaderObstacles().containsKey(loader);
   }
 
   private String fact(String name) {

@@ -20,9 +20,11 @@ final class ExportOption {
       defaultValue = "cut",
       converter = OptionTypes.ExportForm.class,
       description =
-          "cut: a smaller model. masked: the same function in the dense model's shapes with removed"
-              + " units zeroed, which whatever loads the dense model loads. gguf: a file for"
-              + " llama.cpp; settings follow a colon, such as gguf:type=q8_0. Default: cut.")
+          "cut: a smaller model. hf-code: the same with the Python code that loads layers of"
+              + " different sizes in transformers, with trust_remote_code=True. masked: the same"
+              + " function in the dense model's shapes with removed units zeroed, which whatever loads"
+              + " the dense model loads. gguf: a file for llama.cpp; settings follow a colon, such as"
+              + " gguf:type=q8_0. Default: cut.")
   private Export export = new CutExport();
 
   /** Chooses a form that the user has not. */

@@ -9,7 +9,6 @@ import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.Callable;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.architecture.LayerShape;
 import org.minillm.core.cut.PruningReport;
@@ -124,36 +123,36 @@ final class PruneCommand implements Callable<Integer> {
 
   /** Takes what a program wants into what was not chosen. */
   private void suitTool() {
-    if (tool == null) {
-      return;
-    }
-    if (tool.needsEqualLayers() && target.allocation == null) {
+    if (tool != null && tool.needsEqualLayers() && target.allocation == null) {
       target.allocation = "uniform";
-    }
-    if (!spec.commandLine().getParseResult().hasMatchedOption("--export")) {
-      form.choose(tool.form());
     }
   }
 
-  /** Says before the work where its result will load. */
-  private void announceTools(CausalLm lm, List<LayerShape> expected) throws IOException {
+  /** Says before the work where its result will load; takes the form that a program wants. */
+  private void suitForm(StructuredPruner.Builder builder, CausalLm lm, List<LayerShape> expected)
+      throws IOException {
     if (tool != null) {
       Optional<String> obstacle = tool.obstacle(lm, expected);
       if (obstacle.isPresent()) {
         throw new IllegalArgumentException("--for " + tool + ": " + obstacle.get());
       }
+      if (!spec.commandLine().getParseResult().hasMatchedOption("--export")) {
+        form.choose(tool.form(lm, expected).orElseThrow());
+        builder.export(form.export());
+        checkTargets(); // of another form than was checked
+      }
     }
+    form.requireSayable(lm, expected);
     List<String> loads = new ArrayList<>();
     for (Tool each : List.of(Tool.TRANSFORMERS_4, Tool.TRANSFORMERS_5, Tool.LLAMA_CPP)) {
-      if (each.obstacle(lm, expected).isEmpty()) {
-        loads.add(each + (each.form().equals("gguf") ? " (as gguf)" : ""));
-      }
+      each.form(lm, expected).ifPresent(as -> loads.add(each + " (--export " + as + ")"));
     }
     spec.commandLine()
         .getErr()
         .println(
-            "the result will load in MiniLLM"
-                + loads.stream().map(word -> ", " + word).collect(Collectors.joining()));
+            loads.isEmpty()
+                ? "the result will load in MiniLLM alone"
+                : "the result will load in " + String.join(", ", loads));
   }
 
   /** What is written into a stream has no place beside it. */
@@ -186,8 +185,7 @@ final class PruneCommand implements Callable<Integer> {
     try (CliProgress progress = CliProgress.on(spec.commandLine().getErr());
         CausalLm lm = CausalLm.open(model, memory.budget(), compute)) {
       List<LayerShape> expected = ExpectedShapes.of(lm, target.asTarget(), recipe.allocation());
-      form.requireSayable(lm, expected);
-      announceTools(lm, expected);
+      suitForm(builder, lm, expected);
       StructuredPruner pruner = builder.listener(progress).build();
       CalibrationSet data = pruner.readsText() ? calibration.read(lm, recipe) : null;
       long forecast =
@@ -196,7 +194,7 @@ final class PruneCommand implements Callable<Integer> {
       PruningPlan plan = pruner.plan(lm, data);
       PruningReport written = write(pruner, lm, plan, data);
       form.printUnread(lm, spec.commandLine().getOut());
-      return report(new CutSummary(plan, written), recipe, cost, forecast);
+      return report(new CutSummary(plan, written, form.export()), recipe, cost, forecast);
     }
   }
 

@@ -1,10 +1,12 @@
 package org.minillm.cli;
 
+import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableSet;
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
 import org.minillm.core.architecture.LayerShape;
+import org.minillm.core.architecture.StockLoader;
 import org.minillm.core.cut.Export;
 import org.minillm.core.plugin.Plugins;
 import org.minillm.core.runtime.CausalLm;
@@ -15,36 +17,33 @@ import org.minillm.core.runtime.CausalLm;
  */
 enum Tool {
   /** Takes any number of heads where config.json says their width. */
-  TRANSFORMERS_4("transformers4", "cut", Families.ALL),
+  TRANSFORMERS_4("transformers4", StockLoader.TRANSFORMERS_4, "cut", "hf-code"),
   /** Wants the number of heads to divide the hidden size. */
-  TRANSFORMERS_5("transformers5", "cut", Families.ALL),
+  TRANSFORMERS_5("transformers5", StockLoader.TRANSFORMERS_5, "cut", "hf-code"),
   /** Wraps a model of transformers. */
-  PEFT("peft", "cut", Families.ALL),
+  PEFT("peft", StockLoader.TRANSFORMERS_5, "cut", "hf-code"),
   /** Has sizes for each layer, in a file of its own form. */
-  LLAMA_CPP("llama.cpp", "gguf", Families.ALL),
+  LLAMA_CPP("llama.cpp", StockLoader.TRANSFORMERS_5, "gguf"),
   /** Reads config.json as transformers does. */
-  VLLM("vllm", "cut", Families.ALL),
+  VLLM("vllm", StockLoader.TRANSFORMERS_5, "cut"),
   /** Optimum exports what transformers loads. */
-  ONNX("onnx", "cut", Families.ALL),
-  /** Runs in Java. */
-  JLAMA("jlama", "cut", ImmutableSet.of("llama", "mistral", "qwen2"));
+  ONNX("onnx", StockLoader.TRANSFORMERS_5, "cut"),
+  /** Runs in Java; of our families it has three. */
+  JLAMA("jlama", StockLoader.TRANSFORMERS_5, "cut");
 
-  /** The families that MiniLLM knows. */
-  private static final class Families {
-    private static final ImmutableSet<String> ALL =
-        ImmutableSet.of("llama", "mistral", "qwen2", "qwen3", "opt", "bloom");
-    private static final ImmutableSet<String> WITH_HEAD_WIDTH =
-        ImmutableSet.of("llama", "mistral", "qwen2", "qwen3");
-  }
+  private static final String GGUF = "gguf";
+
+  private static final ImmutableSet<String> JLAMA_FAMILIES =
+      ImmutableSet.of("llama", "mistral", "qwen2");
 
   private final String word;
-  private final String form;
-  private final ImmutableSet<String> families;
+  private final StockLoader loader;
+  private final ImmutableList<String> forms;
 
-  Tool(String word, String form, ImmutableSet<String> families) {
+  Tool(String word, StockLoader loader, String... forms) {
     this.word = word;
-    this.form = form;
-    this.families = families;
+    this.loader = loader;
+    this.forms = ImmutableList.copyOf(forms);
   }
 
   /** As the command line has it. */
@@ -53,38 +52,57 @@ enum Tool {
     return word;
   }
 
-  /** The form that it reads. */
-  String form() {
-    return form;
-  }
-
   /** Tells whether layers of different sizes are out of the question. */
   boolean needsEqualLayers() {
-    return this != LLAMA_CPP;
+    return forms.size() == 1 && this != LLAMA_CPP;
   }
 
   /**
-   * Tells why it would not load a model.
+   * Finds the form of a model that it loads.
+   *
+   * @param model the dense one
+   * @param layers the shapes in which it is, or will be
+   * @return the simplest form; empty where there is none
+   */
+  Optional<String> form(CausalLm model, List<LayerShape> layers) throws IOException {
+    for (String form : forms) {
+      if (obstacle(form, model, layers).isEmpty()) {
+        return Optional.of(form);
+      }
+    }
+    return Optional.empty();
+  }
+
+  /**
+   * Tells why it would not load a model in any form.
    *
    * @param model the dense one
    * @param layers the shapes in which it is, or will be
    * @return the reason, with the nearest setting that works; empty where it loads
    */
   Optional<String> obstacle(CausalLm model, List<LayerShape> layers) throws IOException {
-    String family = model.config().modelType();
-    if (!families.contains(family)) {
-      return Optional.of("it has no models of the family " + family);
+    return form(model, layers).isPresent()
+        ? Optional.empty()
+        : obstacle(forms.get(0), model, layers);
+  }
+
+  private Optional<String> obstacle(String form, CausalLm model, List<LayerShape> layers)
+      throws IOException {
+    if (this == JLAMA && !JLAMA_FAMILIES.contains(model.config().modelType())) {
+      return Optional.of("it has no models of the family " + model.config().modelType());
     }
-    if (this == LLAMA_CPP) {
-      return Plugins.named(Export.class, form).obstacle(model, layers);
+    Export export = Plugins.named(Export.class, form);
+    Optional<String> unsayable = export.obstacle(model, layers);
+    if (unsayable.isPresent() || form.equals(GGUF)) {
+      return unsayable;
     }
     boolean equal = layers.stream().map(LayerShape::sizes).distinct().count() <= 1;
-    Optional<String> ofTheStrictest = model.decoder().stockLoaderObstacle(layers);
-    if (!equal) {
-      return Optional.of("layers differ in size; prune with --allocation uniform");
-    }
-    return this == TRANSFORMERS_4 && Families.WITH_HEAD_WIDTH.contains(family)
-        ? Optional.empty()
-        : ofTheStrictest.map(why -> why + "; prune another number of heads, or channels alone");
+    return export
+        .stockLoaderObstacle(loader, model, layers)
+        .map(
+            why ->
+                equal
+                    ? why + "; prune another number of heads, or channels alone"
+                    : "layers differ in size; prune with --allocation uniform");
   }
 }

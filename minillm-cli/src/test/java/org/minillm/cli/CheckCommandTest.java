@@ -42,8 +42,9 @@ class CheckCommandTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"llama.cpp,0", "transformers5,1"})
-  void layersOfDifferentSizesLoadInLlamaCppAlone(String tool, int exitCode) throws IOException {
+  @CsvSource({"llama.cpp,0", "transformers5,0", "vllm,1"})
+  void layersOfDifferentSizesLoadWhereCodeOrTheFileSaysThem(String tool, int exitCode)
+      throws IOException {
     // GIVEN a plan that spares the first layer
     Path plan = temp.resolve("plan.json");
     run(
@@ -73,13 +74,13 @@ class CheckCommandTest {
             "--criterion",
             "magnitude",
             "--for",
-            "transformers4",
+            "jlama",
             "--out",
             temp.resolve("small").toString());
 
     // THEN all layers are of one size
     assertThat(exitCode).as(err.toString()).isZero();
-    assertThat(run("check", temp.resolve("small").toString(), "--for", "transformers4")).isZero();
+    assertThat(run("check", temp.resolve("small").toString(), "--for", "jlama")).isZero();
   }
 
   @Test
@@ -90,7 +91,7 @@ class CheckCommandTest {
             "prune",
             model().toString(),
             "--for",
-            "transformers5",
+            "vllm",
             "--allocation",
             "trapezoid",
             "--out",
@@ -99,7 +100,7 @@ class CheckCommandTest {
     // THEN
     assertThat(exitCode).isEqualTo(1);
     assertThat(err.toString())
-        .contains("--for transformers5: layers differ in size; prune with --allocation uniform");
+        .contains("--for vllm: layers differ in size; prune with --allocation uniform");
   }
 
   @Test

@@ -7,7 +7,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.minillm.core.architecture.LayerShape;
+import org.minillm.core.architecture.ModelCode;
 import org.minillm.core.architecture.ModelConfig;
+import org.minillm.core.architecture.StockLoader;
 
 /**
  * What config.json says of a BLOOM model (BigScience, arXiv 2211.05100).
@@ -39,7 +41,8 @@ record BloomConfig(
 
   private static final int DENSE_MLP_FACTOR = 4;
 
-  static BloomConfig parse(JsonObject json, Map<String, Shape> stored) {
+  static BloomConfig parse(JsonObject written, Map<String, Shape> stored) {
+    JsonObject json = PythonClasses.stock(written);
     ConfigReader config = new ConfigReader(json, stored);
     config.refuseQuantised();
     int hiddenSize = config.size(config.firstOf(HIDDEN_SIZE));
@@ -54,7 +57,7 @@ record BloomConfig(
             .tiedHead(config.flagOr("tie_word_embeddings", true))
             .build();
     return new BloomConfig(
-        json.deepCopy(),
+        json,
         sizes,
         ModelTable.prefix(stored, EMBEDDING + ".weight", "transformer.", ""),
         kept,
@@ -73,10 +76,16 @@ record BloomConfig(
     PerLayerConfig own =
         new PerLayerConfig(config, count, HEADS.get(0), HEADS.get(1), INTERMEDIATE_SIZE);
     kept.requireLayers(count);
+    // of queries, keys and values
+    long headRows = 3L * headDim;
+    Optional<ImmutableList<LayerShape>> listed =
+        LayerList.read(config, count, 1, headRows, kept.heads());
+    if (listed.isPresent()) {
+      return listed.get();
+    }
     ImmutableList.Builder<LayerShape> layers = ImmutableList.builder();
     for (int i = 0; i < count; i++) {
-      // of queries, keys and values
-      int heads = own.of(i, headsKey).size(headsKey, 3L * headDim);
+      int heads = own.of(i, headsKey).size(headsKey, headRows);
       layers.add(
           new LayerShape(
               heads,
@@ -150,7 +159,7 @@ record BloomConfig(
   }
 
   @Override
-  public Optional<String> stockLoaderObstacle(List<LayerShape> layers) {
+  public Optional<String> stockLoaderObstacle(StockLoader loader, List<LayerShape> layers) {
     int channels = layers.get(0).intermediateSize();
     return PerLayerConfig.unevenLayers(layers)
         .or(() -> PerLayerConfig.lostHeads(sizes, layers.get(0)))
@@ -161,5 +170,28 @@ record BloomConfig(
                     : Optional.of(
                         "BLOOM's MLP always has 4 * hidden_size = %s channels, and this one has %s"
                             .formatted(DENSE_MLP_FACTOR * sizes.hiddenSize(), channels)));
+  }
+
+  @Override
+  public Optional<String> codeObstacle(List<LayerShape> layers) {
+    int heads = keptHeads.heads();
+    return LayerList.splitHeads(sizes)
+        .or(
+            () ->
+                heads * sizes.headDim() == sizes.hiddenSize()
+                    ? Optional.empty()
+                    : Optional.of(
+                        "the slopes of ALiBi are those of %s heads, but %s of width %s make up hidden_size %s"
+                            .formatted(
+                                heads,
+                                sizes.hiddenSize() / sizes.headDim(),
+                                sizes.headDim(),
+                                sizes.hiddenSize())));
+  }
+
+  @Override
+  public ModelCode code(List<LayerShape> layers) {
+    return PythonClasses.code(
+        render(LayerList.alike(layers, keptHeads.heads(), keptHeads.all())), sizes, layers);
   }
 }

@@ -159,6 +159,11 @@ public final class ConfigReader {
     return get(key).items().stream().map(list -> ascending(list, limit)).collect(toImmutableList());
   }
 
+  /** Reads numbers from 0 to limit - 1, ascending. */
+  ImmutableIntArray ascendingList(String key, int limit) {
+    return ascending(get(key), limit);
+  }
+
   private static ImmutableIntArray ascending(JsonNode list, int limit) {
     ImmutableIntArray.Builder numbers = ImmutableIntArray.builder();
     int least = 0;
@@ -227,6 +232,13 @@ public final class ConfigReader {
    */
   public Optional<ConfigReader> section(String key) {
     return find(key).map(section -> new ConfigReader(objectOf(section), capacity));
+  }
+
+  /** Reads a list of objects. */
+  ImmutableList<ConfigReader> sections(String key) {
+    return get(key).items().stream()
+        .map(item -> new ConfigReader(objectOf(item), capacity))
+        .collect(toImmutableList());
   }
 
   private static JsonNode objectOf(JsonNode node) {

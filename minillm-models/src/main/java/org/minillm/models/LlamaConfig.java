@@ -2,13 +2,17 @@ package org.minillm.models;
 
 import ai.djl.ndarray.types.Shape;
 import com.google.common.collect.ImmutableList;
+import com.google.common.collect.ImmutableSet;
+import com.google.common.primitives.ImmutableIntArray;
 import com.google.gson.JsonObject;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import org.minillm.core.architecture.LayerShape;
+import org.minillm.core.architecture.ModelCode;
 import org.minillm.core.architecture.ModelConfig;
+import org.minillm.core.architecture.StockLoader;
 
 /**
  * What config.json says of a LLaMA model, or of a family that differs from it in some {@link
@@ -31,10 +35,15 @@ record LlamaConfig(
   private static final String KEY_VALUE_HEADS = "num_key_value_heads";
   private static final String INTERMEDIATE_SIZE = "intermediate_size";
 
+  /** Of which transformers 5 does not ask that the heads divide the hidden size. */
+  private static final ImmutableSet<String> ANY_HEADS =
+      ImmutableSet.of("mistral", "qwen2", "qwen3");
+
   /** Which linear layers have biases: queries, keys and values; the output; those of the MLP. */
   record Biases(boolean projections, boolean output, boolean mlp) {}
 
-  static LlamaConfig parse(JsonObject json, Map<String, Shape> stored, LlamaVariant variant) {
+  static LlamaConfig parse(JsonObject written, Map<String, Shape> stored, LlamaVariant variant) {
+    JsonObject json = PythonClasses.stock(written);
     ConfigReader config = new ConfigReader(json, stored);
     config.refuseQuantised();
     config.choice(
@@ -63,7 +72,7 @@ record LlamaConfig(
             .tiedHead(config.flagOr("tie_word_embeddings", false))
             .build();
     return new LlamaConfig(
-        json.deepCopy(),
+        json,
         sizes,
         ModelTable.prefix(stored, EMBEDDING + ".weight", "model.", ""),
         config.positiveOr("rms_norm_eps", 1e-6),
@@ -76,6 +85,12 @@ record LlamaConfig(
   private static ImmutableList<LayerShape> layers(
       ConfigReader config, int queryHeadsPerKeyValue, int headDim) {
     int count = config.layers("num_hidden_layers");
+    return LayerList.read(config, count, queryHeadsPerKeyValue, headDim, LayerList.NO_PLACES)
+        .orElseGet(() -> overridden(config, count, queryHeadsPerKeyValue, headDim));
+  }
+
+  private static ImmutableList<LayerShape> overridden(
+      ConfigReader config, int count, int queryHeadsPerKeyValue, int headDim) {
     PerLayerConfig own =
         new PerLayerConfig(config, count, QUERY_HEADS, KEY_VALUE_HEADS, INTERMEDIATE_SIZE);
     ImmutableList.Builder<LayerShape> layers = ImmutableList.builder();
@@ -166,17 +181,34 @@ record LlamaConfig(
   }
 
   @Override
-  public Optional<String> stockLoaderObstacle(List<LayerShape> layers) {
+  public Optional<String> stockLoaderObstacle(StockLoader loader, List<LayerShape> layers) {
     return PerLayerConfig.unevenLayers(layers)
         .or(
-            () -> {
-              int heads = queryHeads(layers.get(0));
-              return sizes.hiddenSize() % heads == 0
-                  ? Optional.empty()
-                  : Optional.of(
-                      "hidden_size %s is not a multiple of num_attention_heads %s, which transformers 5 refuses"
-                          .formatted(sizes.hiddenSize(), heads));
-            });
+            () ->
+                loader == StockLoader.TRANSFORMERS_5 && !ANY_HEADS.contains(sizes.modelType())
+                    ? undividedHiddenSize(layers.get(0))
+                    : Optional.empty());
+  }
+
+  private Optional<String> undividedHiddenSize(LayerShape shape) {
+    int heads = queryHeads(shape);
+    return sizes.hiddenSize() % heads == 0
+        ? Optional.empty()
+        : Optional.of(
+            "hidden_size %s is not a multiple of num_attention_heads %s, which transformers 5 refuses"
+                .formatted(sizes.hiddenSize(), heads));
+  }
+
+  @Override
+  public Optional<String> codeObstacle(List<LayerShape> layers) {
+    return PythonClasses.obstacle(sizes.modelType());
+  }
+
+  @Override
+  public ModelCode code(List<LayerShape> layers) {
+    int widest = layers.stream().mapToInt(LayerShape::keyValueHeads).max().orElseThrow();
+    return PythonClasses.code(
+        render(LayerList.alike(layers, widest, ImmutableIntArray.of())), sizes, layers);
   }
 
   private int queryHeads(LayerShape shape) {

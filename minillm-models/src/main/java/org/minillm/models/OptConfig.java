@@ -2,12 +2,15 @@ package org.minillm.models;
 
 import ai.djl.ndarray.types.Shape;
 import com.google.common.collect.ImmutableList;
+import com.google.common.primitives.ImmutableIntArray;
 import com.google.gson.JsonObject;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.minillm.core.architecture.LayerShape;
+import org.minillm.core.architecture.ModelCode;
 import org.minillm.core.architecture.ModelConfig;
+import org.minillm.core.architecture.StockLoader;
 
 /**
  * What config.json says of an OPT model (Zhang et al., arXiv 2205.01068).
@@ -38,7 +41,8 @@ record OptConfig(
   /** Position p is row p + 2: fairseq kept the first rows for padding. */
   private static final int POSITION_OFFSET = 2;
 
-  static OptConfig parse(JsonObject json, Map<String, Shape> stored) {
+  static OptConfig parse(JsonObject written, Map<String, Shape> stored) {
+    JsonObject json = PythonClasses.stock(written);
     ConfigReader config = new ConfigReader(json, stored);
     config.refuseQuantised();
     String activation =
@@ -55,7 +59,7 @@ record OptConfig(
             .tiedHead(config.flagOr("tie_word_embeddings", true))
             .build();
     return new OptConfig(
-        json.deepCopy(),
+        json,
         sizes,
         ModelTable.prefix(stored, EMBEDDING + ".weight", "model.decoder.", "decoder."),
         config.sizeOr("word_embed_proj_dim", hiddenSize),
@@ -70,6 +74,11 @@ record OptConfig(
 
   private static ImmutableList<LayerShape> layers(ConfigReader config, int headDim) {
     int count = config.layers("num_hidden_layers");
+    return LayerList.read(config, count, 1, headDim, LayerList.NO_PLACES)
+        .orElseGet(() -> overridden(config, count, headDim));
+  }
+
+  private static ImmutableList<LayerShape> overridden(ConfigReader config, int count, int headDim) {
     PerLayerConfig own = new PerLayerConfig(config, count, HEADS, INTERMEDIATE_SIZE);
     ImmutableList.Builder<LayerShape> layers = ImmutableList.builder();
     for (int i = 0; i < count; i++) {
@@ -154,8 +163,20 @@ record OptConfig(
   }
 
   @Override
-  public Optional<String> stockLoaderObstacle(List<LayerShape> layers) {
+  public Optional<String> stockLoaderObstacle(StockLoader loader, List<LayerShape> layers) {
     return PerLayerConfig.unevenLayers(layers)
         .or(() -> PerLayerConfig.lostHeads(sizes, layers.get(0)));
+  }
+
+  @Override
+  public Optional<String> codeObstacle(List<LayerShape> layers) {
+    return LayerList.splitHeads(sizes);
+  }
+
+  @Override
+  public ModelCode code(List<LayerShape> layers) {
+    int heads = sizes.hiddenSize() / sizes.headDim();
+    return PythonClasses.code(
+        render(LayerList.alike(layers, heads, ImmutableIntArray.of())), sizes, layers);
   }
 }

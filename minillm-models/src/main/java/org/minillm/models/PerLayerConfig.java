@@ -87,6 +87,7 @@ public final class PerLayerConfig {
             layers.stream().mapToInt(LayerShape::intermediateSize).max().orElseThrow());
     spelling.accept(rendered, widest);
     rendered.remove(KEY);
+    rendered.remove(LayerList.KEY);
     JsonObject overrides = new JsonObject();
     for (int layer = 0; layer < layers.size(); layer++) {
       if (!layers.get(layer).sizes().equals(widest)) {

@@ -18,9 +18,11 @@ import java.util.Optional;
 import org.minillm.core.architecture.Decoder;
 import org.minillm.core.architecture.DecoderBlock;
 import org.minillm.core.architecture.LayerShape;
+import org.minillm.core.architecture.ModelCode;
 import org.minillm.core.architecture.ModelConfig;
 import org.minillm.core.architecture.Positions;
 import org.minillm.core.architecture.PruningGroup;
+import org.minillm.core.architecture.StockLoader;
 import org.minillm.core.architecture.TokenLayout;
 import org.minillm.core.architecture.ValueProjection;
 import org.minillm.core.architecture.WeightSource;
@@ -72,8 +74,18 @@ public final class TransformerDecoder implements Decoder {
   }
 
   @Override
-  public Optional<String> stockLoaderObstacle(List<LayerShape> layers) {
-    return family.stockLoaderObstacle(layers);
+  public Optional<String> stockLoaderObstacle(StockLoader loader, List<LayerShape> layers) {
+    return family.stockLoaderObstacle(loader, layers);
+  }
+
+  @Override
+  public Optional<String> codeObstacle(List<LayerShape> layers) {
+    return family.codeObstacle(layers);
+  }
+
+  @Override
+  public ModelCode code(List<LayerShape> layers) {
+    return family.code(layers);
   }
 
   @Override

@@ -7,6 +7,7 @@ import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableMap;
 import com.google.gson.JsonObject;
 import java.io.IOException;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 
@@ -57,13 +58,51 @@ public interface Decoder {
   JsonObject render(List<LayerShape> layers);
 
   /**
-   * Tells why the stock loader of Hugging Face transformers could not take this model with other
-   * layer shapes.
+   * Tells why a stock loader could not take this model with other layer shapes.
+   *
+   * @param loader which one
+   * @param layers the shapes, one a layer
+   * @return the reason in plain words, one sentence; empty where it takes the model as {@link
+   *     #render} describes it
+   */
+  Optional<String> stockLoaderObstacle(StockLoader loader, List<LayerShape> layers);
+
+  /**
+   * Tells why not all stock loaders could take this model with other layer shapes.
    *
    * @param layers the shapes, one a layer
-   * @return the reason in plain words, one sentence; empty where the stock loader takes the model
+   * @return the first reason, in the order of {@link StockLoader}; empty where all take the model
    */
-  Optional<String> stockLoaderObstacle(List<LayerShape> layers);
+  default Optional<String> stockLoaderObstacle(List<LayerShape> layers) {
+    return Arrays.stream(StockLoader.values())
+        .flatMap(loader -> stockLoaderObstacle(loader, layers).stream())
+        .findFirst();
+  }
+
+  /**
+   * Tells why this model with other layer shapes cannot bring code of its own, with which Hugging
+   * Face transformers would load what {@link #stockLoaderObstacle} refuses.
+   *
+   * @param layers the shapes, one a layer
+   * @return the reason in plain words; empty where {@link #code} has it. Unless overridden, no code
+   *     is written for the family
+   */
+  default Optional<String> codeObstacle(List<LayerShape> layers) {
+    return Optional.of(
+        "there is no Python class for models of type \"" + config().modelType() + "\"");
+  }
+
+  /**
+   * Describes this model with other layer shapes as one that brings its own code.
+   *
+   * @param layers the shapes, one a layer
+   * @return config.json, from which this family's {@link Architecture} makes exactly that model,
+   *     too, and the code
+   * @throws IllegalArgumentException if there is a {@link #codeObstacle}
+   */
+  default ModelCode code(List<LayerShape> layers) {
+    throw new IllegalArgumentException(codeObstacle(layers).orElse("no code"));
+  }
 
   /**
    * Embeds tokens: everything before the first block.

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.minillm.core.architecture.LayerShape;
+import org.minillm.core.architecture.StockLoader;
 import org.minillm.core.checkpoint.TensorInfo;
 import org.minillm.core.files.TargetExistsException;
 import org.minillm.core.plugin.ConfigurablePlugin;
@@ -81,6 +82,20 @@ public interface Export extends ConfigurablePlugin<Export> {
    */
   default Optional<String> obstacle(CausalLm model, List<LayerShape> layers) throws IOException {
     return Optional.empty();
+  }
+
+  /**
+   * Tells why a release of Hugging Face transformers cannot load what is written.
+   *
+   * @param loader which release
+   * @param model the dense model
+   * @param layers the shapes that are written, one a layer
+   * @return the reason in plain words; empty where it loads. Unless overridden, that of a folder
+   *     without code
+   */
+  default Optional<String> stockLoaderObstacle(
+      StockLoader loader, CausalLm model, List<LayerShape> layers) {
+    return model.decoder().stockLoaderObstacle(loader, layers);
   }
 
   /**

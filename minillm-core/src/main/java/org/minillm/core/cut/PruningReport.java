@@ -2,6 +2,7 @@ package org.minillm.core.cut;
 
 import static java.util.Objects.requireNonNull;
 
+import com.google.common.collect.ImmutableMap;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -9,6 +10,7 @@ import java.util.OptionalDouble;
 import org.minillm.core.architecture.GroupKind;
 import org.minillm.core.architecture.LayerShape;
 import org.minillm.core.architecture.PruningGroup;
+import org.minillm.core.architecture.StockLoader;
 import org.minillm.core.checkpoint.TensorInfo;
 import org.minillm.core.plan.CutTable;
 import org.minillm.core.plan.PruningPlan;
@@ -24,8 +26,8 @@ import org.minillm.core.runtime.CausalLm;
  * @param bytesAfter of the weights, in the form in which they are written
  * @param macsBefore a token, see {@link CausalLm#macsPerToken()}
  * @param macsAfter a token
- * @param stockLoaderObstacle why Hugging Face transformers cannot load the result, in plain words;
- *     empty where it can, and where the form is for other tools
+ * @param stockLoaderObstacles why releases of Hugging Face transformers cannot load the result, in
+ *     plain words; without those that can
  * @param logitsDifference how far, at most, a logit of what was written and opened again is from
  *     that of the masked model; empty where nothing was written, or nothing that can be opened
  */
@@ -37,12 +39,12 @@ public record PruningReport(
     long bytesAfter,
     long macsBefore,
     long macsAfter,
-    Optional<String> stockLoaderObstacle,
+    ImmutableMap<StockLoader, String> stockLoaderObstacles,
     OptionalDouble logitsDifference) {
 
   // Refuses nulls.
   public PruningReport {
-    requireNonNull(stockLoaderObstacle, "stockLoaderObstacle");
+    requireNonNull(stockLoaderObstacles, "stockLoaderObstacles");
     requireNonNull(logitsDifference, "logitsDifference");
   }
 
@@ -79,10 +81,19 @@ public record PruningReport(
         bytesAfter(model, plan, export, groups),
         model.macsPerToken(),
         model.macsPerToken() - (export.cuts() ? removedMacs : 0),
-        export.isFolder()
-            ? model.decoder().stockLoaderObstacle(layers(model, plan, export))
-            : Optional.empty(),
+        stockLoaderObstacles(model, export, layers(model, plan, export)),
         OptionalDouble.empty());
+  }
+
+  private static ImmutableMap<StockLoader, String> stockLoaderObstacles(
+      CausalLm model, Export export, List<LayerShape> layers) {
+    ImmutableMap.Builder<StockLoader, String> obstacles = ImmutableMap.builder();
+    for (StockLoader loader : StockLoader.values()) {
+      export
+          .stockLoaderObstacle(loader, model, layers)
+          .ifPresent(why -> obstacles.put(loader, why));
+    }
+    return obstacles.buildOrThrow();
   }
 
   /** The same report, with what came of opening what was written. */
@@ -95,7 +106,7 @@ public record PruningReport(
         bytesAfter,
         macsBefore,
         macsAfter,
-        stockLoaderObstacle,
+        stockLoaderObstacles,
         OptionalDouble.of(difference));
   }
 
@@ -130,6 +141,15 @@ public record PruningReport(
    */
   public double modelRatio() {
     return (double) removed() / parametersBefore;
+  }
+
+  /**
+   * Returns why not every release of Hugging Face transformers can load the result.
+   *
+   * @return the first reason; empty where all can
+   */
+  public Optional<String> stockLoaderObstacle() {
+    return stockLoaderObstacles.values().stream().findFirst();
   }
 
   private long removed() {

@@ -17,7 +17,8 @@ public interface Plugin {
   String name();
 
   /**
-   * Returns names that earlier releases wrote: a plug-in is found by them, too.
+   * Returns names that earlier releases wrote, or under which the same stands elsewhere: a plug-in
+   * is found by them, too.
    *
    * @return none, unless overridden
    */

@@ -21,6 +21,7 @@ import org.minillm.core.architecture.LayerShape;
 import org.minillm.core.architecture.ModelConfig;
 import org.minillm.core.architecture.Positions;
 import org.minillm.core.architecture.PruningGroup;
+import org.minillm.core.architecture.StockLoader;
 import org.minillm.core.architecture.TensorSlice;
 import org.minillm.core.architecture.TokenLayout;
 import org.minillm.core.architecture.ValueProjection;
@@ -103,7 +104,7 @@ final class FakeDecoder implements Decoder {
   }
 
   @Override
-  public Optional<String> stockLoaderObstacle(List<LayerShape> layers) {
+  public Optional<String> stockLoaderObstacle(StockLoader loader, List<LayerShape> layers) {
     return Optional.of("nobody else knows this family");
   }
 
