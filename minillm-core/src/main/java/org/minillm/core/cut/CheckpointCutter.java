@@ -256,14 +256,14 @@ public final class CheckpointCutter {
         overwrite,
         runner.listener());
     PruningReport report = PruningReport.of(model, plan, export);
-    return export.opens()
-        ? report.withLogitsDifference(
-            new WrittenCheck(
-                    model,
-                    table,
-                    restored,
-                    Optional.ofNullable(restoring).map(with -> with.data().windows().get(0)))
-                .largestDifference(target))
+    WrittenCheck check =
+        new WrittenCheck(
+            model,
+            table,
+            restored,
+            Optional.ofNullable(restoring).map(with -> with.data().windows().get(0)));
+    return export.opens() && check.fits()
+        ? report.withLogitsDifference(check.largestDifference(target))
         : report;
   }
 

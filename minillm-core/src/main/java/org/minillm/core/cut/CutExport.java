@@ -6,7 +6,11 @@ import org.jspecify.annotations.Nullable;
 import org.minillm.core.checkpoint.CheckpointWriter;
 import org.minillm.core.runtime.PassListener;
 
-/** A Hugging Face folder in which removed units are gone: a smaller model. {@code cut}. */
+/**
+ * A Hugging Face folder in which removed units are gone: a smaller model. Where stock loaders
+ * cannot take it, because its layers differ in size, it brings the code that they load it with, as
+ * {@link HfCodeExport} does. {@code cut}.
+ */
 public final class CutExport implements Export {
 
   /** For {@link java.util.ServiceLoader}. */
@@ -26,7 +30,16 @@ public final class CutExport implements Export {
   @Override
   public void write(WrittenModel model, Path target, boolean overwrite, PassListener listener)
       throws IOException {
-    HuggingFaceFolder.write(
-        model, model.decoder().render(model.layers()), target, overwrite, listener);
+    if (needsCode(model)) {
+      new HfCodeExport().write(model, target, overwrite, listener);
+    } else {
+      HuggingFaceFolder.write(
+          model, model.decoder().render(model.layers()), target, overwrite, listener);
+    }
+  }
+
+  private static boolean needsCode(WrittenModel model) {
+    return model.decoder().stockLoaderObstacle(model.layers()).isPresent()
+        && model.decoder().codeObstacle(model.layers()).isEmpty();
   }
 }

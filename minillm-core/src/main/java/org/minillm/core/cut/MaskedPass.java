@@ -15,6 +15,7 @@ import java.util.function.Function;
 import java.util.stream.Stream;
 import org.minillm.core.architecture.BlockTap;
 import org.minillm.core.architecture.Decoder;
+import org.minillm.core.architecture.GroupKind;
 import org.minillm.core.architecture.PruningGroup;
 import org.minillm.core.architecture.TensorSlice;
 import org.minillm.core.architecture.WeightTransform;
@@ -96,8 +97,11 @@ final class MaskedPass implements Pass {
                     Stream.concat(
                         group.slices().stream().map(TensorSlice::tensor),
                         group.consumerBias().stream()));
+    // the weight that makes values is of a group
     Stream<String> ofValues =
-        Stream.ofNullable(decoder.values(layer).bias()); // their weight is of a group
+        decoder.groups(layer).stream()
+            .filter(group -> group.id().kind() == GroupKind.ATTENTION_HEADS)
+            .flatMap(group -> Stream.ofNullable(decoder.values(layer).bias()));
     return Stream.concat(ofGroups, ofValues).distinct().toList();
   }
 

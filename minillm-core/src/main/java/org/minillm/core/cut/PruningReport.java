@@ -29,7 +29,8 @@ import org.minillm.core.runtime.CausalLm;
  * @param stockLoaderObstacles why releases of Hugging Face transformers cannot load the result, in
  *     plain words; without those that can
  * @param logitsDifference how far, at most, a logit of what was written and opened again is from
- *     that of the masked model; empty where nothing was written, or nothing that can be opened
+ *     that of the masked model; empty where nothing was written, nothing that can be opened, or
+ *     where the memory budget has no room for it
  */
 public record PruningReport(
     long parametersBefore,

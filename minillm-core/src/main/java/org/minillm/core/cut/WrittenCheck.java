@@ -57,6 +57,11 @@ final class WrittenCheck {
                         .toArray());
   }
 
+  /** Tells whether the memory budget has room for it, which a cut alone does not need. */
+  boolean fits() {
+    return model.memoryForecast(tokens.length).shortfall(model.budget(), "").isEmpty();
+  }
+
   /**
    * Computes both. The dense model's layers leave the memory before the written one's come.
    *
