@@ -50,7 +50,7 @@ class ExportTest {
   @TempDir Path temp;
 
   /** Heads 1 and the last of layer 0, head 0 of layer 1; every third channel, or every fourth. */
-  private static PruningPlan unevenPlan(CausalLm model) throws IOException {
+  static PruningPlan unevenPlan(CausalLm model) throws IOException {
     PruningPlan plan =
         new PruningPlan(
             ModelFingerprint.of(model.config(), model.checkpoint().sha256OfSamples()),

@@ -116,8 +116,7 @@ class GoldenOutputsTest {
   }
 
   /** The logits of as many last positions as the goldens hold. */
-  private static float[] lastLogits(CausalLm model, NDArray normed, Goldens goldens)
-      throws IOException {
+  static float[] lastLogits(CausalLm model, NDArray normed, Goldens goldens) throws IOException {
     long time = goldens.array("logits").getShape().get(1);
     long width = normed.getShape().get(2);
     NDArray last = normed.get(":, -" + time + ":").reshape(-1, width);

@@ -8,12 +8,19 @@ import java.util.Optional;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.minillm.core.architecture.Decoder;
 import org.minillm.core.architecture.LayerShape;
+import org.minillm.core.architecture.StockLoader;
 
 /** What Hugging Face transformers can take of a pruned model, and why not. */
 class StockLoaderTest {
+
+  /** Five key-value heads, each with one query head. */
+  private static final String FIVE_HEADS =
+      "{'model_type': 'llama', 'hidden_size': 50, 'num_hidden_layers': 1, 'vocab_size': 100,"
+          + " 'num_attention_heads': 5, 'intermediate_size': 20}";
 
   private static Optional<String> obstacle(String config, LayerShape... layers) {
     return TestConfigs.decoder(TestConfigs.json(config)).stockLoaderObstacle(List.of(layers));
@@ -37,13 +44,7 @@ class StockLoaderTest {
 
   @Test
   void refusesALlamaWhoseHeadsDoNotDivideTheHiddenSize() {
-    // GIVEN five key-value heads, each with one query head; one is lost
-    String config =
-        "{'model_type': 'llama', 'hidden_size': 50, 'num_hidden_layers': 1, 'vocab_size': 100,"
-            + " 'num_attention_heads': 5, 'intermediate_size': 20}";
-
-    // WHEN THEN
-    assertThat(obstacle(config, new LayerShape(4, 20)))
+    assertThat(obstacle(FIVE_HEADS, new LayerShape(4, 20)))
         .hasValue(
             "hidden_size 50 is not a multiple of num_attention_heads 4, which transformers 5"
                 + " refuses");
@@ -81,5 +82,34 @@ class StockLoaderTest {
   void refusesABloomThatLostChannels() {
     assertThat(obstacle(TestConfigs.BLOOM, bloom(6, 150), bloom(6, 150)))
         .hasValue("BLOOM's MLP always has 4 * hidden_size = 192 channels, and this one has 150");
+  }
+
+  @Test
+  void transformers4TakesHeadsThatDoNotDivideTheHiddenSize() {
+    Decoder decoder = TestConfigs.decoder(TestConfigs.json(FIVE_HEADS));
+    assertThat(
+            decoder.stockLoaderObstacle(StockLoader.TRANSFORMERS_4, List.of(new LayerShape(4, 20))))
+        .isEmpty();
+    assertThat(
+            decoder.stockLoaderObstacle(StockLoader.TRANSFORMERS_5, List.of(new LayerShape(4, 20))))
+        .isPresent();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"mistral", "qwen2", "qwen3"})
+  void ofTheOtherRotaryFamiliesTransformers5TakesThemToo(String family) {
+    assertThat(obstacle(FIVE_HEADS.replace("llama", family), new LayerShape(4, 20))).isEmpty();
+  }
+
+  @ParameterizedTest
+  @EnumSource(StockLoader.class)
+  void noReleaseTakesLayersOfDifferentSizesOrAnOptThatLostHeads(StockLoader loader) {
+    Decoder opt = TestConfigs.decoder(TestConfigs.json(TestConfigs.OPT));
+    assertThat(
+            opt.stockLoaderObstacle(loader, List.of(new LayerShape(6, 20), new LayerShape(6, 15))))
+        .isPresent();
+    assertThat(
+            opt.stockLoaderObstacle(loader, List.of(new LayerShape(4, 20), new LayerShape(4, 20))))
+        .isPresent();
   }
 }
