@@ -40,6 +40,9 @@ public final class Tokenizer implements AutoCloseable {
   /** Tokens of a text of about a megabyte, which leaves some hundred behind. */
   private static final int WORTH_A_COLLECTION = 250_000;
 
+  /** Characters of a tokenizer.json whose tree takes tens of megabytes. */
+  private static final int LARGE_FILE = 1_000_000;
+
   /** Of what the library says of a file: it quotes what it finds there, however long. */
   private static final int MAX_REASON = 300;
 
@@ -82,7 +85,12 @@ public final class Tokenizer implements AutoCloseable {
     Path file = text.file();
     String json = TokenizerFile.used(text);
     try {
-      return new Tokenizer(file, vocabSize, budget, LIBRARY.createTokenizerFromString(json));
+      long handle = LIBRARY.createTokenizerFromString(json);
+      if (json.length() > LARGE_FILE) {
+        // what looking through the vocabulary took would stay with the process to the end
+        System.gc();
+      }
+      return new Tokenizer(file, vocabSize, budget, handle);
     } catch (RuntimeException e) {
       throw new MalformedFileException(
           "%s: the tokenizers library cannot use it: %s; copy tokenizer.json of the model again"
