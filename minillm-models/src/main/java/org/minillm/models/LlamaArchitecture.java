@@ -3,7 +3,6 @@ package org.minillm.models;
 import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonObject;
 import java.util.Map;
-import java.util.Set;
 import org.minillm.core.architecture.Architecture;
 import org.minillm.core.architecture.Decoder;
 
@@ -19,11 +18,6 @@ public final class LlamaArchitecture implements Architecture {
   @Override
   public String name() {
     return "llama";
-  }
-
-  @Override
-  public Set<String> formerNames() {
-    return PythonClasses.modelTypes(name());
   }
 
   @Override

@@ -4,7 +4,6 @@ import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonObject;
 import java.util.Map;
 import java.util.OptionalInt;
-import java.util.Set;
 import org.minillm.core.architecture.Architecture;
 import org.minillm.core.architecture.Decoder;
 
@@ -36,11 +35,6 @@ public final class MistralArchitecture implements Architecture {
   @Override
   public String name() {
     return "mistral";
-  }
-
-  @Override
-  public Set<String> formerNames() {
-    return PythonClasses.modelTypes(name());
   }
 
   @Override

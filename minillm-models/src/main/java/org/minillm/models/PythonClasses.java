@@ -5,7 +5,6 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableMap;
-import com.google.common.collect.ImmutableSet;
 import com.google.common.io.Resources;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
@@ -14,6 +13,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.Optional;
+import org.minillm.core.architecture.Architecture;
 import org.minillm.core.architecture.LayerShape;
 import org.minillm.core.architecture.ModelCode;
 import org.minillm.core.architecture.ModelConfig;
@@ -29,7 +29,6 @@ final class PythonClasses {
   private static final String ARCHITECTURES = "architectures";
   private static final String AUTO_MAP = "auto_map";
 
-  private static final String OWN_TYPE = "minillm_";
   private static final String OWN_CLASS = "MiniLLM";
 
   private static final String CONFIGURATION = "configuration_minillm";
@@ -56,11 +55,6 @@ final class PythonClasses {
     return Optional.of("there is no Python class for models of type \"" + family + "\"");
   }
 
-  /** Names the model types of a family's own class. */
-  static ImmutableSet<String> modelTypes(String family) {
-    return ImmutableSet.of(OWN_TYPE + family);
-  }
-
   /**
    * Describes a model.
    *
@@ -74,7 +68,7 @@ final class PythonClasses {
     checkArgument(obstacle.isEmpty(), "%s", obstacle.orElse(""));
     String name = OWN_CLASS + FAMILIES.get(family);
     String model = name + "ForCausalLM";
-    config.addProperty(MODEL_TYPE, OWN_TYPE + family);
+    config.addProperty(MODEL_TYPE, Architecture.WITH_CODE + family);
     config.add(ARCHITECTURES, listOf(model));
     JsonObject autoMap = new JsonObject();
     autoMap.addProperty("AutoConfig", CONFIGURATION + "." + name + "Config");
@@ -97,8 +91,8 @@ final class PythonClasses {
   static JsonObject stock(JsonObject config) {
     JsonObject stock = config.deepCopy();
     String type = text(stock.get(MODEL_TYPE));
-    if (type.startsWith(OWN_TYPE)) {
-      stock.addProperty(MODEL_TYPE, type.substring(OWN_TYPE.length()));
+    if (type.startsWith(Architecture.WITH_CODE)) {
+      stock.addProperty(MODEL_TYPE, type.substring(Architecture.WITH_CODE.length()));
       stock.remove(AUTO_MAP);
       JsonElement architectures = stock.get(ARCHITECTURES);
       if (architectures != null && architectures.isJsonArray()) {

@@ -3,7 +3,6 @@ package org.minillm.models;
 import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonObject;
 import java.util.Map;
-import java.util.Set;
 import org.minillm.core.architecture.Architecture;
 import org.minillm.core.architecture.Decoder;
 
@@ -22,11 +21,6 @@ public final class Qwen3Architecture implements Architecture {
   @Override
   public String name() {
     return "qwen3";
-  }
-
-  @Override
-  public Set<String> formerNames() {
-    return PythonClasses.modelTypes(name());
   }
 
   @Override

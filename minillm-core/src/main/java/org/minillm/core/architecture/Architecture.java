@@ -3,10 +3,14 @@ package org.minillm.core.architecture;
 import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonObject;
 import java.util.Map;
+import java.util.Set;
 import org.minillm.core.plugin.Plugin;
 
 /** A family of models, found under the {@code model_type} of config.json. */
 public interface Architecture extends Plugin {
+
+  /** What a model_type begins with whose model brings its own code, see {@link Decoder#code}. */
+  String WITH_CODE = "minillm_";
 
   /**
    * Returns the family's name in config.json.
@@ -15,6 +19,16 @@ public interface Architecture extends Plugin {
    */
   @Override
   String name();
+
+  /**
+   * Returns the model_type of the family's models that bring their own code.
+   *
+   * @return {@value #WITH_CODE} and the name, unless overridden
+   */
+  @Override
+  default Set<String> formerNames() {
+    return Set.of(WITH_CODE + name());
+  }
 
   /**
    * Reads a model's configuration.
