@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.stream.IntStream;
 import org.minillm.core.architecture.LayerShape;
 import org.minillm.core.architecture.ModelCode;
 import org.minillm.core.architecture.ModelConfig;
@@ -206,9 +207,21 @@ record LlamaConfig(
 
   @Override
   public ModelCode code(List<LayerShape> layers) {
-    int widest = layers.stream().mapToInt(LayerShape::keyValueHeads).max().orElseThrow();
     return PythonClasses.code(
-        render(LayerList.alike(layers, widest, ImmutableIntArray.of())), sizes, layers);
+        render(LayerList.alike(layers, stockHeads(layers), ImmutableIntArray.of())), sizes, layers);
+  }
+
+  /**
+   * As many key-value heads as the widest layer has, or the next more whose query heads divide the
+   * hidden size: transformers 5 refuses others before a class of ours is asked.
+   */
+  private int stockHeads(List<LayerShape> layers) {
+    int widest = layers.stream().mapToInt(LayerShape::keyValueHeads).max().orElseThrow();
+    int group = sizes.queryHeadsPerKeyValueHead();
+    return IntStream.rangeClosed(widest, sizes.hiddenSize() / group)
+        .filter(heads -> sizes.hiddenSize() % (heads * group) == 0)
+        .findFirst()
+        .orElse(widest);
   }
 
   private int queryHeads(LayerShape shape) {

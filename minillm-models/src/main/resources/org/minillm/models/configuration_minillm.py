@@ -4,7 +4,8 @@
 They are the stock ones of transformers (4.57 and 5) and one key more, `minillm_layers`: for each layer its MLP
 `channels`, its query `heads` and `key_value_heads`, and for BLOOM which heads of the dense model it kept
 (`kept_heads`), since the slope of a head's ALiBi is a matter of its place there. The stock keys speak of a model that
-stock code can build: the widest layer for all, or in OPT and BLOOM as many heads as make up the hidden size.
+stock code can build: the widest layer for all, with more heads where those do not divide the hidden size, and in OPT
+and BLOOM as many heads as make it up.
 """
 
 from transformers import BloomConfig, LlamaConfig, MistralConfig, OPTConfig, Qwen2Config, Qwen3Config
@@ -12,9 +13,6 @@ from transformers import BloomConfig, LlamaConfig, MistralConfig, OPTConfig, Qwe
 
 class MiniLLMLlamaConfig(LlamaConfig):
     model_type = "minillm_llama"
-
-    def validate_architecture(self):
-        """Of transformers 5: the heads have to divide the hidden size. Here they need not; head_dim says their width."""
 
 
 class MiniLLMMistralConfig(MistralConfig):
