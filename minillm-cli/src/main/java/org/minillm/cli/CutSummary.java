@@ -2,11 +2,10 @@ package org.minillm.cli;
 
 import com.google.common.base.Joiner;
 import java.io.PrintWriter;
-import java.util.Arrays;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.minillm.core.architecture.StockLoader;
 import org.minillm.core.cut.Export;
 import org.minillm.core.cut.PruningReport;
@@ -40,28 +39,31 @@ record CutSummary(PruningPlan plan, PruningReport report, Export export) {
     printLoaders(out);
   }
 
-  /** Where stock loaders refuse the result, and which form they take. */
+  /** What loads the result, where that is not simply everything. */
   private void printLoaders(PrintWriter out) {
-    Map<StockLoader, String> obstacles = report.stockLoaderObstacles();
-    if (obstacles.isEmpty() || !export.isFolder()) {
+    if (!export.isFolder()) {
       return;
     }
-    String loads =
-        Stream.concat(
-                Stream.of("MiniLLM"),
-                Arrays.stream(StockLoader.values())
-                    .filter(loader -> !obstacles.containsKey(loader))
-                    .map(StockLoader::toString))
-            .collect(Collectors.joining(" and "));
-    String refuses =
-        obstacles.size() == StockLoader.values().length
-            ? "Hugging Face transformers"
-            : Joiner.on(" and ").join(obstacles.keySet());
-    String why = obstacles.values().iterator().next();
-    out.printf(Locale.ROOT, "loads in %s, not in %s: %s%n", loads, refuses, why);
-    out.println(
-        "for a model that transformers loads: --export hf-code, with trust_remote_code=True"
-            + " (--export masked needs no code, and saves no byte); for llama.cpp: --export gguf");
+    report
+        .reasonForCode()
+        .ifPresent(
+            why ->
+                out.println(
+                    "loads in MiniLLM, and in transformers with trust_remote_code=True, since "
+                        + why));
+    Map<StockLoader, String> obstacles = report.stockLoaderObstacles();
+    if (!obstacles.isEmpty()) {
+      out.println(
+          "loads in MiniLLM, not in %s: %s"
+              .formatted(
+                  Joiner.on(" and ").join(obstacles.keySet()),
+                  obstacles.values().iterator().next()));
+    }
+    if (report.reasonForCode().isPresent() || !obstacles.isEmpty()) {
+      out.println(
+          "other forms: --export gguf for llama.cpp, --export masked for loaders of the dense model"
+              + " (no byte smaller); minillm check says which program takes what");
+    }
   }
 
   /** What a search has tried, and what it took. */
@@ -87,13 +89,19 @@ record CutSummary(PruningPlan plan, PruningReport report, Export export) {
         .put("macs_per_token_before", report.macsBefore())
         .put("macs_per_token_after", report.macsAfter())
         .put("logits_difference", report.logitsDifference().orElse(Double.NaN))
-        .put("stock_loaders", export.isFolder() && report.stockLoaderObstacle().isEmpty())
-        .put("stock_loader_obstacle", report.stockLoaderObstacle().orElse(""))
+        .put("stock_loaders", export.isFolder() && reason().isEmpty())
+        .put("stock_loader_obstacle", reason().orElse(""))
         .put("loads_transformers_4", loads(StockLoader.TRANSFORMERS_4))
         .put("loads_transformers_5", loads(StockLoader.TRANSFORMERS_5))
+        .put("needs_trust_remote_code", report.reasonForCode().isPresent())
         .put("criterion", fact("criterion"))
         .put("gradient", fact("gradient"))
         .put("forward_passes", Long.parseLong(fact("forward_passes", "0")));
+  }
+
+  /** Why stock classes alone do not load the result. */
+  private Optional<String> reason() {
+    return report.stockLoaderObstacle().or(report::reasonForCode);
   }
 
   private boolean loads(StockLoader loader) {

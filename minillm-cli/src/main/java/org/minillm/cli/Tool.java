@@ -97,12 +97,15 @@ enum Tool {
       return unsayable;
     }
     boolean equal = layers.stream().map(LayerShape::sizes).distinct().count() <= 1;
-    return export
-        .stockLoaderObstacle(loader, model, layers)
-        .map(
-            why ->
-                equal
-                    ? why + "; prune another number of heads, or channels alone"
-                    : "layers differ in size; prune with --allocation uniform");
+    // of the form cut without the code that it brings where it has to
+    Optional<String> obstacle =
+        form.equals("cut")
+            ? model.decoder().stockLoaderObstacle(loader, layers)
+            : export.stockLoaderObstacle(loader, model, layers);
+    return obstacle.map(
+        why ->
+            equal
+                ? why + "; prune another number of heads, or channels alone"
+                : "layers differ in size; prune with --allocation uniform");
   }
 }

@@ -153,7 +153,8 @@ class ExportTest {
       PruningReport masked = PruningReport.of(dense, plan, new MaskedExport());
 
       // THEN
-      assertThat(cut.stockLoaderObstacle())
+      assertThat(cut.stockLoaderObstacle()).isEmpty();
+      assertThat(cut.reasonForCode())
           .hasValueSatisfying(why -> assertThat(why).startsWith("layers differ in size"));
       assertThat(masked.stockLoaderObstacle()).isEmpty();
       assertThat(masked.bytesAfter()).isEqualTo(masked.bytesBefore());

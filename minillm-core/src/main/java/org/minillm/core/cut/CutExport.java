@@ -2,8 +2,13 @@ package org.minillm.core.cut;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
+import org.minillm.core.architecture.LayerShape;
+import org.minillm.core.architecture.StockLoader;
 import org.minillm.core.checkpoint.CheckpointWriter;
+import org.minillm.core.runtime.CausalLm;
 import org.minillm.core.runtime.PassListener;
 
 /**
@@ -41,5 +46,14 @@ public final class CutExport implements Export {
   private static boolean needsCode(WrittenModel model) {
     return model.decoder().stockLoaderObstacle(model.layers()).isPresent()
         && model.decoder().codeObstacle(model.layers()).isEmpty();
+  }
+
+  /** None where the code comes along. */
+  @Override
+  public Optional<String> stockLoaderObstacle(
+      StockLoader loader, CausalLm model, List<LayerShape> layers) {
+    return model.decoder().codeObstacle(layers).isEmpty()
+        ? Optional.empty()
+        : model.decoder().stockLoaderObstacle(loader, layers);
   }
 }

@@ -28,6 +28,8 @@ import org.minillm.core.runtime.CausalLm;
  * @param macsAfter a token
  * @param stockLoaderObstacles why releases of Hugging Face transformers cannot load the result, in
  *     plain words; without those that can
+ * @param reasonForCode why stock classes alone cannot load the result, where the code that can
+ *     comes along in its folder; else empty
  * @param logitsDifference how far, at most, a logit of what was written and opened again is from
  *     that of the masked model; empty where nothing was written, nothing that can be opened, or
  *     where the memory budget has no room for it
@@ -41,11 +43,13 @@ public record PruningReport(
     long macsBefore,
     long macsAfter,
     ImmutableMap<StockLoader, String> stockLoaderObstacles,
+    Optional<String> reasonForCode,
     OptionalDouble logitsDifference) {
 
   // Refuses nulls.
   public PruningReport {
     requireNonNull(stockLoaderObstacles, "stockLoaderObstacles");
+    requireNonNull(reasonForCode, "reasonForCode");
     requireNonNull(logitsDifference, "logitsDifference");
   }
 
@@ -83,7 +87,15 @@ public record PruningReport(
         model.macsPerToken(),
         model.macsPerToken() - (export.cuts() ? removedMacs : 0),
         stockLoaderObstacles(model, export, layers(model, plan, export)),
+        reasonForCode(model, export, layers(model, plan, export)),
         OptionalDouble.empty());
+  }
+
+  private static Optional<String> reasonForCode(
+      CausalLm model, Export export, List<LayerShape> layers) {
+    return export.isFolder() && stockLoaderObstacles(model, export, layers).isEmpty()
+        ? model.decoder().stockLoaderObstacle(layers)
+        : Optional.empty();
   }
 
   private static ImmutableMap<StockLoader, String> stockLoaderObstacles(
@@ -108,6 +120,7 @@ public record PruningReport(
         macsBefore,
         macsAfter,
         stockLoaderObstacles,
+        reasonForCode,
         OptionalDouble.of(difference));
   }
 
