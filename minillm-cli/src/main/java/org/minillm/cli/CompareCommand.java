@@ -2,11 +2,13 @@ package org.minillm.cli;
 
 import com.google.common.collect.Iterables;
 import java.io.IOException;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import org.minillm.core.checkpoint.Checkpoint;
 import org.minillm.core.evaluation.ContinuationAgreement;
 import org.minillm.core.evaluation.EvaluationSuite;
 import org.minillm.core.runtime.CausalLm;
@@ -115,6 +117,9 @@ final class CompareCommand implements Callable<Integer> {
             "%s: vocab_size %s, expected %s as %s has; only models of one tokenizer compare"
                 .formatted(folder, vocabulary, reference.vocabulary(), dense));
       }
+      if (reference != null) {
+        requireSameTokens(model, suite, reference.tokens());
+      }
       ModelComparison.Tokens tokens = reference == null ? tokens(model, suite) : reference.tokens();
       return new ModelComparison.Column(
           folder,
@@ -123,6 +128,25 @@ final class CompareCommand implements Callable<Integer> {
           suite.measure(model, tokens.texts(), progress),
           prompts.isGiven() ? continued(model, tokens.prompts(), reference, progress) : null);
     }
+  }
+
+  /**
+   * A tokenizer of another text may mean the same: then what it makes of the texts tells. A model
+   * without one reads what the first model's made.
+   */
+  private void requireSameTokens(
+      CausalLm model, EvaluationSuite suite, ModelComparison.Tokens expected) throws IOException {
+    try (Checkpoint first = Checkpoint.open(dense)) {
+      if (Tokenizer.json(model.checkpoint()).equals(Tokenizer.json(first))
+          || tokens(model, suite).areThoseOf(expected)) {
+        return;
+      }
+    } catch (NoSuchFileException e) {
+      return;
+    }
+    throw new IOException(
+        "%s: its tokenizer makes other tokens of these texts than that of %s; only models of one tokenizer compare"
+            .formatted(model.checkpoint().path(), dense));
   }
 
   private ModelComparison.Tokens tokens(CausalLm model, EvaluationSuite suite) throws IOException {

@@ -3,6 +3,7 @@ package org.minillm.cli;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.Function;
@@ -20,7 +21,17 @@ final class ModelComparison {
   private final List<Column> columns = new ArrayList<>();
 
   /** What all models read: the first windows of the texts, and the prompts. */
-  record Tokens(List<int[]> texts, List<int[]> prompts) {}
+  record Tokens(List<int[]> texts, List<int[]> prompts) {
+
+    /** Tells whether another tokenizer made the same of the same texts. */
+    boolean areThoseOf(Tokens other) {
+      return same(texts, other.texts) && same(prompts, other.prompts);
+    }
+
+    private static boolean same(List<int[]> some, List<int[]> others) {
+      return Arrays.deepEquals(some.toArray(), others.toArray());
+    }
+  }
 
   /**
    * What one model reached.

@@ -161,4 +161,52 @@ class CompareCommandTest {
     assertThat(run.exitCode()).isEqualTo(1);
     assertThat(run.err()).contains("minillm: ").contains("other");
   }
+
+  @Test
+  void modelOfAnotherTokenizerIsRefused() throws IOException {
+    // GIVEN the same model with two tokens of its tokenizer exchanged
+    Path other = copy("exchanged");
+    Path file = other.resolve("tokenizer.json");
+    JsonObject tokenizer = json(file);
+    JsonObject vocabulary = tokenizer.getAsJsonObject("model").getAsJsonObject("vocab");
+    int first = vocabulary.get("Ġthe").getAsInt();
+    vocabulary.addProperty("Ġthe", vocabulary.get("Ġof").getAsInt());
+    vocabulary.addProperty("Ġof", first);
+    Files.writeString(file, tokenizer.toString());
+
+    // WHEN
+    CommandRun run =
+        CommandRun.of(
+            "compare", dense.toString(), other.toString(), "--prompts", prompts.toString());
+
+    // THEN
+    assertThat(run.exitCode()).isEqualTo(1);
+    assertThat(run.err()).contains("exchanged: its tokenizer makes other tokens of these texts");
+  }
+
+  @Test
+  void tokenizerThatIsWrittenOtherwiseCompares() throws IOException {
+    // GIVEN the same tokenizer, as another program wrote it
+    Path other = copy("rewritten");
+    Path file = other.resolve("tokenizer.json");
+    Files.writeString(file, json(file) + "\n\n");
+
+    // WHEN
+    CommandRun run =
+        CommandRun.of(
+            "compare", dense.toString(), other.toString(), "--prompts", prompts.toString());
+
+    // THEN
+    assertThat(run.exitCode()).as(run.err()).isZero();
+  }
+
+  private Path copy(String name) throws IOException {
+    Path other = Files.createDirectory(temp.resolve(name));
+    try (Stream<Path> files = Files.list(dense)) {
+      for (Path file : files.toList()) {
+        Files.copy(file, other.resolve(file.getFileName()));
+      }
+    }
+    return other;
+  }
 }

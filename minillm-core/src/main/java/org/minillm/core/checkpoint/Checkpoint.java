@@ -348,6 +348,39 @@ public final class Checkpoint implements Closeable {
   }
 
   /**
+   * Tells whether two tensors are stored alike. Reads them as far as they are.
+   *
+   * @param one its name
+   * @param other its name
+   * @return true where type, shape and all bytes are equal
+   * @throws MalformedCheckpointException if there is no such tensor
+   * @throws IOException if a file cannot be read
+   */
+  public boolean sameNumbers(String one, String other) throws IOException {
+    StoredTensor first = stored(one);
+    StoredTensor second = stored(other);
+    TensorInfo info = first.info();
+    if (info.type() != second.info().type() || !info.shape().equals(second.info().shape())) {
+      return false;
+    }
+    ByteBuffer ofFirst = buffers.take();
+    ByteBuffer ofSecond = buffers.take();
+    try {
+      boolean same = true;
+      for (long at = 0; same && at < info.bytes(); at += ofFirst.limit()) {
+        int count = (int) Math.min(ofFirst.capacity(), info.bytes() - at);
+        first.read(ofFirst.clear().limit(count), at);
+        second.read(ofSecond.clear().limit(count), at);
+        same = ofFirst.flip().equals(ofSecond.flip());
+      }
+      return same;
+    } finally {
+      buffers.give(ofFirst);
+      buffers.give(ofSecond);
+    }
+  }
+
+  /**
    * Looks through tensors for numbers that are NaN or infinite. Reads them whole.
    *
    * @param names of tensors of a readable type

@@ -3,6 +3,7 @@ package org.minillm.core.checkpoint;
 import static java.util.Objects.requireNonNull;
 
 import com.google.common.collect.ImmutableList;
+import com.google.common.collect.ImmutableMap;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -80,15 +81,29 @@ final class WeightFiles {
     return ImmutableList.copyOf(files);
   }
 
+  /** What may be there instead, and what to do then. The first that fits is said. */
+  private static final ImmutableMap<String, String> INSTEAD =
+      ImmutableMap.of(
+          "*.incomplete", "a download that was not finished: start it again",
+          "model-*.safetensors", "shards without their index: download " + INDEX + ", too",
+          "pytorch_model-*.bin", "shards without their index: download " + PYTORCH_INDEX + ", too",
+          "adapter_model.*",
+              "the adapter of another model: merge it, in Python with"
+                  + " model.merge_and_unload().save_pretrained(…)",
+          "*.gguf", "which is a model by itself: name the file in place of the folder",
+          "{consolidated*,*.safetensors,*.pt,*.pth,*.bin}",
+              "weights in another layout, which are not read: convert them, in Python with"
+                  + " AutoModelForCausalLM.from_pretrained(…).save_pretrained(…)");
+
   private static MalformedCheckpointException noWeights(Path folder) throws IOException {
-    try (DirectoryStream<Path> others =
-        Files.newDirectoryStream(folder, "{consolidated*,*.pt,*.pth,*.bin}")) {
-      for (Path file : others) {
-        return new MalformedCheckpointException(
-            String.format(
-                "%s: no %s and no %s, only %s; weights in another layout are not read: convert them,"
-                    + " in Python with AutoModelForCausalLM.from_pretrained(…).save_pretrained(…)",
-                folder, SINGLE, PYTORCH.get(0), file.getFileName()));
+    for (Map.Entry<String, String> instead : INSTEAD.entrySet()) {
+      try (DirectoryStream<Path> others = Files.newDirectoryStream(folder, instead.getKey())) {
+        for (Path file : others) {
+          return new MalformedCheckpointException(
+              "%s: no %s and no %s, only %s, %s"
+                  .formatted(
+                      folder, SINGLE, PYTORCH.get(0), file.getFileName(), instead.getValue()));
+        }
       }
     }
     return new MalformedCheckpointException(

@@ -121,7 +121,9 @@ public final class CausalLm implements AutoCloseable {
     Checkpoint checkpoint = Checkpoint.open(folder);
     try {
       Decoder decoder = decoder(checkpoint);
-      new TensorMatch(checkpoint, decoder).requireAll();
+      TensorMatch match = new TensorMatch(checkpoint, decoder);
+      match.requireAll();
+      match.requireOneHead();
       return new CausalLm(checkpoint, decoder, budget, compute);
     } catch (IOException | RuntimeException e) {
       checkpoint.close();

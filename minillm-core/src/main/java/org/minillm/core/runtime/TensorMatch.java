@@ -8,6 +8,7 @@ import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableMap;
 import com.google.common.collect.ImmutableSet;
 import com.google.common.collect.Sets;
+import java.io.IOException;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -76,6 +77,27 @@ final class TensorMatch {
                 + expected.getValue()
                 + "; config.json and the weights disagree");
       }
+    }
+  }
+
+  /**
+   * Refuses a head of its own in a model whose config.json says that it has none: some loaders take
+   * it, others do not, and which was meant nobody can tell.
+   */
+  void requireOneHead() throws IOException {
+    String head = "lm_head.weight";
+    String embedding = decoder.headTensor();
+    if (decoder.config().tiedHead()
+        && !embedding.equals(head)
+        && checkpoint.contains(head)
+        && !checkpoint.sameNumbers(head, embedding)) {
+      throw refusal(
+          head
+              + " differs from "
+              + embedding
+              + ", but config.json says tie_word_embeddings: transformers 5 takes the stored head,"
+              + " transformers 4 the embedding; set tie_word_embeddings to false to take the head,"
+              + " or leave it out of the weights");
     }
   }
 

@@ -12,6 +12,7 @@ import org.assertj.core.api.ThrowableAssertAlternative;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.minillm.core.files.MalformedFileException;
 
@@ -71,8 +72,15 @@ class CheckpointFolderTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"consolidated.00.pth", "pytorch_model-00001-of-00002.bin"})
-  void pickledWeightsAreToBeConverted(String file) {
+  @CsvSource({
+    "consolidated.00.pth,convert them",
+    "model-00001-of-00002.safetensors,shards without their index",
+    "pytorch_model-00001-of-00002.bin,shards without their index",
+    "model.safetensors.incomplete,a download that was not finished",
+    "adapter_model.safetensors,the adapter of another model",
+    "model-q4.gguf,name the file in place of the folder"
+  })
+  void whatIsThereInPlaceOfWeightsIsNamedWithTheRemedy(String file, String remedy) {
     // GIVEN
     ModelFolder folder = ModelFolder.in(temp).text(file, "");
 
@@ -80,7 +88,7 @@ class CheckpointFolderTest {
     assertThatExceptionOfType(MalformedCheckpointException.class)
         .isThrownBy(() -> Checkpoint.open(folder.path))
         .withMessageContaining("only " + file)
-        .withMessageContaining("convert them");
+        .withMessageContaining(remedy);
   }
 
   @Test
