@@ -89,12 +89,4 @@ class UnreadTensorsTest {
       assertThat(plan(model).groups()).isNotEmpty();
     }
   }
-
-  @Test
-  void theHeadOfATiedModelIsNot() throws IOException {
-    SpoiltModel model = SpoiltModel.of(TestConfigs.LLAMA).config("{'tie_word_embeddings': true}");
-    try (CausalLm tied = CausalLm.open(model.in(temp.resolve("tied")))) {
-      assertThat(tied.unreadTensors()).isEmpty();
-    }
-  }
 }

@@ -13,6 +13,7 @@ import com.google.common.hash.Hashing;
 import com.google.common.primitives.ImmutableIntArray;
 import com.google.gson.JsonElement;
 import java.io.IOException;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -262,9 +263,14 @@ public final class CheckpointCutter {
             table,
             restored,
             Optional.ofNullable(restoring).map(with -> with.data().windows().get(0)));
-    return export.opens() && check.fits()
-        ? report.withLogitsDifference(check.largestDifference(target))
-        : report;
+    if (!export.opens() || !check.fits()) {
+      return report;
+    }
+    try {
+      return report.withLogitsDifference(check.largestDifference(target));
+    } catch (ClosedByInterruptException e) {
+      return report; // the target stands, whole: who cancels now is late
+    }
   }
 
   private ImmutableList<LayerShape> layers() {

@@ -315,7 +315,12 @@ public final class ResidualStream implements HiddenStates, AutoCloseable {
   /** Goes on where another stream over the same windows stood. */
   void standWhere(ArraySource source, int first) throws IOException {
     MicroBatches found = MicroBatches.of(model);
-    found.copy(source, first, shapes().size());
+    try {
+      found.copy(source, first, shapes().size());
+    } catch (IOException | RuntimeException e) {
+      found.close();
+      throw e;
+    }
     place.batches = found;
   }
 
