@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
 import org.minillm.core.pickle.PickleReader;
 
 /**
- * One open file of {@code torch.save}: a zip in which {@code data.pkl} describes the tensors and
+ * Reads files of {@code torch.save}: a zip in which {@code data.pkl} describes the tensors and
  * {@code data/N} are the storages, stored as they are. Nothing of it is run. The form before
  * PyTorch 1.6, which is no zip, is refused.
  *
@@ -24,7 +24,7 @@ import org.minillm.core.pickle.PickleReader;
  *     href="https://github.com/pytorch/pytorch/blob/main/docs/source/notes/serialization.rst">the
  *     format</a>
  */
-final class PytorchFile implements WeightFile {
+final class PytorchFile {
 
   /** Of the largest models it is below one. */
   private static final long MAX_PICKLE_BYTES = 8L << 20;
@@ -35,13 +35,20 @@ final class PytorchFile implements WeightFile {
   private static final int ZIP_MAGIC = 0x504b0304;
 
   private final PositionedFile file;
-  private final ImmutableList<StoredTensor> tensors;
 
-  private PytorchFile(PositionedFile file) throws IOException {
+  private PytorchFile(PositionedFile file) {
     this.file = file;
+  }
+
+  static WeightFile open(Path path) throws IOException {
+    return WeightFile.open(path, file -> new PytorchFile(file).tensors());
+  }
+
+  /** In the order of the pickle. */
+  private ImmutableList<StoredTensor> tensors() throws IOException {
     requireZip();
     try (ZipFile zip = zip()) {
-      this.tensors = tensors(zip);
+      return tensors(zip);
     }
   }
 
@@ -55,16 +62,6 @@ final class PytorchFile implements WeightFile {
           "%s: a broken zip (%s); it is cut or damaged: download it again"
               .formatted(file.path(), why),
           e);
-    }
-  }
-
-  static PytorchFile open(Path path) throws IOException {
-    PositionedFile file = PositionedFile.open(path);
-    try {
-      return new PytorchFile(file);
-    } catch (IOException | RuntimeException e) {
-      file.close();
-      throw e;
     }
   }
 
@@ -177,26 +174,5 @@ final class PytorchFile implements WeightFile {
 
   private MalformedCheckpointException refusal(String what) {
     return new MalformedCheckpointException(file.path() + ": " + what);
-  }
-
-  @Override
-  public Path path() {
-    return file.path();
-  }
-
-  @Override
-  public long size() {
-    return file.size();
-  }
-
-  /** In the order of the pickle. */
-  @Override
-  public ImmutableList<StoredTensor> tensors() {
-    return tensors;
-  }
-
-  @Override
-  public void close() throws IOException {
-    file.close();
   }
 }

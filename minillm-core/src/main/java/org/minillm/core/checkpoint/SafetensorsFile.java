@@ -6,33 +6,27 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
 
-/** One open safetensors file whose header was checked. */
-final class SafetensorsFile implements WeightFile {
+/** Reads the header of a safetensors file and checks it. */
+final class SafetensorsFile {
 
-  private final PositionedFile file;
-  private final long dataStart;
-  private final ImmutableList<SafetensorsHeader.Entry> entries;
+  private SafetensorsFile() {}
 
-  private SafetensorsFile(PositionedFile file) throws IOException {
-    this.file = file;
-    long headerBytes = headerBytes();
-    this.dataStart = SafetensorsHeader.LENGTH_BYTES + headerBytes;
+  static WeightFile open(Path path) throws IOException {
+    return WeightFile.open(path, SafetensorsFile::tensors);
+  }
+
+  /** In the order of their data. */
+  private static ImmutableList<StoredTensor> tensors(PositionedFile file) throws IOException {
+    long headerBytes = headerBytes(file);
+    long dataStart = SafetensorsHeader.LENGTH_BYTES + headerBytes;
     ByteBuffer json = ByteBuffer.allocate(Math.toIntExact(headerBytes));
     file.read(json, SafetensorsHeader.LENGTH_BYTES);
-    this.entries = SafetensorsHeader.parse(json.array(), file.size() - dataStart, file.path());
+    return SafetensorsHeader.parse(json.array(), file.size() - dataStart, file.path()).stream()
+        .map(entry -> StoredTensor.at(entry.info(), file, dataStart + entry.begin()))
+        .collect(ImmutableList.toImmutableList());
   }
 
-  static SafetensorsFile open(Path path) throws IOException {
-    PositionedFile file = PositionedFile.open(path);
-    try {
-      return new SafetensorsFile(file);
-    } catch (IOException | RuntimeException e) {
-      file.close();
-      throw e;
-    }
-  }
-
-  private long headerBytes() throws IOException {
+  private static long headerBytes(PositionedFile file) throws IOException {
     long size = file.size();
     Path path = file.path();
     if (size < SafetensorsHeader.LENGTH_BYTES) {
@@ -58,28 +52,5 @@ final class SafetensorsFile implements WeightFile {
               available < SafetensorsHeader.MAX_BYTES ? "the file's end" : "the format's limit"));
     }
     return bytes;
-  }
-
-  @Override
-  public Path path() {
-    return file.path();
-  }
-
-  @Override
-  public long size() {
-    return file.size();
-  }
-
-  /** In the order of their data. */
-  @Override
-  public ImmutableList<StoredTensor> tensors() {
-    return entries.stream()
-        .map(entry -> StoredTensor.at(entry.info(), file, dataStart + entry.begin()))
-        .collect(ImmutableList.toImmutableList());
-  }
-
-  @Override
-  public void close() throws IOException {
-    file.close();
   }
 }

@@ -62,7 +62,7 @@ class PytorchWeightsTest {
   void aViewOfAStorageHasTheNumbersThatPytorchSees(String name) throws IOException {
     // GIVEN the same tensors as PyTorch and safetensors store them
     try (Checkpoint views = open("views.bin");
-        SafetensorsFile expected = SafetensorsFile.open(INPUTS.resolve("views.safetensors"))) {
+        WeightFile expected = SafetensorsFile.open(INPUTS.resolve("views.safetensors"))) {
       StoredTensor same =
           expected.tensors().stream()
               .filter(tensor -> tensor.info().name().equals(name))
