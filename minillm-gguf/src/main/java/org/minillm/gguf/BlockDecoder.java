@@ -1,6 +1,7 @@
 package org.minillm.gguf;
 
 import java.nio.ByteBuffer;
+import org.minillm.core.checkpoint.Widening;
 
 /**
  * Turns blocks of quantised numbers back into numbers, with the arithmetic of ggml's reference code
@@ -55,16 +56,7 @@ final class BlockDecoder {
   }
 
   private static float half(ByteBuffer in, int at) {
-    int bits = in.getShort(at) & 0xffff;
-    int exponent = bits >>> 10 & 0x1f;
-    int fraction = bits & 0x3ff;
-    float size =
-        exponent == 0
-            ? fraction * 0x1p-24f
-            : exponent == 0x1f
-                ? (fraction == 0 ? Float.POSITIVE_INFINITY : Float.NaN)
-                : Float.intBitsToFloat(exponent + 112 << 23 | fraction << 13);
-    return bits < 0x8000 ? size : -size;
+    return Widening.half(in.getShort(at));
   }
 
   private static int unsigned(ByteBuffer in, int at) {

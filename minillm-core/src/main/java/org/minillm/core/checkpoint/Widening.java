@@ -42,6 +42,16 @@ public final class Widening {
     }
   }
 
+  /**
+   * Widens an IEEE binary16.
+   *
+   * @param bits its 16 bits
+   * @return the same number
+   */
+  public static float half(short bits) {
+    return Float.intBitsToFloat(HalfTable.BITS[bits & 0xffff]);
+  }
+
   private static void widenBfloat16(ShortBuffer source, IntBuffer target) {
     short[] stored = new short[BLOCK];
     int[] wide = new int[BLOCK];
