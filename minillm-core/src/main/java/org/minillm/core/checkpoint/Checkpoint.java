@@ -363,6 +363,9 @@ public final class Checkpoint implements Closeable {
     if (info.type() != second.info().type() || !info.shape().equals(second.info().shape())) {
       return false;
     }
+    if (first.bytes().equals(second.bytes())) {
+      return true; // one storage under two names, as PyTorch saves tied weights
+    }
     ByteBuffer ofFirst = buffers.take();
     ByteBuffer ofSecond = buffers.take();
     try {

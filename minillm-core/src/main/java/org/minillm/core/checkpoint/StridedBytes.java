@@ -2,6 +2,9 @@ package org.minillm.core.checkpoint;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.Arrays;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /** The elements of a tensor that is a view of a storage, in row-major order. */
 final class StridedBytes implements StoredTensor.Bytes {
@@ -110,6 +113,23 @@ final class StridedBytes implements StoredTensor.Bytes {
       rest /= sizes[axis];
     }
     return place;
+  }
+
+  /** Two views that are the same need not be read to know it. */
+  @Override
+  public boolean equals(@Nullable Object other) {
+    return other instanceof StridedBytes view
+        && file == view.file
+        && storage.equals(view.storage)
+        && elementBytes == view.elementBytes
+        && first == view.first
+        && Arrays.equals(sizes, view.sizes)
+        && Arrays.equals(strides, view.strides);
+  }
+
+  @Override
+  public int hashCode() {
+    return Objects.hash(storage, first);
   }
 
   private long position(long element) {

@@ -51,6 +51,8 @@ final class TensorMatch {
   private static final Pattern BUFFER =
       Pattern.compile("(.*\\.)?(rotary_emb\\.inv_freq|masked_bias|position_ids)");
 
+  private static final String HEAD = "lm_head.weight";
+
   private final Checkpoint checkpoint;
   private final Decoder decoder;
 
@@ -85,14 +87,13 @@ final class TensorMatch {
    * it, others do not, and which was meant nobody can tell.
    */
   void requireOneHead() throws IOException {
-    String head = "lm_head.weight";
     String embedding = decoder.headTensor();
     if (decoder.config().tiedHead()
-        && !embedding.equals(head)
-        && checkpoint.contains(head)
-        && !checkpoint.sameNumbers(head, embedding)) {
+        && !embedding.equals(HEAD)
+        && checkpoint.contains(HEAD)
+        && !checkpoint.sameNumbers(HEAD, embedding)) {
       throw refusal(
-          head
+          HEAD
               + " differs from "
               + embedding
               + ", but config.json says tie_word_embeddings: transformers 5 takes the stored head,"
@@ -169,7 +170,7 @@ final class TensorMatch {
   ImmutableSet<String> unread() {
     return Sets.difference(checkpoint.tensors().keySet(), decoder.tensors().keySet()).stream()
         .filter(name -> !BUFFER.matcher(name).matches())
-        .filter(name -> !(decoder.config().tiedHead() && name.equals("lm_head.weight")))
+        .filter(name -> !(decoder.config().tiedHead() && name.equals(HEAD)))
         .collect(ImmutableSet.toImmutableSet());
   }
 
