@@ -88,10 +88,10 @@ final class CheckCommand implements Callable<Integer> {
     List<String> reasons = new ArrayList<>();
     boolean all = true;
     for (Tool tool : tools.isEmpty() ? List.of(Tool.values()) : tools) {
-      Optional<String> form = tool.form(lm, layers);
-      Optional<String> obstacle = tool.obstacle(lm, layers);
+      Tool.Verdict verdict = tool.verdict(lm, layers);
+      Optional<String> obstacle = verdict.obstacle();
       all &= obstacle.isEmpty();
-      table.row(tool.toString(), form.isPresent() ? "yes" : "no", form.orElse("-"));
+      table.row(tool.toString(), obstacle.isEmpty() ? "yes" : "no", verdict.form().orElse("-"));
       obstacle.ifPresent(why -> reasons.add(tool + ": " + why));
       String key = "loads_" + tool.toString().replace('.', '_');
       report.put(key, obstacle.isEmpty()).put(key + "_obstacle", obstacle.orElse(""));

@@ -1,6 +1,8 @@
 package org.minillm.cli;
 
 import com.google.common.collect.Iterables;
+import com.google.common.hash.HashCode;
+import com.google.common.hash.Hashing;
 import java.io.IOException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -8,7 +10,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
-import org.minillm.core.checkpoint.Checkpoint;
 import org.minillm.core.evaluation.ContinuationAgreement;
 import org.minillm.core.evaluation.EvaluationSuite;
 import org.minillm.core.runtime.CausalLm;
@@ -136,8 +137,8 @@ final class CompareCommand implements Callable<Integer> {
    */
   private void requireSameTokens(
       CausalLm model, EvaluationSuite suite, ModelComparison.Tokens expected) throws IOException {
-    try (Checkpoint first = Checkpoint.open(dense)) {
-      if (Tokenizer.json(model.checkpoint()).equals(Tokenizer.json(first))
+    try {
+      if (tokenizer(model).equals(expected.tokenizer())
           || tokens(model, suite).areThoseOf(expected)) {
         return;
       }
@@ -152,8 +153,14 @@ final class CompareCommand implements Callable<Integer> {
   private ModelComparison.Tokens tokens(CausalLm model, EvaluationSuite suite) throws IOException {
     try (Tokenizer tokenizer = model.tokenizer()) {
       return new ModelComparison.Tokens(
-          suite.tokens(tokenizer), prompts.read().stream().map(tokenizer::encode).toList());
+          suite.tokens(tokenizer),
+          prompts.read().stream().map(tokenizer::encode).toList(),
+          tokenizer(model));
     }
+  }
+
+  private static HashCode tokenizer(CausalLm model) throws IOException {
+    return Hashing.sha256().hashUnencodedChars(Tokenizer.json(model.checkpoint()));
   }
 
   private ModelComparison.Continued continued(

@@ -1,5 +1,6 @@
 package org.minillm.cli;
 
+import com.google.common.hash.HashCode;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -20,8 +21,14 @@ final class ModelComparison {
 
   private final List<Column> columns = new ArrayList<>();
 
-  /** What all models read: the first windows of the texts, and the prompts. */
-  record Tokens(List<int[]> texts, List<int[]> prompts) {
+  /**
+   * What all models read.
+   *
+   * @param texts the first windows of each
+   * @param prompts to be continued
+   * @param tokenizer SHA-256 of the tokenizer.json that made them
+   */
+  record Tokens(List<int[]> texts, List<int[]> prompts, HashCode tokenizer) {
 
     /** Tells whether another tokenizer made the same of the same texts. */
     boolean areThoseOf(Tokens other) {

@@ -1,11 +1,16 @@
 package org.minillm.cli;
 
+import com.google.common.collect.ImmutableSet;
+import com.google.common.collect.Maps;
+import com.google.common.collect.Sets;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -49,6 +54,10 @@ final class PruneCommand implements Callable<Integer> {
 
   /** A reached ratio that is further from the one asked for deserves a word. */
   private static final double NOTABLE_DEVIATION = 0.01;
+
+  /** Of which a line says before the work whether they will load its result. */
+  private static final ImmutableSet<Tool> ANNOUNCED =
+      Sets.immutableEnumSet(Tool.TRANSFORMERS_4, Tool.TRANSFORMERS_5, Tool.LLAMA_CPP);
 
   @Spec private CommandSpec spec;
 
@@ -131,28 +140,39 @@ final class PruneCommand implements Callable<Integer> {
   /** Says before the work where its result will load; takes the form that a program wants. */
   private void suitForm(StructuredPruner.Builder builder, CausalLm lm, List<LayerShape> expected)
       throws IOException {
+    Map<Tool, Tool.Verdict> verdicts = new EnumMap<>(Tool.class);
+    for (Tool each : Tool.values()) {
+      if (each == tool || ANNOUNCED.contains(each)) {
+        verdicts.put(each, each.verdict(lm, expected));
+      }
+    }
     if (tool != null) {
-      Optional<String> obstacle = tool.obstacle(lm, expected);
-      if (obstacle.isPresent()) {
-        throw new IllegalArgumentException("--for " + tool + ": " + obstacle.get());
-      }
-      if (!spec.commandLine().getParseResult().hasMatchedOption("--export")) {
-        form.choose(tool.form(lm, expected).orElseThrow());
-        builder.export(form.export());
-        checkTargets(); // of another form than was checked
-      }
+      takeForm(builder, Objects.requireNonNull(verdicts.get(tool)));
     }
     form.requireSayable(lm, expected);
     List<String> loads = new ArrayList<>();
-    for (Tool each : List.of(Tool.TRANSFORMERS_4, Tool.TRANSFORMERS_5, Tool.LLAMA_CPP)) {
-      each.form(lm, expected).ifPresent(as -> loads.add(each + " (--export " + as + ")"));
-    }
+    Maps.filterKeys(verdicts, ANNOUNCED::contains)
+        .forEach(
+            (each, verdict) ->
+                verdict.form().ifPresent(as -> loads.add(each + " (--export " + as + ")")));
     spec.commandLine()
         .getErr()
         .println(
             loads.isEmpty()
                 ? "the result will load in MiniLLM alone"
                 : "the result will load in " + String.join(", ", loads));
+  }
+
+  private void takeForm(StructuredPruner.Builder builder, Tool.Verdict verdict) throws IOException {
+    Optional<String> obstacle = verdict.obstacle();
+    if (obstacle.isPresent()) {
+      throw new IllegalArgumentException("--for " + tool + ": " + obstacle.get());
+    }
+    if (!spec.commandLine().getParseResult().hasMatchedOption("--export")) {
+      form.choose(verdict.form().orElseThrow());
+      builder.export(form.export());
+      checkTargets(); // of another form than was checked
+    }
   }
 
   /** What is written into a stream has no place beside it. */

@@ -58,32 +58,30 @@ enum Tool {
   }
 
   /**
-   * Finds the form of a model that it loads.
+   * Whether a program loads a model.
    *
-   * @param model the dense one
-   * @param layers the shapes in which it is, or will be
-   * @return the simplest form; empty where there is none
+   * @param form the simplest form that it loads; empty where there is none
+   * @param obstacle why it loads none, with the nearest setting that works; empty where it loads
+   *     one
    */
-  Optional<String> form(CausalLm model, List<LayerShape> layers) throws IOException {
-    for (String form : forms) {
-      if (obstacle(form, model, layers).isEmpty()) {
-        return Optional.of(form);
-      }
-    }
-    return Optional.empty();
-  }
+  record Verdict(Optional<String> form, Optional<String> obstacle) {}
 
   /**
-   * Tells why it would not load a model in any form.
+   * Tells whether it loads a model.
    *
    * @param model the dense one
    * @param layers the shapes in which it is, or will be
-   * @return the reason, with the nearest setting that works; empty where it loads
    */
-  Optional<String> obstacle(CausalLm model, List<LayerShape> layers) throws IOException {
-    return form(model, layers).isPresent()
-        ? Optional.empty()
-        : obstacle(forms.get(0), model, layers);
+  Verdict verdict(CausalLm model, List<LayerShape> layers) throws IOException {
+    Optional<String> ofTheSimplest = Optional.empty();
+    for (String form : forms) {
+      Optional<String> obstacle = obstacle(form, model, layers);
+      if (obstacle.isEmpty()) {
+        return new Verdict(Optional.of(form), obstacle);
+      }
+      ofTheSimplest = ofTheSimplest.or(() -> obstacle);
+    }
+    return new Verdict(Optional.empty(), ofTheSimplest);
   }
 
   private Optional<String> obstacle(String form, CausalLm model, List<LayerShape> layers)

@@ -207,7 +207,6 @@ final class GgufConfig {
     }
     double factor =
         keys.number(key("rope.scaling.factor"))
-            .or(() -> Optional.empty())
             .orElse(keys.number(key("rope.scale_linear")).orElse(1.0));
     JsonObject scaling = new JsonObject();
     scaling.addProperty("rope_type", RotaryKeys.LINEAR);

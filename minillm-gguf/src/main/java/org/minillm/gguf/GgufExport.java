@@ -133,9 +133,10 @@ public final class GgufExport implements Export {
   public void write(WrittenModel written, Path target, boolean overwrite, PassListener listener)
       throws IOException {
     CausalLm model = written.source();
-    Optional<String> obstacle = obstacle(model, written.layers());
-    checkArgument(obstacle.isEmpty(), "%s", obstacle.orElse(""));
     GgufForm form = GgufForm.of(model, written.layers());
+    // the tokenizer is read with the metadata, and refuses for itself
+    Optional<String> obstacle = form.obstacle();
+    checkArgument(obstacle.isEmpty(), "%s", obstacle.orElse(""));
     ImmutableList<GgufTensor> tensors = tensors(form, model, written.tensors());
     GgufWriter writer = new GgufWriter(metadata(form, written, tensors), tensors);
     listener.passStarted("write", writer.dataBytes());

@@ -81,33 +81,43 @@ final class GgufHeaderReader {
     }
     long tensorCount = int64();
     long keyCount = int64();
-    Map<String, GgufValue> metadata = new LinkedHashMap<>();
-    for (long i = 0; i < keyCount; i++) {
-      String key = text(MAX_KEY);
-      if (metadata.put(key, value(key)) != null) {
-        throw refuse("key " + JsonNode.shortened(key) + " occurs twice");
-      }
-    }
-    if (tensorCount < 0 || tensorCount > left / LEAST_TENSOR_BYTES) {
-      throw refuse("claims " + tensorCount + " tensors, more than the file has");
-    }
+    ImmutableMap<String, GgufValue> metadata = metadata(keyCount);
     long alignment = alignment(metadata.get(ALIGNMENT));
-    List<Listed> listed = new ArrayList<>();
-    Set<String> names = new HashSet<>();
-    for (long i = 0; i < tensorCount; i++) {
-      Listed tensor = listed();
-      if (!names.add(tensor.name())) {
-        throw refuse("tensor " + JsonNode.shortened(tensor.name()) + " occurs twice");
-      }
-      listed.add(tensor);
-    }
+    List<Listed> listed = listed(tensorCount);
     long headerBytes = Math.min(size, MAX_BYTES) - left;
     long dataStart = (headerBytes + alignment - 1) / alignment * alignment;
     ImmutableList.Builder<GgufHeader.Entry> tensors = ImmutableList.builder();
     for (Listed tensor : listed) {
       tensors.add(placed(tensor, dataStart));
     }
-    return new GgufHeader(ImmutableMap.copyOf(metadata), tensors.build());
+    return new GgufHeader(metadata, tensors.build());
+  }
+
+  private ImmutableMap<String, GgufValue> metadata(long count) throws IOException {
+    Map<String, GgufValue> metadata = new LinkedHashMap<>();
+    for (long i = 0; i < count; i++) {
+      String key = text(MAX_KEY);
+      if (metadata.put(key, value(key)) != null) {
+        throw refuse("key " + JsonNode.shortened(key) + " occurs twice");
+      }
+    }
+    return ImmutableMap.copyOf(metadata);
+  }
+
+  private List<Listed> listed(long count) throws IOException {
+    if (count < 0 || count > left / LEAST_TENSOR_BYTES) {
+      throw refuse("claims " + count + " tensors, more than the file has");
+    }
+    List<Listed> listed = new ArrayList<>();
+    Set<String> names = new HashSet<>();
+    for (long i = 0; i < count; i++) {
+      Listed tensor = listed();
+      if (!names.add(tensor.name())) {
+        throw refuse("tensor " + JsonNode.shortened(tensor.name()) + " occurs twice");
+      }
+      listed.add(tensor);
+    }
+    return listed;
   }
 
   private long alignment(@Nullable GgufValue given) throws MalformedFileException {

@@ -3,6 +3,8 @@ package org.minillm.gguf;
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableMap;
 import com.google.gson.JsonArray;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonNull;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import java.io.IOException;
@@ -12,6 +14,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import org.minillm.core.files.JsonNode;
 import org.minillm.core.files.MalformedFileException;
 import org.minillm.core.tokenizer.SentencePieceModel;
 import org.minillm.core.tokenizer.SentencePieceModel.Kind;
@@ -114,10 +117,8 @@ final class GgufTokenizer {
   }
 
   /** llama.cpp has none; Qwen's composes characters in Hugging Face's form. */
-  private static com.google.gson.JsonElement normalizer(String pre) {
-    return pre.equals("qwen2")
-        ? JsonParser.parseString("{\"type\":\"NFC\"}")
-        : com.google.gson.JsonNull.INSTANCE;
+  private static JsonElement normalizer(String pre) {
+    return pre.equals("qwen2") ? JsonParser.parseString("{\"type\":\"NFC\"}") : JsonNull.INSTANCE;
   }
 
   private JsonObject vocabulary() throws MalformedFileException {
@@ -142,9 +143,7 @@ final class GgufTokenizer {
           || !known.contains(merge.substring(0, space))
           || !known.contains(merge.substring(space + 1))) {
         throw keys.refuse(
-            "a merge of something else than two tokens: \""
-                + org.minillm.core.files.JsonNode.shortened(merge)
-                + "\"");
+            "a merge of something else than two tokens: \"" + JsonNode.shortened(merge) + "\"");
       }
       JsonArray pair = new JsonArray();
       pair.add(merge.substring(0, space));

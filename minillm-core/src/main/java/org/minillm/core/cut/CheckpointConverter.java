@@ -1,6 +1,5 @@
 package org.minillm.core.cut;
 
-import static com.google.common.base.Preconditions.checkArgument;
 import static java.util.Objects.requireNonNull;
 
 import com.google.common.collect.ImmutableList;
@@ -8,9 +7,6 @@ import com.google.common.collect.ImmutableMap;
 import com.google.common.collect.ImmutableSortedMap;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.Optional;
-import org.minillm.core.checkpoint.Checkpoint;
-import org.minillm.core.checkpoint.TensorInfo;
 import org.minillm.core.checkpoint.TensorOutput;
 import org.minillm.core.runtime.CausalLm;
 import org.minillm.core.runtime.MemoryForecast;
@@ -59,15 +55,16 @@ public final class CheckpointConverter {
    */
   public void write(Path target, boolean overwrite) throws IOException {
     requireNonNull(target, "target");
-    Optional<String> obstacle = export.obstacle(model, model.config().layers());
-    checkArgument(obstacle.isEmpty(), "export %s: %s", export.name(), obstacle.orElse(""));
+    WrittenModel.requireSayable(export, model, model.config().layers());
     model.requireBudget(memoryForecast());
     try {
       export.write(
           new WrittenModel(
               model,
               model.config().layers(),
-              tensors(),
+              WrittenModel.outputs(
+                  model,
+                  tensor -> new TensorOutput(tensor, model.checkpoint().content(tensor.name()))),
               ImmutableMap.of(),
               ImmutableSortedMap.copyOf(export.provenance("export"))),
           target,
@@ -76,16 +73,5 @@ public final class CheckpointConverter {
     } catch (NotFiniteException e) {
       throw model.diagnose(e, ImmutableList.of());
     }
-  }
-
-  private ImmutableList<TensorOutput> tensors() throws IOException {
-    Checkpoint source = model.checkpoint();
-    ImmutableList.Builder<TensorOutput> outputs = ImmutableList.builder();
-    for (TensorInfo tensor : source.tensors().values()) {
-      TensorOutput output = new TensorOutput(tensor, source.content(tensor.name()));
-      outputs.add(
-          model.decoder().tensors().containsKey(tensor.name()) ? output.requiringFinite() : output);
-    }
-    return outputs.build();
   }
 }

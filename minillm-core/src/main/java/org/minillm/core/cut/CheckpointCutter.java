@@ -1,6 +1,5 @@
 package org.minillm.core.cut;
 
-import static com.google.common.base.Preconditions.checkArgument;
 import static java.util.Objects.requireNonNull;
 
 import ai.djl.ndarray.NDArray;
@@ -155,8 +154,7 @@ public final class CheckpointCutter {
    */
   public PruningReport write(Path target, boolean overwrite) throws IOException {
     requireNonNull(target, "target");
-    Optional<String> obstacle = export.obstacle(model, layers());
-    checkArgument(obstacle.isEmpty(), "export %s: %s", export.name(), obstacle.orElse(""));
+    WrittenModel.requireSayable(export, model, layers());
     if (restoring == null) {
       model.requireBudget(memoryForecast());
     } else {
@@ -242,17 +240,16 @@ public final class CheckpointCutter {
   private PruningReport write(
       Path target, boolean overwrite, Function<String, Optional<TensorOutput>> restored)
       throws IOException {
-    Checkpoint source = model.checkpoint();
-    ImmutableList.Builder<TensorOutput> outputs = ImmutableList.builder();
-    for (TensorInfo tensor : source.tensors().values()) {
-      Optional<TensorOutput> ready = restored.apply(tensor.name());
-      TensorOutput output = ready.isPresent() ? ready.get() : cut(source, tensor);
-      outputs.add(
-          model.decoder().tensors().containsKey(tensor.name()) ? output.requiringFinite() : output);
-    }
+    ImmutableList<TensorOutput> outputs =
+        WrittenModel.outputs(
+            model,
+            tensor -> {
+              Optional<TensorOutput> ready = restored.apply(tensor.name());
+              return ready.isPresent() ? ready.get() : cut(model.checkpoint(), tensor);
+            });
     export.write(
         new WrittenModel(
-            model, layers(), outputs.build(), ImmutableMap.of(PLAN_FILE, plan.toJson()), facts()),
+            model, layers(), outputs, ImmutableMap.of(PLAN_FILE, plan.toJson()), facts()),
         target,
         overwrite,
         runner.listener());
@@ -274,7 +271,7 @@ public final class CheckpointCutter {
   }
 
   private ImmutableList<LayerShape> layers() {
-    return export.cuts() ? plan.layerShapes(model.config()) : model.config().layers();
+    return PruningReport.layers(model, plan, export);
   }
 
   /** How the plan was made, and what was done with it. */

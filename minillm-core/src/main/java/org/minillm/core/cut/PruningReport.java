@@ -2,6 +2,7 @@ package org.minillm.core.cut;
 
 import static java.util.Objects.requireNonNull;
 
+import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableMap;
 import java.util.Arrays;
 import java.util.List;
@@ -78,24 +79,22 @@ public record PruningReport(
         removedMacs += group.macsPerUnit(model::elements) * removedUnits;
       }
     }
+    ImmutableList<LayerShape> layers = layers(model, plan, export);
+    ImmutableMap<StockLoader, String> obstacles = stockLoaderObstacles(model, export, layers);
     return new PruningReport(
         model.parameters(),
         model.parameters() - removed,
         prunable,
         model.checkpoint().tensors().values().stream().mapToLong(TensorInfo::bytes).sum(),
-        bytesAfter(model, plan, export, groups),
+        bytesAfter(
+            model, layers, export, export.cuts() ? CutTable.of(plan, groups) : CutTable.NOTHING),
         model.macsPerToken(),
         model.macsPerToken() - (export.cuts() ? removedMacs : 0),
-        stockLoaderObstacles(model, export, layers(model, plan, export)),
-        reasonForCode(model, export, layers(model, plan, export)),
+        obstacles,
+        export.isFolder() && obstacles.isEmpty()
+            ? model.decoder().stockLoaderObstacle(layers)
+            : Optional.empty(),
         OptionalDouble.empty());
-  }
-
-  private static Optional<String> reasonForCode(
-      CausalLm model, Export export, List<LayerShape> layers) {
-    return export.isFolder() && stockLoaderObstacles(model, export, layers).isEmpty()
-        ? model.decoder().stockLoaderObstacle(layers)
-        : Optional.empty();
   }
 
   private static ImmutableMap<StockLoader, String> stockLoaderObstacles(
@@ -124,16 +123,16 @@ public record PruningReport(
         OptionalDouble.of(difference));
   }
 
-  private static List<LayerShape> layers(CausalLm model, PruningPlan plan, Export export) {
+  /** The shapes that are written: the dense model's where removed units are zeros. */
+  static ImmutableList<LayerShape> layers(CausalLm model, PruningPlan plan, Export export) {
     return export.cuts() ? plan.layerShapes(model.config()) : model.config().layers();
   }
 
   private static long bytesAfter(
-      CausalLm model, PruningPlan plan, Export export, List<PruningGroup> groups) {
-    CutTable table = export.cuts() ? CutTable.of(plan, groups) : CutTable.NOTHING;
+      CausalLm model, List<LayerShape> layers, Export export, CutTable table) {
     return export.bytes(
         model,
-        layers(model, plan, export),
+        layers,
         model.checkpoint().tensors().values().stream()
             .map(tensor -> table.cut(tensor.name()).map(cut -> cut.of(tensor)).orElse(tensor))
             .toList());

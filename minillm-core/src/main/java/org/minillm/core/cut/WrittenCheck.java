@@ -9,9 +9,12 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
 import java.util.stream.IntStream;
+import org.minillm.core.architecture.BlockTap;
+import org.minillm.core.architecture.WeightTransform;
 import org.minillm.core.checkpoint.TensorOutput;
 import org.minillm.core.plan.CutTable;
 import org.minillm.core.runtime.CausalLm;
+import org.minillm.core.runtime.ForwardPass;
 import org.minillm.core.runtime.LanguageHead;
 import org.minillm.core.runtime.Pass;
 import org.minillm.core.runtime.PassRunner;
@@ -77,9 +80,8 @@ final class WrittenCheck {
     }
     model.forgetLayers();
     try (CausalLm written = CausalLm.open(target, model.budget(), model.compute());
-        Pass pass =
-            new MaskedPass(
-                written, CutTable.NOTHING, tensor -> Optional.empty(), List.of(tokens))) {
+        ForwardPass pass = new ForwardPass(written)) {
+      pass.add(List.of(tokens), WeightTransform.NONE, BlockTap.NONE);
       float[] found = logits(written, pass);
       return IntStream.range(0, expected.length)
           .mapToDouble(i -> Math.abs(expected[i] - found[i]))

@@ -1,12 +1,17 @@
 package org.minillm.core.cut;
 
+import static com.google.common.base.Preconditions.checkArgument;
 import static java.util.Objects.requireNonNull;
 
 import com.google.common.collect.ImmutableList;
 import com.google.common.collect.ImmutableMap;
 import com.google.common.collect.ImmutableSortedMap;
+import java.io.IOException;
+import java.util.List;
+import java.util.Optional;
 import org.minillm.core.architecture.Decoder;
 import org.minillm.core.architecture.LayerShape;
+import org.minillm.core.checkpoint.TensorInfo;
 import org.minillm.core.checkpoint.TensorOutput;
 import org.minillm.core.runtime.CausalLm;
 
@@ -35,6 +40,30 @@ public record WrittenModel(
     requireNonNull(tensors, "tensors");
     requireNonNull(texts, "texts");
     requireNonNull(facts, "facts");
+  }
+
+  /** Gives what is written of a tensor of the checkpoint. */
+  @FunctionalInterface
+  interface Tensors {
+    TensorOutput output(TensorInfo tensor) throws IOException;
+  }
+
+  /** Lists what is written of every tensor; what the model computes with has to be finite. */
+  static ImmutableList<TensorOutput> outputs(CausalLm model, Tensors tensors) throws IOException {
+    ImmutableList.Builder<TensorOutput> outputs = ImmutableList.builder();
+    for (TensorInfo tensor : model.checkpoint().tensors().values()) {
+      TensorOutput output = tensors.output(tensor);
+      outputs.add(
+          model.decoder().tensors().containsKey(tensor.name()) ? output.requiringFinite() : output);
+    }
+    return outputs.build();
+  }
+
+  /** Refuses a form that cannot say a model. */
+  static void requireSayable(Export export, CausalLm model, List<LayerShape> layers)
+      throws IOException {
+    Optional<String> obstacle = export.obstacle(model, layers);
+    checkArgument(obstacle.isEmpty(), "export %s: %s", export.name(), obstacle.orElse(""));
   }
 
   /**
