@@ -15,7 +15,6 @@ import org.minillm.core.architecture.BlockTap;
 import org.minillm.core.architecture.WeightTransform;
 import org.minillm.core.runtime.CausalLm;
 import org.minillm.core.runtime.ForwardPass;
-import org.minillm.core.runtime.LanguageHead;
 import org.minillm.core.runtime.MemoryBudget;
 import org.minillm.core.runtime.ResidualStream;
 import org.minillm.models.testing.Passes;
@@ -119,20 +118,7 @@ class GoldenOutputsTest {
   static float[] lastLogits(CausalLm model, NDArray normed, Goldens goldens) throws IOException {
     long time = goldens.array("logits").getShape().get(1);
     long width = normed.getShape().get(2);
-    NDArray last = normed.get(":, -" + time + ":").reshape(-1, width);
-    int vocabulary = model.config().vocabSize();
-    float[] all = new float[Math.toIntExact(last.getShape().get(0)) * vocabulary];
-    new LanguageHead(model)
-        .logits(
-            last,
-            (logits, firstId) -> {
-              int chunk = Math.toIntExact(logits.getShape().get(1));
-              float[] values = logits.toFloatArray();
-              for (int row = 0; row < all.length / vocabulary; row++) {
-                System.arraycopy(values, row * chunk, all, row * vocabulary + firstId, chunk);
-              }
-            });
-    return all;
+    return Passes.logits(model, normed.get(":, -" + time + ":").reshape(-1, width));
   }
 
   private static float[] onlyBatch(ResidualStream stream) throws IOException {

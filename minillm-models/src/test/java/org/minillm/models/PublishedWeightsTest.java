@@ -19,11 +19,11 @@ import org.minillm.core.plan.PruningTarget;
 import org.minillm.core.prune.StructuredPruner;
 import org.minillm.core.runtime.CausalLm;
 import org.minillm.core.runtime.ForwardPass;
-import org.minillm.core.runtime.LanguageHead;
 import org.minillm.core.runtime.PassListener;
 import org.minillm.core.runtime.PassRunner;
 import org.minillm.core.runtime.ResidualStream;
 import org.minillm.criteria.Magnitude;
+import org.minillm.models.testing.Passes;
 
 /** Models of pytorch_model.bin, one file or shards, as OPT and BLOOM are published. */
 class PublishedWeightsTest {
@@ -61,20 +61,7 @@ class PublishedWeightsTest {
       ResidualStream stream = pass.add(goldens.ids("ids"), WeightTransform.NONE, BlockTap.NONE);
       pass.run();
       NDArray normed = pass.normed(stream).get(0);
-      NDArray rows = normed.reshape(-1, normed.getShape().get(2));
-      int vocabulary = model.config().vocabSize();
-      float[] all = new float[Math.toIntExact(rows.getShape().get(0)) * vocabulary];
-      new LanguageHead(model)
-          .logits(
-              rows,
-              (logits, firstId) -> {
-                int chunk = Math.toIntExact(logits.getShape().get(1));
-                float[] values = logits.toFloatArray();
-                for (int row = 0; row < all.length / vocabulary; row++) {
-                  System.arraycopy(values, row * chunk, all, row * vocabulary + firstId, chunk);
-                }
-              });
-      return all;
+      return Passes.logits(model, normed.reshape(-1, normed.getShape().get(2)));
     }
   }
 

@@ -184,8 +184,19 @@ public final class Passes {
 
   /** Row after row of the first window's logits. */
   private static float[] firstLogits(CausalLm model, NDArray batch) throws IOException {
+    return logits(model, batch.get(0));
+  }
+
+  /**
+   * Computes all logits of some tokens.
+   *
+   * @param model the model
+   * @param rows what the language head reads, FLOAT32, (tokens, width)
+   * @return token after token
+   * @throws IOException if the head cannot be read
+   */
+  public static float[] logits(CausalLm model, NDArray rows) throws IOException {
     int vocabulary = model.config().vocabSize();
-    NDArray rows = batch.get(0);
     float[] all = new float[Math.toIntExact(rows.getShape().get(0)) * vocabulary];
     new LanguageHead(model)
         .logits(
